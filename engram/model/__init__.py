@@ -1,0 +1,1 @@
+"""Values of the engine: no I/O, no clock, no chance."""

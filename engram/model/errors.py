@@ -1,0 +1,237 @@
+"""Every error a caller can meet, split by whose move is next.
+
+EngramError
+|-- RequestError             the caller's: change the request
+|   |-- InvalidRequest       one or more fields break a rule; lists every violation
+|   |-- SpaceNotFound
+|   |-- SpaceAlreadyExists
+|   |-- MemoryNotFound
+|   |-- DimensionMismatch
+|   |-- EmbedderMismatch
+|   |-- Conflict
+|   |-- BackendUnavailable   a kernel backend was asked for by name and is not there
+|   |-- StoreInUse
+|   |-- StoreTooNew
+|   `-- Closed
+|-- Overloaded               nobody's: the same request, later
+|-- Unavailable              a dependency's: later, or without it
+|   `-- EmbedderUnavailable
+|-- DurabilityError          the operator's: stop, look at the disk
+|   |-- StorageFailed
+|   |-- LogPoisoned
+|   `-- LogCorrupted
+`-- InvariantViolated        ours: a bug
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EngramError(Exception):
+    """Base of every error Engram raises on purpose."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+
+class RequestError(EngramError):
+    """Raised when the request itself must change; repeating it will fail again."""
+
+    code = "INVALID_REQUEST"
+
+
+class InvalidRequest(RequestError):
+    """Raised when fields of a request break a rule; lists every violation at once."""
+
+    def __init__(self, *violations: str) -> None:
+        self.violations = violations
+        super().__init__("; ".join(violations))
+
+
+class SpaceNotFound(RequestError):
+    """Raised when a memory space is read that was never created."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, space: str) -> None:
+        self.space = space
+        super().__init__(
+            f"there is no memory space {space!r}; create it with `engram space create {space}` "
+            f"or `await db.create_space({space!r})`"
+        )
+
+
+class SpaceAlreadyExists(RequestError):
+    """Raised when a memory space is created whose id is taken."""
+
+    code = "CONFLICT"
+
+    def __init__(self, space: str) -> None:
+        self.space = space
+        super().__init__(f"memory space {space!r} exists already; open it, or choose another id")
+
+
+class MemoryNotFound(RequestError):
+    """Raised when no memory of the space has the given id."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, memory_id: str, space: str) -> None:
+        self.memory_id = memory_id
+        self.space = space
+        super().__init__(
+            f"memory space {space!r} holds no memory {memory_id!r}; "
+            f"see what it holds with `engram list --space {space}`"
+        )
+
+
+class DimensionMismatch(RequestError):
+    """Raised when a vector has another length than the vectors of its space."""
+
+    def __init__(self, got: int, expected: int, space: str) -> None:
+        self.got, self.expected, self.space = got, expected, space
+        super().__init__(
+            f"the embedding has {got} dimensions but memory space {space!r} holds vectors of "
+            f"{expected}; use the embedder the space was filled with, or another space"
+        )
+
+
+class EmbedderMismatch(RequestError):
+    """Raised when vectors of two embedders would be mixed in one space."""
+
+    code = "CONFLICT"
+
+    def __init__(self, space: str, stored: str, offered: str) -> None:
+        self.space, self.stored, self.offered = space, stored, offered
+        super().__init__(
+            f"memory space {space!r} holds vectors of embedder {stored!r}, not of {offered!r}, and "
+            f"they cannot be compared; open it with {stored!r}, pass embeddings yourself, or "
+            f"convert it with `engram reembed --space {space}`"
+        )
+
+
+class Conflict(RequestError):
+    """Raised when a request contradicts what is stored."""
+
+    code = "CONFLICT"
+
+
+class BackendUnavailable(RequestError):
+    """Raised when a kernel backend was asked for by name and cannot be used here."""
+
+    code = "UNSUPPORTED"
+
+    def __init__(self, backend: str, reason: str) -> None:
+        self.backend, self.reason = backend, reason
+        super().__init__(
+            f"kernel backend {backend!r} cannot be used: {reason}; build it with `make kernels` "
+            "(or reinstall with the `ziglang` wheel available), or set ENGRAM_KERNELS=auto"
+        )
+
+
+class StoreInUse(RequestError):
+    """Raised when another process holds the store."""
+
+    code = "CONFLICT"
+
+    def __init__(self, path: str, holder: str) -> None:
+        self.path, self.holder = path, holder
+        super().__init__(
+            f"the store at {path} is open in another process{holder}; stop that process, or use "
+            "another path (one process per store)"
+        )
+
+
+class StoreTooNew(RequestError):
+    """Raised when a store was written by a newer format than this release reads."""
+
+    code = "UNSUPPORTED"
+
+    def __init__(self, path: str, found: int, supported: int) -> None:
+        self.path, self.found, self.supported = path, found, supported
+        super().__init__(
+            f"the store at {path} has format {found}; this release reads up to {supported}: "
+            "upgrade with `pip install --upgrade engram-memory-engine`"
+        )
+
+
+class Closed(RequestError):
+    """Raised when something is used after it was closed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is closed; open it again before using it")
+
+
+class Overloaded(EngramError):
+    """Raised when a named limit is reached; the same request may pass later."""
+
+    code = "OVERLOADED"
+
+    def __init__(self, limit: str, value: int) -> None:
+        self.limit, self.value = limit, value
+        super().__init__(f"{limit} of {value} is reached; try again later, or raise {limit}")
+
+
+class Unavailable(EngramError):
+    """Raised when something Engram depends on does not answer."""
+
+    code = "UNAVAILABLE"
+
+
+class EmbedderUnavailable(Unavailable):
+    """Raised when the embedder cannot be reached or cannot be loaded."""
+
+    def __init__(self, embedder: str, reason: str) -> None:
+        self.embedder, self.reason = embedder, reason
+        super().__init__(
+            f"embedder {embedder!r} is not available: {reason}; try again later, or pass the "
+            "embedding yourself"
+        )
+
+
+class DurabilityError(EngramError):
+    """Raised when the disk did not do what durability needs; an operator must look."""
+
+    code = "DATA_LOSS"
+
+
+class StorageFailed(DurabilityError):
+    """Raised when the operating system refused a file operation."""
+
+    def __init__(self, operation: str, path: str, reason: str, remedy: str) -> None:
+        self.operation, self.path, self.reason = operation, path, reason
+        super().__init__(f"cannot {operation} {path}: {reason}; {remedy}")
+
+
+class LogPoisoned(DurabilityError):
+    """Raised when an earlier write or sync failed; the log refuses until it is reopened."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"the log {path} stopped after a failed write: {reason}; nothing acknowledged is lost. "
+            "Free or replace the disk, then close and reopen the store"
+        )
+
+
+class LogCorrupted(DurabilityError):
+    """Raised when stored bytes are damaged where acknowledged data must be."""
+
+    def __init__(self, path: str, offset: int, lsn_first: int, lsn_last: int, reason: str) -> None:
+        self.path, self.offset, self.reason = path, offset, reason
+        self.lsn_first, self.lsn_last = lsn_first, lsn_last
+        super().__init__(
+            f"{path} is damaged at byte {offset} (LSN {lsn_first} to {lsn_last}): {reason}; "
+            "nothing was changed. Restore the space from a copy, or move the file away to give up "
+            "what it holds"
+        )
+
+
+class InvariantViolated(EngramError):
+    """Raised when Engram finds itself in a state that must not exist: a bug."""
+
+
+def check(condition: object, sentence: str) -> None:
+    """Raise InvariantViolated with `sentence` unless `condition` holds, also under `python -O`."""
+    if not condition:
+        raise InvariantViolated(sentence)

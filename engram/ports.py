@@ -1,0 +1,103 @@
+"""What the core needs from the world: time, chance, files, vectors.
+
+Each Protocol is implemented in `engram.adapters` for real use and in `engram.testing` for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ReadableBuffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Clock(Protocol):
+    """Tells the time. Wall time dates memories, monotonic time measures waits; never mixed."""
+
+    def now(self) -> int:
+        """Return wall time in integer nanoseconds since the Unix epoch, UTC."""
+
+    def monotonic(self) -> int:
+        """Return a nanosecond reading that never goes back; only differences mean anything."""
+
+    async def sleep_until(self, deadline: int) -> None:
+        """Return once `monotonic()` has reached `deadline` (nanoseconds)."""
+
+
+class Entropy(Protocol):
+    """The only source of chance."""
+
+    def token(self, bytes_count: int) -> bytes:
+        """Return that many unpredictable bytes."""
+
+
+class Handle(Protocol):
+    """An open file of a Filesystem; opaque to its users, closed by `close`."""
+
+    def close(self) -> None:
+        """Release the file. What was not synced may be lost."""
+
+
+class Filesystem(Protocol):
+    """The few file operations durability is built on; every crash test is another one of these.
+
+    Paths are relative to the store's root, separated by `/`; `""` is the root itself. All calls
+    block and may raise `engram.model.errors.StorageFailed`. `create_exclusive` makes missing parent
+    directories durable before it returns; the new name itself is durable only after
+    `sync_directory` of its parent.
+    """
+
+    def create_exclusive(self, path: str) -> Handle:
+        """Create and open a file that must not exist yet (FileExistsError otherwise)."""
+
+    def open(self, path: str) -> Handle:
+        """Open an existing file for reading and writing (FileNotFoundError otherwise)."""
+
+    def read_at(self, handle: Handle, offset: int, bytes_count: int) -> bytes:
+        """Return up to `bytes_count` bytes from `offset`; fewer only at the end of the file."""
+
+    def write_at(self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer]) -> None:
+        """Write all buffers one after the other from `offset`, looping over short writes."""
+
+    def sync(self, handle: Handle) -> None:
+        """Return once every byte written to the file before this call is durable."""
+
+    def set_size(self, handle: Handle, bytes_count: int) -> None:
+        """Truncate or extend the file; new bytes read as zero."""
+
+    def size(self, handle: Handle) -> int:
+        """Return the file's length in bytes."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or directory, replacing a file at `target` at once."""
+
+    def sync_directory(self, path: str) -> None:
+        """Return once the names in the directory are durable."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or an empty directory."""
+
+    def list(self, path: str) -> list[str]:
+        """Return the names in the directory, sorted; empty when it does not exist."""
+
+    def lock(self, path: str) -> Handle:
+        """Take the store's lock until the handle is closed; StoreInUse when it is held."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors that can be compared by cosine."""
+
+    @property
+    def identity(self) -> str:
+        """Name and revision of the model; stored with every vector it makes."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of each vector."""
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return float32[len(texts), dimensions] unit rows; EmbedderUnavailable on failure."""
