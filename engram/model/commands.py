@@ -1,0 +1,133 @@
+"""What callers ask the engine to do, checked and ready: imperatives.
+
+Vectors travel as raw little-endian float32 bytes so that values stay free of array libraries.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+import msgspec
+
+from engram.model.errors import check
+from engram.model.ids import MemoryId
+
+
+class Remember(msgspec.Struct, gc=False):
+    """Remember one memory. `content_key` is 0 when the content takes no part in deduplication."""
+
+    content: bytes
+    content_key: int
+    kind: int
+    confidence: float
+    occurred_at: int | None
+    source: str | None
+    session: str | None
+    tags: tuple[str, ...]
+    metadata: bytes
+    vector: bytes
+    inverse_norm: float
+    chance: bytes
+
+
+class RememberBatch(msgspec.Struct):
+    """Remember many memories as columns; every column has one entry a memory.
+
+    `labels` is the table the `sources`, `sessions` and `tags` columns point into, 0 meaning none
+    and i meaning `labels[i - 1]`. `vectors` holds a row only for memories whose inverse norm is not
+    NaN. Columns are raw little-endian bytes of the type in brackets.
+    """
+
+    count: int
+    contents: bytes  # one after the other
+    content_bytes: bytes  # [u32]
+    content_keys: bytes  # [u64]
+    kinds: bytes  # [u8]
+    confidences: bytes  # [f32]
+    occurred_at: bytes  # [i64]; where `dated` is 0 it is overwritten with the time of recording
+    dated: bytes  # [u8]
+    sources: bytes  # [u32]
+    sessions: bytes  # [u32]
+    tag_counts: bytes  # [u8]
+    tags: bytes  # [u32]
+    labels: list[str]
+    metadata: bytes
+    metadata_bytes: bytes  # [u32]
+    inverse_norms: bytes  # [f32]
+    vectors: bytes | memoryview  # [f32 * dimensions]
+    dimensions: int
+    embedder: str
+    chance: bytes  # RANDOM_BYTES_PER_ID a memory
+
+
+class Forget(msgspec.Struct, gc=False):
+    """Take one memory out of every answer."""
+
+    memory: MemoryId
+
+
+class Reembed(msgspec.Struct):
+    """Stage new vectors for memories that are stored already."""
+
+    ids: bytes  # [u64 high, u64 low]
+    embedder: str
+    dimensions: int
+    inverse_norms: bytes  # [f32]
+    vectors: bytes | memoryview
+
+
+class AdoptEmbedder(msgspec.Struct, gc=False):
+    """Make the staged vectors of an embedder the space's own."""
+
+    embedder: str
+    dimensions: int
+
+
+Command = Remember | RememberBatch | Forget | Reembed | AdoptEmbedder
+
+
+class LabelTable:
+    """Collects the distinct labels of a batch and numbers them from 1; 0 means none."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self._numbers: dict[str | None, int] = {None: 0}
+
+    def number(self, label: str | None) -> int:
+        """Return the number of `label`, adding it when it is new."""
+        found = self._numbers.get(label)
+        if found is not None:
+            return found
+        check(label is not None, "the number 0 stands for no label from the start")
+        self.labels.append(str(label))
+        self._numbers[label] = len(self.labels)
+        return len(self.labels)
+
+
+def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> RememberBatch:
+    """Return the columns of lone commands; items without a vector get an inverse norm of NaN."""
+    table = LabelTable()
+    number = table.number
+    return RememberBatch(
+        count=len(items),
+        contents=b"".join([item.content for item in items]),
+        content_bytes=array("I", [len(item.content) for item in items]).tobytes(),
+        content_keys=array("Q", [item.content_key for item in items]).tobytes(),
+        kinds=bytes([item.kind for item in items]),
+        confidences=array("f", [item.confidence for item in items]).tobytes(),
+        occurred_at=array("q", [item.occurred_at or 0 for item in items]).tobytes(),
+        dated=bytes([item.occurred_at is not None for item in items]),
+        sources=array("I", [number(item.source) for item in items]).tobytes(),
+        sessions=array("I", [number(item.session) for item in items]).tobytes(),
+        tag_counts=bytes([len(item.tags) for item in items]),
+        tags=array("I", [number(tag) for item in items for tag in item.tags]).tobytes(),
+        labels=table.labels,
+        metadata=b"".join([item.metadata for item in items]),
+        metadata_bytes=array("I", [len(item.metadata) for item in items]).tobytes(),
+        inverse_norms=array("f", [item.inverse_norm for item in items]).tobytes(),
+        vectors=b"".join([item.vector for item in items]),
+        dimensions=dimensions,
+        embedder=embedder,
+        chance=b"".join([item.chance for item in items]),
+    )

@@ -1,0 +1,122 @@
+"""What the log holds: facts with every number already decided, past participles.
+
+A record's payload is a u32 with the length of a msgpack header, the header, and behind it the raw
+float32 rows of the vectors, if any. Fields are only ever added at the end of a header (msgspec
+reads an older, shorter one with the defaults), never moved or given another meaning.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+
+from engram.model.errors import EngramError, check
+
+_LENGTH: Final = struct.Struct("<I")
+
+
+class Remembered(msgspec.Struct, array_like=True, gc=False):
+    """Memories were stored; columns as in RememberBatch, with ids and times decided."""
+
+    count: int
+    ids: bytes  # [u64 high, u64 low]
+    recorded_at: bytes  # [i64]
+    occurred_at: bytes  # [i64]
+    dated: bytes  # [u8]
+    kinds: bytes  # [u8]
+    confidences: bytes  # [f32]
+    stabilities: bytes  # [f32] days
+    difficulties: bytes  # [f32]
+    sources: bytes  # [u32]
+    sessions: bytes  # [u32]
+    tag_counts: bytes  # [u8]
+    tags: bytes  # [u32]
+    labels: list[str]
+    content_keys: bytes  # [u64]
+    content_bytes: bytes  # [u32]
+    contents: bytes
+    metadata_bytes: bytes  # [u32]
+    metadata: bytes
+    inverse_norms: bytes  # [f32]; NaN: no vector
+    dimensions: int
+    embedder: str
+
+
+class SeenAgain(msgspec.Struct, array_like=True, gc=False):
+    """Texts were remembered that were there already."""
+
+    ids: bytes  # [u64 high, u64 low]
+    at: int
+
+
+class Forgotten(msgspec.Struct, array_like=True, gc=False):
+    """Memories were taken out of every answer."""
+
+    ids: bytes  # [u64 high, u64 low]
+    at: int
+
+
+class Reembedded(msgspec.Struct, array_like=True, gc=False):
+    """New vectors were staged under another embedder."""
+
+    ids: bytes  # [u64 high, u64 low]
+    embedder: str
+    dimensions: int
+    inverse_norms: bytes  # [f32]
+
+
+class EmbedderAdopted(msgspec.Struct, array_like=True, gc=False):
+    """The staged vectors of an embedder became the space's own."""
+
+    embedder: str
+    dimensions: int
+    at: int
+
+
+Event = Remembered | SeenAgain | Forgotten | Reembedded | EmbedderAdopted
+Vectors = bytes | memoryview
+
+# The numbers are part of the format (docs/formats/events.md); they are never given again.
+_KINDS: Final[dict[type[Event], int]] = {
+    Remembered: 1,
+    SeenAgain: 2,
+    Forgotten: 3,
+    Reembedded: 4,
+    EmbedderAdopted: 5,
+}
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class UnknownEvent(EngramError):
+    """Raised when a record holds an event this release does not know."""
+
+    code = "DATA_LOSS"
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+        super().__init__(
+            f"the log holds an event of kind {kind}, which this release does not know; "
+            "it was written by a newer one: upgrade with `pip install -U engram-memory-engine`"
+        )
+
+
+def encode(event: Event, vectors: Vectors = b"") -> tuple[int, list[bytes | memoryview]]:
+    """Return the record kind and the payload as buffers to be written one after the other."""
+    header = _ENCODER.encode(event)
+    return _KINDS[type(event)], [_LENGTH.pack(len(header)), header, vectors]
+
+
+def decode(kind: int, payload: bytes | memoryview) -> tuple[Event, memoryview]:
+    """Return the event and its vectors; UnknownEvent or InvariantViolated when it is neither."""
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise UnknownEvent(kind)
+    data = memoryview(payload)
+    check(len(data) >= _LENGTH.size, "a record's payload begins with the length of its header")
+    (length,) = _LENGTH.unpack_from(data)
+    end = _LENGTH.size + length
+    check(end <= len(data), "a record's header ends within its payload")
+    return decoder.decode(data[_LENGTH.size : end]), data[end:]

@@ -1,0 +1,67 @@
+"""Ids of spaces and memories.
+
+A memory id is a UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then chance. Inside
+the engine it is two unsigned 64-bit integers; outside, the canonical text form.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from engram.model.errors import InvalidRequest
+
+DEFAULT_SPACE: Final = "default"
+SPACE_RULE: Final = "^[a-z0-9_-]{1,64}$"
+_SPACE = re.compile(r"[a-z0-9_-]{1,64}")
+_MEMORY = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+_VERSION_BITS: Final = 0x7000
+_VARIANT_BITS: Final = 0x8000_0000_0000_0000
+_LOW_62_BITS: Final = 0x3FFF_FFFF_FFFF_FFFF
+RANDOM_BYTES_PER_ID: Final = 10
+
+
+class MemoryId(NamedTuple):
+    """A memory's id as the two halves of its UUID."""
+
+    high: int
+    low: int
+
+    def __str__(self) -> str:
+        """Return the canonical text form."""
+        return format_id(self.high, self.low)
+
+
+def format_id(high: int, low: int) -> str:
+    """Return the canonical text of the id whose halves are given."""
+    digits = f"{high:016x}{low:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def mint_id(now: int, chance: bytes) -> MemoryId:
+    """Return a UUIDv7 of wall time `now` (nanoseconds) and RANDOM_BYTES_PER_ID bytes of chance."""
+    low_part = int.from_bytes(chance[2:10], "little") & _LOW_62_BITS
+    twelve = int.from_bytes(chance[:2], "little") & 0x0FFF
+    milliseconds = (now // 1_000_000) & 0xFFFF_FFFF_FFFF
+    return MemoryId((milliseconds << 16) | _VERSION_BITS | twelve, _VARIANT_BITS | low_part)
+
+
+def parse_id(text: str) -> MemoryId:
+    """Return the id written as `text`; InvalidRequest when it is not a UUID."""
+    if not _MEMORY.fullmatch(str(text).lower()):
+        raise InvalidRequest(
+            f"memory id {text!r} is not a UUID; ids look like 0190a6b4-5c1e-7d3a-9f00-0123456789ab "
+            "and are returned by remember and list"
+        )
+    number = int(str(text).replace("-", ""), 16)
+    return MemoryId(number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def check_space_id(space: str) -> str:
+    """Return `space` when it keeps the rule for space ids; InvalidRequest otherwise."""
+    if not _SPACE.fullmatch(str(space)):
+        raise InvalidRequest(
+            f"memory space id {space!r} breaks the rule {SPACE_RULE}: 1 to 64 characters, "
+            "lower-case letters, digits, underscore and hyphen"
+        )
+    return space

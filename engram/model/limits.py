@@ -1,0 +1,41 @@
+"""Every bound of the engine: value, unit, reason, precedent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# 100 KiB of UTF-8: a memory is a thought, not a document; pgvector and Chroma users chunk at a
+# tenth of it. Longer texts belong in several memories.
+CONTENT_BYTES_MAX: Final = 100 * 1024
+
+# 64 KiB of JSON: room for structured facts, too small for a blob; DynamoDB allows 400 KB for a
+# whole item.
+METADATA_BYTES_MAX: Final = 64 * 1024
+
+# 64 tags a memory, 128 characters each: a tag is a label; Elasticsearch advises the same order.
+TAGS_COUNT_MAX: Final = 64
+LABEL_CHARACTERS_MAX: Final = 128
+
+# 4,096 dimensions: above every embedding model in common use (OpenAI's largest has 3,072).
+DIMENSIONS_MAX: Final = 4_096
+
+# 10,000 memories in one batch: 15 MB of 384-dimensional vectors, one log record.
+BATCH_COUNT_MAX: Final = 10_000
+
+# 1,000 results of one recall or page: what a screen or a prompt can still hold.
+LIMIT_MAX: Final = 1_000
+
+# 10,000,000 memories in one space, dead rows included: the design size (design.md section 7).
+SPACE_MEMORIES_MAX: Final = 10_000_000
+
+# 8,192 commands waiting for one space's writer: at 20,000 writes a second under half a second.
+QUEUE_COUNT_MAX: Final = 8_192
+
+# 1,024 lone writes in one commit group: 1.6 MB of 384-dimensional vectors, one sync.
+GROUP_COUNT_MAX: Final = 1_024
+
+# 12 MiB of vectors and text in one log record, below the log's own 16 MiB with room for columns.
+PART_BYTES_MAX: Final = 12 * 1024 * 1024
+
+# 8,192 characters of a cue: longer questions gain nothing and cost time in every stage.
+CUE_CHARACTERS_MAX: Final = 8_192

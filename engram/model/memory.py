@@ -1,0 +1,162 @@
+"""What a caller meets: memories, and what came of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from engram.model.errors import InvalidRequest
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class MemoryKind(IntEnum):
+    """What sort of trace a memory is; the number is what the log stores."""
+
+    EPISODIC = 0
+    SEMANTIC = 1
+    PROCEDURAL = 2
+    CONCEPT = 3
+
+    @classmethod
+    def parse(cls, name: str) -> MemoryKind:
+        """Return the kind called `name`; InvalidRequest lists the names there are."""
+        try:
+            return cls[name.upper()]
+        except (KeyError, AttributeError):
+            known = ", ".join(kind.name.lower() for kind in cls)
+            raise InvalidRequest(f"kind {name!r} is not one of {known}") from None
+
+
+def to_nanoseconds(moment: datetime) -> int:
+    """Return nanoseconds since the epoch of an aware datetime; InvalidRequest when it is naive."""
+    if moment.tzinfo is None:
+        raise InvalidRequest(
+            f"time {moment.isoformat()} has no zone; add one, for example "
+            f"{moment.isoformat()}+00:00"
+        )
+    nanoseconds = (moment - _EPOCH) // _MICROSECOND * 1_000
+    if not -(1 << 63) <= nanoseconds < 1 << 63:
+        raise InvalidRequest(f"time {moment.isoformat()} is outside the years 1678 to 2261")
+    return nanoseconds
+
+
+def to_datetime(nanoseconds: int) -> datetime:
+    """Return the UTC datetime of nanoseconds since the epoch, at microsecond precision."""
+    return _EPOCH + _MICROSECOND * (nanoseconds // 1_000)
+
+
+class Memory(msgspec.Struct, frozen=True, gc=False):
+    """A stored trace as the caller gave it, with its two times and its strength now."""
+
+    id: str
+    space: str
+    content: str
+    kind: str
+    confidence: float
+    occurred_at: datetime
+    recorded_at: datetime
+    tags: tuple[str, ...] = ()
+    source: str | None = None
+    session: str | None = None
+    metadata: dict[str, Any] | None = None
+    seen_count: int = 1
+    stability_days: float = 0.0
+    difficulty: float = 0.0
+    retrievability: float = 1.0
+
+
+class Remembered(msgspec.Struct, frozen=True, gc=False):
+    """The durable outcome of one `remember`; `created` is False when the text was seen again."""
+
+    id: str
+    lsn: int
+    created: bool
+
+
+class RememberedMany(msgspec.Struct, frozen=True):
+    """The durable outcome of `remember_many`: an id for each item, in order."""
+
+    ids: Sequence[str]
+    lsn: int
+    created_count: int
+
+
+class Recollection(msgspec.Struct, frozen=True):
+    """One recalled memory with its fused score and the parts it was fused from."""
+
+    memory: Memory
+    score: float
+    parts: Mapping[str, float]
+    matched_terms: tuple[str, ...] = ()
+    explanation: str | None = None
+
+
+class RecallResult(msgspec.Struct, frozen=True):
+    """What a recall found, best first.
+
+    `note` says why nothing was found; `timings_us` has one entry a stage; `candidates` is how many
+    memories passed the filters and `searched` how many the space holds.
+    """
+
+    recollections: tuple[Recollection, ...]
+    timings_us: Mapping[str, float]
+    candidates: int
+    searched: int
+    lsn: int
+    note: str | None = None
+
+    def __iter__(self) -> Iterator[Recollection]:
+        """Iterate the recollections, best first."""
+        return iter(self.recollections)
+
+    def __len__(self) -> int:
+        """Return how many memories were recalled."""
+        return len(self.recollections)
+
+    def __getitem__(self, position: int) -> Recollection:
+        """Return the recollection at a rank, 0 being the best."""
+        return self.recollections[position]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a listing; `cursor` continues it and is None at the end."""
+
+    memories: tuple[Memory, ...]
+    total: int
+    cursor: str | None
+
+    def __iter__(self) -> Iterator[Memory]:
+        """Iterate the memories of this page, oldest recorded first."""
+        return iter(self.memories)
+
+
+class SpaceInfo(msgspec.Struct, frozen=True):
+    """A memory space at a glance."""
+
+    id: str
+    phase: str
+    memories: int
+    reason: str | None = None
+
+
+class SpaceStats(msgspec.Struct, frozen=True):
+    """What a memory space holds and where its log stands."""
+
+    id: str
+    memories: int
+    forgotten: int
+    with_vectors: int
+    embedder: str | None
+    dimensions: int
+    lsn: int
+    log_bytes: int
+    syncs: int
+    resident_bytes: int
+    recovered_entries: int
+    recovery_ms: float

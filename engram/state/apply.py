@@ -1,0 +1,192 @@
+"""Apply: assign what an event says. It computes no number and refuses nothing.
+
+A violated invariant here is a bug or a damaged log; it is raised, never repaired.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.model.errors import check
+from engram.model.events import (
+    EmbedderAdopted,
+    Event,
+    Forgotten,
+    Reembedded,
+    Remembered,
+    SeenAgain,
+    Vectors,
+)
+from engram.state.columns import PagedColumn
+from engram.state.space import ALIVE, DATED, HAS_VECTOR, SpaceState, Staged, vector_rows
+
+
+def apply(state: SpaceState, event: Event, vectors: Vectors, lsn: int) -> None:
+    """Change `state` by one event of the log; `vectors` are the raw rows recorded with it."""
+    check(lsn == state.lsn + 1, "events are applied in the order of the log, none left out")
+    _apply(event, state, vectors)
+    state.lsn = lsn
+
+
+@singledispatch
+def _apply(event: object, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    check(condition=False, sentence=f"there is no rule to apply {type(event).__name__}")
+
+
+@_apply.register
+def _remembered(event: Remembered, state: SpaceState, vectors: Vectors) -> None:
+    first, count = state.count, event.count
+    ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2)
+    recorded = np.frombuffer(event.recorded_at, "<i8")
+    norms = np.frombuffer(event.inverse_norms, "<f4")
+    check(len(ids) == len(recorded) == len(norms) == count, "every column has one entry a memory")
+    with_vector = _append_vectors(state, event, norms, vectors)
+    _append_texts(state, event)
+    columns = state.columns
+    columns["id_high"].append(ids[:, 0])
+    columns["id_low"].append(ids[:, 1])
+    columns["recorded_at"].append(recorded)
+    columns["reviewed_at"].append(recorded)
+    for name, dtype, data in (
+        ("occurred_at", "<i8", event.occurred_at),
+        ("stability_days", "<f4", event.stabilities),
+        ("difficulty", "<f4", event.difficulties),
+        ("confidence", "<f4", event.confidences),
+        ("kind", "u1", event.kinds),
+        ("content_key", "<u8", event.content_keys),
+        ("tag_count", "u1", event.tag_counts),
+    ):
+        columns[name].append(np.frombuffer(data, dtype))
+    columns["seen_count"].append(np.ones(count, np.uint32))
+    numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
+    columns["source"].append(numbers[np.frombuffer(event.sources, "<u4")])
+    columns["session"].append(numbers[np.frombuffer(event.sessions, "<u4")])
+    tag_counts = np.frombuffer(event.tag_counts, "u1").astype(np.uint64)
+    columns["tag_start"].append(np.cumsum(tag_counts) - tag_counts + np.uint64(state.tags.count))
+    state.tags.append(numbers[np.frombuffer(event.tags, "<u4")])
+    dated = np.frombuffer(event.dated, "u1")
+    flags = ALIVE | HAS_VECTOR * with_vector.astype(np.uint8) | DATED * dated
+    columns["flags"].append(flags)
+    _index(state, first, ids[:, 1], np.frombuffer(event.content_keys, "<u8"))
+    if count:
+        state.recorded_last = int(recorded[-1])
+
+
+def _append_vectors(
+    state: SpaceState, event: Remembered, norms: NDArray[np.float32], vectors: Vectors
+) -> NDArray[np.bool_]:
+    with_vector = ~np.isnan(norms)
+    state.inverse_norms.append(np.where(with_vector, norms, np.float32(0)))
+    if event.dimensions and with_vector.any():
+        if state.vectors is None:
+            state.embedder, state.dimensions = event.embedder, event.dimensions
+            state.vectors = PagedColumn("f4", event.dimensions)
+            state.vectors.append_zeros(state.count)
+        check(event.dimensions == state.dimensions, "all vectors of a space have one length")
+        rows = vector_rows(vectors, event.dimensions)
+        check(len(rows) == int(with_vector.sum()), "there is a vector for each norm")
+        if len(rows) == event.count:
+            state.vectors.append(rows)
+        else:
+            padded = np.zeros((event.count, event.dimensions), np.float32)
+            padded[with_vector] = rows
+            state.vectors.append(padded)
+        state.vector_count += len(rows)
+    elif state.vectors is not None:
+        state.vectors.append_zeros(event.count)
+    return with_vector
+
+
+def _append_texts(state: SpaceState, event: Remembered) -> None:
+    for name, arena, blob, lengths_raw in (
+        ("content", state.contents, event.contents, event.content_bytes),
+        ("metadata", state.metadata, event.metadata, event.metadata_bytes),
+    ):
+        lengths = np.frombuffer(lengths_raw, "<u4")
+        starts = np.cumsum(lengths, dtype=np.uint64) - lengths
+        state.columns[f"{name}_address"].append(starts + np.uint64(arena.append(blob)))
+        state.columns[f"{name}_bytes"].append(lengths)
+
+
+def _index(
+    state: SpaceState, first: int, low: NDArray[np.uint64], keys: NDArray[np.uint64]
+) -> None:
+    if len(low) == 1:
+        state.ids.add(int(low[0]), first)
+        if keys[0]:
+            state.content_keys.add(int(keys[0]), first)
+        return
+    rows = np.arange(first, first + len(low), dtype=np.uint32)
+    state.ids.add_many(low, rows)
+    taking_part = keys != 0
+    state.content_keys.add_many(keys[taking_part], rows[taking_part])
+
+
+def _rows(state: SpaceState, ids_raw: bytes) -> list[int]:
+    rows = []
+    for high, low in np.frombuffer(ids_raw, "<u8").reshape(-1, 2).tolist():
+        row = state.row_of(high, low)
+        check(row is not None, "an event names memories that are there")
+        rows.append(row or 0)
+    return rows
+
+
+@_apply.register
+def _seen_again(event: SeenAgain, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    column = state.columns["seen_count"]
+    for row in _rows(state, event.ids):
+        column.set(np.array([row]), float(column.value(row)) + 1)
+
+
+@_apply.register
+def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    flags = state.columns["flags"]
+    for row in _rows(state, event.ids):
+        before = int(flags.value(row))
+        flags.set(np.array([row]), before & ~ALIVE)
+        state.forgotten_count += 1
+        state.vector_count -= bool(before & HAS_VECTOR)
+        key = int(state.columns["content_key"].value(row))
+        if key:
+            state.content_keys.remove(key, row)
+
+
+@_apply.register
+def _reembedded(event: Reembedded, state: SpaceState, vectors: Vectors) -> None:
+    staged = state.staged.get(event.embedder)
+    if staged is None or staged.dimensions != event.dimensions:
+        staged = state.staged[event.embedder] = Staged(event.dimensions, {})
+    norms = np.frombuffer(event.inverse_norms, "<f4").tolist()
+    size = 4 * event.dimensions
+    for number, row in enumerate(_rows(state, event.ids)):
+        vector = bytes(vectors[number * size : (number + 1) * size])
+        staged.rows[row] = (norms[number], vector)
+
+
+@_apply.register
+def _embedder_adopted(event: EmbedderAdopted, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    staged = state.staged.pop(event.embedder, Staged(event.dimensions, {}))
+    check(staged.dimensions == event.dimensions, "an embedder is adopted as it was staged")
+    fresh = PagedColumn("f4", event.dimensions)
+    norms = PagedColumn("f4")
+    fresh.append_zeros(state.count)
+    norms.append_zeros(state.count)
+    flags = state.columns["flags"]
+    state.vector_count = 0
+    for row in range(state.count):
+        before = int(flags.value(row))
+        after = before & ~HAS_VECTOR
+        if row in staged.rows and before & ALIVE:
+            norm, vector = staged.rows[row]
+            fresh.set(np.array([row]), np.frombuffer(vector, "<f4").reshape(1, -1))
+            norms.set(np.array([row]), norm)
+            after |= HAS_VECTOR
+            state.vector_count += 1
+        if after != before:
+            flags.set(np.array([row]), after)
+    state.vectors, state.inverse_norms = fresh, norms
+    state.embedder, state.dimensions = event.embedder, event.dimensions
+    state.staged.clear()

@@ -1,0 +1,150 @@
+"""Deciding about many memories at once, in columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.model.commands import RememberBatch
+from engram.model.events import Event, Remembered, SeenAgain, Vectors
+from engram.model.ids import RANDOM_BYTES_PER_ID
+from engram.state.forgetting import DIFFICULTY_FIRST, STABILITY_DAYS_FIRST
+from engram.state.space import SpaceState
+
+
+def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
+    """Return UUIDv7 halves u64[n, 2] for rows recorded 1 ns apart from `recorded_first`."""
+    random = np.frombuffer(chance, "u1").reshape(-1, RANDOM_BYTES_PER_ID)
+    recorded = np.arange(recorded_first, recorded_first + len(random))
+    milliseconds = (recorded // 1_000_000).astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)
+    twelve = np.ascontiguousarray(random[:, :2]).view("<u2")[:, 0].astype(np.uint64)
+    ids = np.empty((len(random), 2), np.uint64)
+    ids[:, 0] = (milliseconds << np.uint64(16)) | np.uint64(0x7000) | (twelve & np.uint64(0x0FFF))
+    low = np.ascontiguousarray(random[:, 2:]).view("<u8")[:, 0]
+    ids[:, 1] = (low & np.uint64(0x3FFF_FFFF_FFFF_FFFF)) | np.uint64(0x8000_0000_0000_0000)
+    return ids
+
+
+def remembered(batch: RememberBatch, ids: NDArray[np.uint64], recorded_first: int) -> Remembered:
+    """Return the event that stores `batch` under `ids`, recorded 1 ns apart."""
+    count = batch.count
+    recorded = np.arange(recorded_first, recorded_first + count, dtype="<i8")
+    occurred = np.frombuffer(batch.occurred_at, "<i8")
+    dated = np.frombuffer(batch.dated, "u1")
+    if not dated.all():
+        occurred = np.where(dated, occurred, recorded)
+    return Remembered(
+        count=count,
+        ids=ids.astype("<u8", copy=False).tobytes(),
+        recorded_at=recorded.tobytes(),
+        occurred_at=occurred.tobytes(),
+        dated=batch.dated,
+        kinds=batch.kinds,
+        confidences=batch.confidences,
+        stabilities=np.full(count, STABILITY_DAYS_FIRST, "<f4").tobytes(),
+        difficulties=np.full(count, DIFFICULTY_FIRST, "<f4").tobytes(),
+        sources=batch.sources,
+        sessions=batch.sessions,
+        tag_counts=batch.tag_counts,
+        tags=batch.tags,
+        labels=batch.labels,
+        content_keys=batch.content_keys,
+        content_bytes=batch.content_bytes,
+        contents=batch.contents,
+        metadata_bytes=batch.metadata_bytes,
+        metadata=batch.metadata,
+        inverse_norms=batch.inverse_norms,
+        dimensions=batch.dimensions,
+        embedder=batch.embedder,
+    )
+
+
+def decide_batch(
+    state: SpaceState, batch: RememberBatch, now: int
+) -> tuple[list[tuple[Event, Vectors]], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return the events of a batch, an id u64[n, 2] for each item, and which were created."""
+    known, twin = _duplicates(state, batch)
+    created = (known < 0) & (twin < 0)
+    fresh = batch if created.all() else _select(batch, created)
+    ids = np.empty((batch.count, 2), np.uint64)
+    fresh_ids = mint_ids(now, fresh.chance)
+    ids[created] = fresh_ids
+    stored = np.flatnonzero(known >= 0)
+    for position in stored.tolist():
+        row = int(known[position])
+        ids[position, 0] = state.columns["id_high"].value(row)
+        ids[position, 1] = state.columns["id_low"].value(row)
+    again = np.flatnonzero(twin >= 0)
+    ids[again] = ids[twin[again]]
+    events: list[tuple[Event, Vectors]] = []
+    if fresh.count:
+        events.append((remembered(fresh, fresh_ids, now), fresh.vectors))
+    if not created.all():
+        events.append((SeenAgain(ids[~created].astype("<u8").tobytes(), now), b""))
+    return events, ids, created
+
+
+def _duplicates(
+    state: SpaceState, batch: RememberBatch
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each item the stored row with its content, and its first twin in the batch."""
+    keys = np.frombuffer(batch.content_keys, "<u8")
+    known = np.full(batch.count, -1, np.int64)
+    twin = np.full(batch.count, -1, np.int64)
+    suspects = np.flatnonzero((state.content_keys.find_many(keys) >= 0) & (keys != 0))
+    for position in suspects.tolist():
+        row = state.row_with_content(int(keys[position]), _content(batch, position))
+        known[position] = -1 if row is None else row
+    _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    earlier = firsts[inverse]
+    for position in np.flatnonzero((earlier < np.arange(batch.count)) & (keys != 0)).tolist():
+        first = int(earlier[position])
+        if known[position] < 0 and _content(batch, first) == _content(batch, position):
+            twin[position] = first
+    return known, twin
+
+
+def _content(batch: RememberBatch, position: int) -> bytes:
+    lengths = np.frombuffer(batch.content_bytes, "<u4")
+    start = int(lengths[:position].sum())
+    return batch.contents[start : start + int(lengths[position])]
+
+
+def _select(batch: RememberBatch, keep: NDArray[np.bool_]) -> RememberBatch:
+    """Return the rows of `batch` where `keep` is set."""
+
+    def column(data: bytes, dtype: str) -> bytes:
+        return np.frombuffer(data, dtype)[keep].tobytes()
+
+    def ragged(blob: bytes, lengths_raw: bytes) -> bytes:
+        lengths = np.frombuffer(lengths_raw, "<u4").astype(np.int64)
+        return np.frombuffer(blob, "u1")[np.repeat(keep, lengths)].tobytes()
+
+    tag_counts = np.frombuffer(batch.tag_counts, "u1")
+    with_vector = ~np.isnan(np.frombuffer(batch.inverse_norms, "<f4"))
+    vectors: Vectors = b""
+    if batch.dimensions:
+        rows = np.frombuffer(batch.vectors, "<f4").reshape(-1, batch.dimensions)
+        vectors = rows[keep[with_vector]].tobytes()
+    return RememberBatch(
+        count=int(keep.sum()),
+        contents=ragged(batch.contents, batch.content_bytes),
+        content_bytes=column(batch.content_bytes, "<u4"),
+        content_keys=column(batch.content_keys, "<u8"),
+        kinds=column(batch.kinds, "u1"),
+        confidences=column(batch.confidences, "<f4"),
+        occurred_at=column(batch.occurred_at, "<i8"),
+        dated=column(batch.dated, "u1"),
+        sources=column(batch.sources, "<u4"),
+        sessions=column(batch.sessions, "<u4"),
+        tag_counts=column(batch.tag_counts, "u1"),
+        tags=np.frombuffer(batch.tags, "<u4")[np.repeat(keep, tag_counts)].tobytes(),
+        labels=batch.labels,
+        metadata=ragged(batch.metadata, batch.metadata_bytes),
+        metadata_bytes=column(batch.metadata_bytes, "<u4"),
+        inverse_norms=column(batch.inverse_norms, "<f4"),
+        vectors=vectors,
+        dimensions=batch.dimensions,
+        embedder=batch.embedder,
+        chance=np.frombuffer(batch.chance, "u1").reshape(-1, RANDOM_BYTES_PER_ID)[keep].tobytes(),
+    )

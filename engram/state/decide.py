@@ -1,0 +1,216 @@
+"""Decide: turn commands into events, with every number settled, or refuse.
+
+Decide reads the state and changes nothing. It is handed the time. A command that touches a memory
+the same group is about to store must wait for the next group (`Decision.taken` says how many
+commands were decided).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.model.commands import (
+    AdoptEmbedder,
+    Command,
+    Forget,
+    Reembed,
+    Remember,
+    RememberBatch,
+    collect,
+)
+from engram.model.errors import (
+    Conflict,
+    DimensionMismatch,
+    EmbedderMismatch,
+    EngramError,
+    InvalidRequest,
+    MemoryNotFound,
+    Overloaded,
+)
+from engram.model.events import (
+    EmbedderAdopted,
+    Event,
+    Forgotten,
+    Reembedded,
+    SeenAgain,
+    Vectors,
+)
+from engram.model.ids import MemoryId, mint_id
+from engram.model.limits import SPACE_MEMORIES_MAX
+from engram.state.batches import decide_batch, remembered
+from engram.state.space import SpaceState
+
+
+class Outcome(NamedTuple):
+    """What became of one command: an id and whether it was created, or the refusal."""
+
+    ids: tuple[MemoryId, ...] | NDArray[np.uint64] = ()
+    created: tuple[bool, ...] | NDArray[np.bool_] = ()
+    refusal: EngramError | None = None
+
+
+class Decision(NamedTuple):
+    """The events of a group with their vectors, and one outcome for each command taken."""
+
+    events: list[tuple[Event, Vectors]]
+    outcomes: list[Outcome]
+    taken: int
+
+
+class VectorSpace(NamedTuple):
+    """The embedder and length new vectors have; lone commands of one group share it."""
+
+    embedder: str
+    dimensions: int
+
+
+def decide(
+    state: SpaceState, space: str, commands: Sequence[Command], incoming: VectorSpace, now: int
+) -> Decision:
+    """Return the events that carry out `commands` at wall time `now` (nanoseconds).
+
+    `incoming` names the vectors of the lone `Remember` commands of the group. A bulk command is
+    decided alone. Recorded times are `now`, or just after the last one if the clock went back.
+    """
+    first = commands[0]
+    now = max(now, state.recorded_last + 1)
+    if isinstance(first, Remember | Forget):
+        return _Group(state, space, incoming, now).decide(commands)
+    try:
+        if isinstance(first, RememberBatch):
+            check_room(state, space, first.count)
+            check_vectors(state, space, first.embedder, first.dimensions)
+            events, ids, created = decide_batch(state, first, now)
+            return Decision(events, [Outcome(ids, created)], 1)
+        if isinstance(first, Reembed):
+            return Decision([_reembedded(state, space, first)], [Outcome()], 1)
+        return Decision([(_adopted(state, first, now), b"")], [Outcome()], 1)
+    except EngramError as refusal:
+        return Decision([], [Outcome(refusal=refusal)], 1)
+
+
+class _Group:
+    """One group of lone commands on its way to events."""
+
+    def __init__(self, state: SpaceState, space: str, incoming: VectorSpace, now: int) -> None:
+        self._state, self._space, self._incoming, self._now = state, space, incoming, now
+        self._fresh: list[Remember] = []
+        self._fresh_ids: list[MemoryId] = []
+        self._by_content: dict[tuple[int, bytes], MemoryId] = {}
+        self._seen: list[MemoryId] = []
+        self._forgotten: dict[MemoryId, int] = {}
+        self._outcomes: list[Outcome] = []
+
+    def decide(self, commands: Sequence[Command]) -> Decision:
+        taken = 0
+        for command in commands:
+            if isinstance(command, Remember):
+                self._outcomes.append(self._remember(command))
+            elif isinstance(command, Forget):
+                if command.memory in self._fresh_ids or command.memory in self._seen:
+                    break
+                self._outcomes.append(self._forget(command))
+            else:
+                break
+            taken += 1
+        return Decision(self._events(), self._outcomes, taken)
+
+    def _remember(self, command: Remember) -> Outcome:
+        state = self._state
+        key = command.content_key
+        if key:
+            known = self._by_content.get((key, command.content)) or self._stored(command)
+            if known is not None:
+                self._seen.append(known)
+                return Outcome((known,), (False,))
+        try:
+            check_room(state, self._space, len(self._fresh) + 1)
+            if command.vector:
+                incoming = self._incoming
+                check_vectors(state, self._space, incoming.embedder, incoming.dimensions)
+        except EngramError as refusal:
+            return Outcome(refusal=refusal)
+        minted = mint_id(self._now + len(self._fresh), command.chance)
+        self._fresh.append(command)
+        self._fresh_ids.append(minted)
+        if key:
+            self._by_content[key, command.content] = minted
+        return Outcome((minted,), (True,))
+
+    def _stored(self, command: Remember) -> MemoryId | None:
+        row = self._state.row_with_content(command.content_key, command.content)
+        if row is None or row in self._forgotten.values():
+            return None
+        columns = self._state.columns
+        return MemoryId(int(columns["id_high"].value(row)), int(columns["id_low"].value(row)))
+
+    def _forget(self, command: Forget) -> Outcome:
+        row = self._state.row_of(*command.memory)
+        if row is None or command.memory in self._forgotten:
+            return Outcome(refusal=MemoryNotFound(str(command.memory), self._space))
+        self._forgotten[command.memory] = row
+        return Outcome((command.memory,), (False,))
+
+    def _events(self) -> list[tuple[Event, Vectors]]:
+        events: list[tuple[Event, Vectors]] = []
+        if self._forgotten:
+            events.append((Forgotten(_raw(list(self._forgotten)), self._now), b""))
+        if self._fresh:
+            incoming = self._incoming
+            batch = collect(self._fresh, incoming.embedder, incoming.dimensions)
+            ids = np.array(self._fresh_ids, np.uint64)
+            events.append((remembered(batch, ids, self._now), batch.vectors))
+        if self._seen:
+            events.append((SeenAgain(_raw(self._seen), self._now), b""))
+        return events
+
+
+def _raw(ids: Sequence[MemoryId]) -> bytes:
+    return np.array(ids, "<u8").tobytes()
+
+
+def check_room(state: SpaceState, space: str, more: int) -> None:
+    """Refuse with Overloaded when `more` rows would not fit the space."""
+    if state.count + more > SPACE_MEMORIES_MAX:
+        raise Overloaded(f"the capacity of memory space {space!r}", SPACE_MEMORIES_MAX)
+
+
+def check_vectors(state: SpaceState, space: str, embedder: str, dimensions: int) -> None:
+    """Refuse vectors that cannot be compared with those of the space."""
+    if not state.dimensions or not dimensions:
+        return
+    if dimensions != state.dimensions:
+        raise DimensionMismatch(dimensions, state.dimensions, space)
+    if embedder != state.embedder:
+        raise EmbedderMismatch(space, state.embedder, embedder)
+
+
+def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event, Vectors]:
+    for high, low in np.frombuffer(command.ids, "<u8").reshape(-1, 2).tolist():
+        if state.row_of(high, low) is None:
+            raise MemoryNotFound(str(MemoryId(high, low)), space)
+    event = Reembedded(command.ids, command.embedder, command.dimensions, command.inverse_norms)
+    return event, command.vectors
+
+
+def _adopted(state: SpaceState, command: AdoptEmbedder, now: int) -> Event:
+    staged = state.staged.get(command.embedder)
+    missing = [
+        row
+        for row in range(state.count)
+        if state.alive(row)
+        and int(state.columns["content_bytes"].value(row))
+        and (staged is None or row not in staged.rows)
+    ]
+    if missing:
+        raise Conflict(
+            f"{len(missing)} memories have no vector of embedder {command.embedder!r} yet; "
+            "embed them first"
+        )
+    if staged is not None and staged.dimensions != command.dimensions:
+        raise InvalidRequest(f"embedder {command.embedder!r} was staged with another length")
+    return EmbedderAdopted(command.embedder, command.dimensions, now)
