@@ -1,0 +1,1 @@
+"""Hot loops behind one Protocol: plain Python (the meaning), numpy and Zig."""

@@ -1,0 +1,75 @@
+"""Checks kernel arguments once a call, before an address is taken; one sentence a mistake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engram.model.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from engram.kernels.protocol import F32, U8
+
+_FLOAT32 = np.dtype(np.float32)
+_UINT8 = np.dtype(np.uint8)
+_ROWS_MAX = 2**32 - 1  # row numbers are uint32
+
+
+def check_top_k(query: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 | None) -> None:
+    """Raise InvalidRequest that lists every argument of `top_k_f32` that breaks its contract."""
+    violations = [
+        *_array_violations("query", query, 1, _FLOAT32),
+        *_array_violations("rows", rows, 2, _FLOAT32),
+        *([] if inv_norms is None else _array_violations("inv_norms", inv_norms, 1, _FLOAT32)),
+        *([] if mask is None else _array_violations("mask", mask, 1, _UINT8)),
+        *_k_violations(k),
+    ]
+    if not violations:
+        violations = _shape_violations(query, rows, inv_norms, mask)
+    if violations:
+        raise InvalidRequest(*violations)
+
+
+def check_rows(rows: F32) -> None:
+    """Raise InvalidRequest unless `rows` is C-contiguous float32[n, d]."""
+    violations = _array_violations("rows", rows, 2, _FLOAT32)
+    if violations:
+        raise InvalidRequest(*violations)
+
+
+def _array_violations(
+    name: str, value: object, axes_count: int, dtype: np.dtype[np.generic]
+) -> list[str]:
+    if not isinstance(value, np.ndarray):
+        return [f"{name} must be a numpy array, not {type(value).__name__}"]
+    violations = []
+    if value.dtype != dtype:
+        violations.append(f"{name} must hold {dtype.name}, not {value.dtype}")
+    if value.ndim != axes_count:
+        violations.append(f"{name} must have {axes_count} axes, not {value.ndim}")
+    if not value.flags.c_contiguous:
+        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
+    return violations
+
+
+def _k_violations(k: object) -> list[str]:
+    if not isinstance(k, int) or isinstance(k, bool):
+        return [f"k must be an int, not {type(k).__name__}"]
+    return [] if k >= 1 else [f"k must be 1 or more, not {k}"]
+
+
+def _shape_violations(query: F32, rows: F32, inv_norms: F32 | None, mask: U8 | None) -> list[str]:
+    n, d = rows.shape
+    violations = []
+    if d == 0:
+        violations.append("rows must have 1 dimension or more, not 0")
+    if len(query) != d:
+        violations.append(f"query has {len(query)} dimensions but rows have {d}")
+    if n > _ROWS_MAX:
+        violations.append(f"rows must be at most {_ROWS_MAX}, not {n}")
+    if inv_norms is not None and len(inv_norms) != n:
+        violations.append(f"inv_norms has {len(inv_norms)} elements but there are {n} rows")
+    if mask is not None and len(mask) != (n + 7) // 8:
+        violations.append(f"mask has {len(mask)} bytes but {n} rows need {(n + 7) // 8}")
+    return violations

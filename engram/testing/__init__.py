@@ -1,0 +1,1 @@
+"""Conformance suites, fakes and workloads; shipped with the package, needs no pytest."""
