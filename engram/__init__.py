@@ -1,0 +1,64 @@
+"""Engram: a durable memory engine for applications and AI agents.
+
+```python
+async with engram.open("./data") as db:
+    space = await db.space("default")
+    await space.remember("Ada Lovelace met Charles Babbage in June 1833.")
+    for hit in await space.recall("who knew Babbage?"):
+        print(hit.score, hit.memory.content, hit.parts)
+```
+
+Importing this package is cheap: numpy and the engine are loaded by the first use of a name.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engram.model import errors as errors
+    from engram.model.memory import Memory as Memory
+    from engram.model.memory import RecallResult as RecallResult
+    from engram.model.memory import Recollection as Recollection
+    from engram.service.space import Space as Space
+    from engram.service.store import Engram as Engram
+    from engram.wiring import open_store as open  # noqa: A004 - engram.open reads as it should
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "open": ("engram.wiring", "open_store"),
+    "Engram": ("engram.service.store", "Engram"),
+    "Space": ("engram.service.space", "Space"),
+    "Memory": ("engram.model.memory", "Memory"),
+    "RecallResult": ("engram.model.memory", "RecallResult"),
+    "Recollection": ("engram.model.memory", "Recollection"),
+    "errors": ("engram.model.errors", ""),
+    "sync": ("engram.sync", ""),
+}
+
+__all__ = [  # noqa: RUF022 - the names of _HOMES, spelled out for readers and tools
+    "open",
+    "Engram",
+    "Space",
+    "Memory",
+    "RecallResult",
+    "Recollection",
+    "errors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name at its first use."""
+    try:
+        module, attribute = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'engram' has no attribute {name!r}") from None
+    home = import_module(module)
+    return getattr(home, attribute) if attribute else home
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted([*_HOMES, "__version__"])

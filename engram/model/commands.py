@@ -15,7 +15,11 @@ from engram.model.ids import MemoryId
 
 
 class Remember(msgspec.Struct, gc=False):
-    """Remember one memory. `content_key` is 0 when the content takes no part in deduplication."""
+    """Remember one memory.
+
+    `content_key` is 0 when the content takes no part in deduplication. An empty `embedder` beside a
+    vector means that the caller gave it and holds it comparable with what the space has.
+    """
 
     content: bytes
     content_key: int
@@ -28,6 +32,7 @@ class Remember(msgspec.Struct, gc=False):
     metadata: bytes
     vector: bytes
     inverse_norm: float
+    embedder: str
     chance: bytes
 
 

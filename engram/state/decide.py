@@ -8,8 +8,9 @@ commands were decided).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +45,9 @@ from engram.model.limits import SPACE_MEMORIES_MAX
 from engram.state.batches import decide_batch, remembered
 from engram.state.space import SpaceState
 
+# The embedder of vectors that a caller made and did not name.
+GIVEN: Final = "given"
+
 
 class Outcome(NamedTuple):
     """What became of one command: an id and whether it was created, or the refusal."""
@@ -61,30 +65,22 @@ class Decision(NamedTuple):
     taken: int
 
 
-class VectorSpace(NamedTuple):
-    """The embedder and length new vectors have; lone commands of one group share it."""
-
-    embedder: str
-    dimensions: int
-
-
-def decide(
-    state: SpaceState, space: str, commands: Sequence[Command], incoming: VectorSpace, now: int
-) -> Decision:
+def decide(state: SpaceState, space: str, commands: Sequence[Command], now: int) -> Decision:
     """Return the events that carry out `commands` at wall time `now` (nanoseconds).
 
-    `incoming` names the vectors of the lone `Remember` commands of the group. A bulk command is
-    decided alone. Recorded times are `now`, or just after the last one if the clock went back.
+    A bulk command is decided alone. Recorded times are `now`, or just after the last one if the
+    clock went back.
     """
     first = commands[0]
     now = max(now, state.recorded_last + 1)
     if isinstance(first, Remember | Forget):
-        return _Group(state, space, incoming, now).decide(commands)
+        return _Group(state, space, now).decide(commands)
     try:
         if isinstance(first, RememberBatch):
             check_room(state, space, first.count)
-            check_vectors(state, space, first.embedder, first.dimensions)
-            events, ids, created = decide_batch(state, first, now)
+            settled = settle_embedder(state, space, first.embedder, first.dimensions)
+            batch = msgspec.structs.replace(first, embedder=settled)
+            events, ids, created = decide_batch(state, batch, now)
             return Decision(events, [Outcome(ids, created)], 1)
         if isinstance(first, Reembed):
             return Decision([_reembedded(state, space, first)], [Outcome()], 1)
@@ -96,8 +92,9 @@ def decide(
 class _Group:
     """One group of lone commands on its way to events."""
 
-    def __init__(self, state: SpaceState, space: str, incoming: VectorSpace, now: int) -> None:
-        self._state, self._space, self._incoming, self._now = state, space, incoming, now
+    def __init__(self, state: SpaceState, space: str, now: int) -> None:
+        self._state, self._space, self._now = state, space, now
+        self._embedder, self._dimensions = "", 0
         self._fresh: list[Remember] = []
         self._fresh_ids: list[MemoryId] = []
         self._by_content: dict[tuple[int, bytes], MemoryId] = {}
@@ -130,8 +127,7 @@ class _Group:
         try:
             check_room(state, self._space, len(self._fresh) + 1)
             if command.vector:
-                incoming = self._incoming
-                check_vectors(state, self._space, incoming.embedder, incoming.dimensions)
+                self._settle(command.embedder, len(command.vector) // 4)
         except EngramError as refusal:
             return Outcome(refusal=refusal)
         minted = mint_id(self._now + len(self._fresh), command.chance)
@@ -140,6 +136,16 @@ class _Group:
         if key:
             self._by_content[key, command.content] = minted
         return Outcome((minted,), (True,))
+
+    def _settle(self, embedder: str, dimensions: int) -> None:
+        """Refuse a vector that differs from the space's, or from the group's first in a new one."""
+        if self._dimensions and dimensions != self._dimensions:
+            raise DimensionMismatch(dimensions, self._dimensions, self._space)
+        settled = settle_embedder(self._state, self._space, embedder, dimensions)
+        if self._embedder and settled not in (self._embedder, GIVEN):
+            raise EmbedderMismatch(self._space, self._embedder, settled)
+        if not self._embedder:
+            self._embedder, self._dimensions = settled, dimensions
 
     def _stored(self, command: Remember) -> MemoryId | None:
         row = self._state.row_with_content(command.content_key, command.content)
@@ -160,8 +166,7 @@ class _Group:
         if self._forgotten:
             events.append((Forgotten(_raw(list(self._forgotten)), self._now), b""))
         if self._fresh:
-            incoming = self._incoming
-            batch = collect(self._fresh, incoming.embedder, incoming.dimensions)
+            batch = collect(self._fresh, self._embedder, self._dimensions)
             ids = np.array(self._fresh_ids, np.uint64)
             events.append((remembered(batch, ids, self._now), batch.vectors))
         if self._seen:
@@ -179,14 +184,17 @@ def check_room(state: SpaceState, space: str, more: int) -> None:
         raise Overloaded(f"the capacity of memory space {space!r}", SPACE_MEMORIES_MAX)
 
 
-def check_vectors(state: SpaceState, space: str, embedder: str, dimensions: int) -> None:
-    """Refuse vectors that cannot be compared with those of the space."""
-    if not state.dimensions or not dimensions:
-        return
+def settle_embedder(state: SpaceState, space: str, embedder: str, dimensions: int) -> str:
+    """Return whose vectors these are; refuse those that cannot be compared with the space's."""
+    if not dimensions:
+        return embedder
+    if not state.dimensions:
+        return embedder or GIVEN
     if dimensions != state.dimensions:
         raise DimensionMismatch(dimensions, state.dimensions, space)
-    if embedder != state.embedder:
+    if embedder and embedder != state.embedder:
         raise EmbedderMismatch(space, state.embedder, embedder)
+    return state.embedder
 
 
 def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event, Vectors]:

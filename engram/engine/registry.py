@@ -1,0 +1,168 @@
+"""Which memory spaces there are, and the one engine of each that is open.
+
+Nothing is shared between two spaces but the process: each has its own directory, log, state and
+indexes, and one that cannot be opened leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from engram.engine.space_engine import SpaceEngine, recover
+from engram.model.errors import (
+    Closed,
+    EngramError,
+    InvalidRequest,
+    SpaceAlreadyExists,
+    SpaceNotFound,
+    StorageFailed,
+)
+from engram.model.ids import DEFAULT_SPACE, check_space_id
+from engram.ports import Clock, Entropy, Filesystem
+from engram.wal.protocol import Log
+
+MakeLog = Callable[[str], Awaitable[Log]]
+
+# A dropped space is renamed out of sight first; what a crash leaves is removed at the next start.
+_DROPPED: Final = ".dropped-"
+_DROP_TOKEN_BYTES: Final = 8
+
+
+class SpaceRegistry:
+    """Creates, opens and drops the spaces of one store."""
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        clock: Clock,
+        entropy: Entropy,
+        tasks: TaskGroup,
+        make_log: MakeLog,
+    ) -> None:
+        self._filesystem = filesystem
+        self._clock = clock
+        self._entropy = entropy
+        self._tasks = tasks
+        self._make_log = make_log
+        self._engines: dict[str, SpaceEngine] = {}
+        self._locks: dict[str, anyio.Lock] = {}
+        self._closed = False
+
+    def open_now(self, space: str) -> SpaceEngine | None:
+        """Return the engine of a space that is open and serves, None otherwise."""
+        engine = self._engines.get(space)
+        return engine if engine is not None and engine.failure is None else None
+
+    async def open(self, space: str, *, create: bool = False) -> SpaceEngine:
+        """Return the engine of a space; the first caller pays for its recovery.
+
+        Raises SpaceNotFound when there is none and `create` is not set, what recovery raises, and
+        after a failure that failure again until the store is reopened.
+        """
+        check_space_id(space)
+        async with self._locks.setdefault(space, anyio.Lock()):
+            return await self._open(space, create=create)
+
+    async def create(self, space: str) -> SpaceEngine:
+        """Make a new space; SpaceAlreadyExists when its id is taken."""
+        check_space_id(space)
+        async with self._locks.setdefault(space, anyio.Lock()):
+            if await self.exists(space):
+                raise SpaceAlreadyExists(space)
+            return await self._open(space, create=True)
+
+    async def drop(self, space: str) -> None:
+        """Remove a space with all its bytes; it is gone for good when this returns."""
+        check_space_id(space)
+        if space == DEFAULT_SPACE:
+            raise InvalidRequest(
+                "memory space 'default' is always there and cannot be deleted; forget its "
+                "memories one by one, or delete the whole data root"
+            )
+        async with self._locks.setdefault(space, anyio.Lock()):
+            if not await self.exists(space):
+                raise SpaceNotFound(space)
+            engine = self._engines.pop(space, None)
+            if engine is not None:
+                await engine.aclose()
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._remove, space)
+
+    async def exists(self, space: str) -> bool:
+        """Whether there is a space with this id."""
+        return space in self._engines or bool(
+            await anyio.to_thread.run_sync(self._filesystem.list, f"{space}/wal")
+        )
+
+    async def names(self) -> list[str]:
+        """Return the ids of all spaces, sorted."""
+        return await anyio.to_thread.run_sync(self._names)
+
+    async def sweep(self) -> None:
+        """Remove what dropping a space left behind when it was interrupted."""
+        await anyio.to_thread.run_sync(self._sweep)
+
+    async def aclose(self) -> None:
+        """Close every space; harmless when repeated."""
+        self._closed = True
+        for engine in list(self._engines.values()):
+            await engine.aclose()
+        self._engines.clear()
+
+    async def _open(self, space: str, *, create: bool) -> SpaceEngine:
+        if self._closed:
+            raise Closed("the store")
+        engine = self._engines.get(space)
+        if engine is not None:
+            if engine.failure is not None:
+                raise engine.failure
+            return engine
+        if not create and not await self.exists(space):
+            raise SpaceNotFound(space)
+        log = await self._make_log(space)
+        try:
+            state = await recover(log)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await log.aclose()
+            raise
+        engine = self._engines[space] = SpaceEngine(space, log, self._clock, state)
+        self._tasks.start_soon(engine.run, name=f"writer of {space}")
+        self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
+        return engine
+
+    def _names(self) -> list[str]:
+        found = []
+        for name in self._filesystem.list(""):
+            try:
+                check_space_id(name)
+                logs = self._filesystem.list(f"{name}/wal")
+            except EngramError:
+                continue
+            if logs:
+                found.append(name)
+        return found
+
+    def _remove(self, space: str) -> None:
+        gone = f"{_DROPPED}{self._entropy.token(_DROP_TOKEN_BYTES).hex()}"
+        self._filesystem.rename(space, gone)
+        self._filesystem.sync_directory("")
+        self._remove_tree(gone)
+
+    def _sweep(self) -> None:
+        for name in self._filesystem.list(""):
+            if name.startswith(_DROPPED):
+                self._remove_tree(name)
+
+    def _remove_tree(self, path: str) -> None:
+        for name in self._filesystem.list(path):
+            try:
+                self._filesystem.remove(f"{path}/{name}")
+            except StorageFailed:
+                self._remove_tree(f"{path}/{name}")
+        self._filesystem.remove(path)

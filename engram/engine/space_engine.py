@@ -1,0 +1,252 @@
+"""One memory space at work: one writer, group commit, views for readers.
+
+Rule 1: the state changes only after the log said that the events are durable.
+Rule 2: commands that wait while a group is on its way to the disk form the next group.
+Rule 3: a caller that gives up loses only its answer; its command is carried out or refused whole.
+Rule 4: after a failure nothing more is accepted until the space is opened again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from engram.engine.words import Words
+from engram.model.commands import Command, Forget, Remember
+from engram.model.errors import (
+    Closed,
+    DurabilityError,
+    EngramError,
+    InvariantViolated,
+    Overloaded,
+    check,
+)
+from engram.model.events import decode, encode
+from engram.model.limits import GROUP_COUNT_MAX, QUEUE_COUNT_MAX
+from engram.ports import Clock
+from engram.state.apply import apply
+from engram.state.decide import Decision, Outcome, decide
+from engram.state.space import SpaceState, View
+from engram.wal.protocol import Entry, Log
+
+# A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
+# never: the thread hop (54 to 120 us) costs more than the work.
+_LONE: Final = (Remember, Forget)
+
+
+# 20 ms without a write count as idle: longer than a bulk load pauses between two batches.
+_IDLE_NS: Final = 20_000_000
+
+
+class _Group:
+    """Commands that become one write and one sync, and the answers all their callers wait for."""
+
+    __slots__ = ("commands", "done", "failure", "lsns", "outcomes")
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.done = anyio.Event()
+        self.outcomes: list[Outcome] = []
+        self.lsns: list[int] = []
+        self.failure: EngramError | None = None
+
+    def takes(self, command: Command) -> bool:
+        """Whether the command may join: lone commands up to a limit, a bulk command alone."""
+        if not self.commands:
+            return True
+        lone = isinstance(command, _LONE) and isinstance(self.commands[-1], _LONE)
+        return lone and len(self.commands) < GROUP_COUNT_MAX
+
+
+class SpaceEngine:
+    """A recovered space. `run` must be running for `submit` to return."""
+
+    def __init__(self, space: str, log: Log, clock: Clock, state: SpaceState) -> None:
+        self.space = space
+        self.log = log
+        self.words = Words()
+        self.groups_committed = 0
+        self._clock = clock
+        self._state = state
+        self._view = state.view()
+        self._waiting: deque[_Group] = deque()
+        self._waiting_count = 0
+        self._wake = anyio.Event()
+        self._closing = False
+        self._stopped = anyio.Event()
+        self._grown = anyio.Event()
+        self._committing = False
+        self._failure: EngramError | None = None
+
+    @property
+    def view(self) -> View:
+        """The newest durable view."""
+        return self._view
+
+    @property
+    def failure(self) -> EngramError | None:
+        """Why the space refuses work, None while it serves."""
+        return self._failure
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of state and indexes in RAM."""
+        return self._state.resident_bytes + self.words.resident_bytes
+
+    def row_of(self, view: View, high: int, low: int) -> int | None:
+        """Return the row of a living memory as `view` sees it, None when there is none."""
+        return self._state.row_of(high, low, view.count)
+
+    async def submit(self, command: Command) -> tuple[Outcome, int]:
+        """Return the durable outcome of a command and the LSN it is at.
+
+        Raises:
+            RequestError: the command was refused; the state is as it was.
+            Overloaded: too many commands wait already.
+            DurabilityError: it is unknown whether the command became durable; reopen the space.
+            Closed: the space was closed before the command was taken.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._closing:
+            raise Closed(f"memory space {self.space!r}")
+        if self._waiting_count >= QUEUE_COUNT_MAX:
+            raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
+        if not self._waiting or not self._waiting[-1].takes(command):
+            self._waiting.append(_Group())
+        group = self._waiting[-1]
+        position = len(group.commands)
+        group.commands.append(command)
+        self._waiting_count += 1
+        self._wake.set()
+        await group.done.wait()
+        if group.failure is not None:
+            raise group.failure
+        outcome = group.outcomes[position]
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return outcome, group.lsns[position]
+
+    async def run(self) -> None:
+        """Commit group after group until the engine is closed."""
+        try:
+            while True:
+                while not self._waiting:
+                    if self._closing:
+                        return
+                    self._wake = anyio.Event()
+                    await self._wake.wait()
+                if self._failure is not None:
+                    return
+                group = self._waiting.popleft()
+                self._waiting_count -= len(group.commands)
+                self._committing = True
+                with anyio.CancelScope(shield=True):
+                    await self._commit(group)
+                self._committing = False
+                self._grown.set()
+        finally:
+            self._closing = True
+            self._grown.set()
+            self._fail_waiting(self._failure or Closed(f"memory space {self.space!r}"))
+            self._stopped.set()
+
+    async def index_words(self) -> None:
+        """Index new texts while nothing else is to do, so that the next recall need not."""
+        while not self._closing:
+            self._grown = anyio.Event()
+            while self.words.rows_indexed < self._view.count and not self._closing:
+                await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
+                while not (self._waiting or self._committing or self._closing):
+                    if not await anyio.to_thread.run_sync(self.words.step, self._view):
+                        break
+            if not self._closing:
+                await self._grown.wait()
+
+    async def aclose(self) -> None:
+        """Finish what waits, then release the log; harmless when repeated."""
+        self._closing = True
+        self._wake.set()
+        with anyio.CancelScope(shield=True):
+            await self._stopped.wait()
+            await self.log.aclose()
+
+    async def _commit(self, group: _Group) -> None:
+        try:
+            while len(group.outcomes) < len(group.commands):
+                await self._commit_part(group)
+        except DurabilityError as error:
+            self._failure = group.failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it was, the space must stop
+            broken = InvariantViolated(
+                f"memory space {self.space!r} stopped after an unexpected "
+                f"{type(error).__name__}: {error}; reopen it, and please report this"
+            )
+            broken.__cause__ = error
+            self._failure = group.failure = broken
+        finally:
+            group.done.set()
+
+    async def _commit_part(self, group: _Group) -> None:
+        commands = group.commands[len(group.outcomes) :]
+        lone = isinstance(commands[0], _LONE)
+        now = self._clock.now()
+        if lone:
+            decision = decide(self._state, self.space, commands, now)
+        else:
+            decision = await anyio.to_thread.run_sync(
+                decide, self._state, self.space, commands, now
+            )
+        check(decision.taken > 0, "deciding a group makes progress")
+        if decision.events:
+            first = self._state.lsn
+            entries = [Entry(*encode(event, vectors)) for event, vectors in decision.events]
+            last = self.log.append(entries, expected_last_lsn=first)
+            await self.log.sync(last)
+            if lone:
+                self._apply(decision, first)
+            else:
+                await anyio.to_thread.run_sync(self._apply, decision, first)
+            self._view = self._state.view()
+            self.groups_committed += 1
+        group.outcomes += decision.outcomes
+        group.lsns += [self._state.lsn] * decision.taken
+
+    def _apply(self, decision: Decision, first: int) -> None:
+        for number, (event, vectors) in enumerate(decision.events, start=1):
+            apply(self._state, event, vectors, first + number)
+
+    def _fail_waiting(self, failure: EngramError) -> None:
+        while self._waiting:
+            group = self._waiting.popleft()
+            group.failure = failure
+            group.done.set()
+        self._waiting_count = 0
+
+
+async def recover(log: Log) -> SpaceState:
+    """Return the state that the log's durable records lead to."""
+    state = SpaceState()
+    batch: list[tuple[int, int, bytes | memoryview]] = []
+    waiting_bytes = 0
+    async for record in log.read(0):
+        batch.append((record.lsn, record.kind, record.payload))
+        waiting_bytes += len(record.payload)
+        if waiting_bytes >= _REPLAY_BYTES:
+            await anyio.to_thread.run_sync(_replay, state, batch)
+            batch, waiting_bytes = [], 0
+    await anyio.to_thread.run_sync(_replay, state, batch)
+    return state
+
+
+# 8 MiB of records between two returns to the event loop: some 10 ms of work.
+_REPLAY_BYTES: Final = 8 << 20
+
+
+def _replay(state: SpaceState, batch: list[tuple[int, int, bytes | memoryview]]) -> None:
+    for lsn, kind, payload in batch:
+        event, vectors = decode(kind, payload)
+        apply(state, event, vectors, lsn)

@@ -1,0 +1,67 @@
+"""The STORE file: which store this is, in which format, and the lock that keeps others out."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import google_crc32c
+
+from engram.model.errors import LogCorrupted, StoreTooNew
+from engram.ports import Entropy, Filesystem, Handle
+
+STORE_FILE: Final = "STORE"
+FORMAT_VERSION: Final = 1
+_MAGIC: Final = b"ENGRAMST"
+_STORE_ID_BYTES: Final = 16
+# magic, format version, store id, CRC32C of what stands before it; see docs/formats/store.md
+_HEADER: Final = struct.Struct("<8sI16s")
+_CRC: Final = struct.Struct("<I")
+_BYTES: Final = _HEADER.size + _CRC.size
+
+
+class Store:
+    """An open store: its id and the lock it holds until it is closed."""
+
+    def __init__(self, store_id: bytes, lock: Handle) -> None:
+        self.store_id = store_id
+        self._lock = lock
+
+    @classmethod
+    def open(cls, filesystem: Filesystem, entropy: Entropy, path: str) -> Store:
+        """Take the lock and read the store's id, or make a new store where there is none.
+
+        `path` is what messages call the store. Raises StoreInUse, StoreTooNew, LogCorrupted,
+        StorageFailed.
+        """
+        lock = filesystem.lock(STORE_FILE)
+        try:
+            return cls(_read_or_create(filesystem, entropy, lock, path), lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    def close(self) -> None:
+        """Let others open the store."""
+        self._lock.close()
+
+
+def _read_or_create(filesystem: Filesystem, entropy: Entropy, lock: Handle, path: str) -> bytes:
+    data = filesystem.read_at(lock, 0, _BYTES)
+    if len(data) == _BYTES:
+        magic, version, store_id = _HEADER.unpack_from(data)
+        (stored,) = _CRC.unpack_from(data, _HEADER.size)
+        intact = stored == google_crc32c.value(data[: _HEADER.size])
+        if magic == _MAGIC and intact:
+            if version > FORMAT_VERSION:
+                raise StoreTooNew(path, version, FORMAT_VERSION)
+            return bytes(store_id)
+    if any(not name.startswith(".") for name in filesystem.list("") if name != STORE_FILE):
+        # Only the creation of an empty store may leave this file unfinished.
+        raise LogCorrupted(f"{path}/{STORE_FILE}", 0, 0, 0, "the store's header is not intact")
+    store_id = entropy.token(_STORE_ID_BYTES)
+    header = _HEADER.pack(_MAGIC, FORMAT_VERSION, store_id)
+    filesystem.write_at(lock, 0, [header, _CRC.pack(google_crc32c.value(header))])
+    filesystem.sync(lock)
+    filesystem.sync_directory("")
+    return store_id

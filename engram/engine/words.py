@@ -1,0 +1,71 @@
+"""Keeps the word index of a space in step with its state: derived, disposable, caught up lazily."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Final
+
+import numpy as np
+
+from engram.retrieval.lexical import WordIndex
+from engram.retrieval.word_view import WordView
+from engram.state.space import ALIVE, View
+
+# 2,048 texts a step (some 20 ms): how long a reader may wait for the lock behind a background step.
+STEP_ROWS: Final = 2_048
+
+
+class Words:
+    """The word index and how far it has come. Safe to call from worker threads."""
+
+    def __init__(self) -> None:
+        self._index = WordIndex()
+        self._lock = Lock()
+        self._removed = np.zeros(0, bool)
+        self._removed_count = 0
+        self._snapshot: WordView | None = None
+
+    @property
+    def rows_indexed(self) -> int:
+        """How many rows of the space the index has reached."""
+        return self._index.rows_indexed
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of the index."""
+        return self._index.resident_bytes
+
+    def step(self, view: View) -> bool:
+        """Index a few more rows of `view`; return whether there is more to do."""
+        with self._lock:
+            self._add(view, STEP_ROWS)
+            return self._index.rows_indexed < view.count
+
+    def at(self, view: View) -> WordView:
+        """Return the index caught up with `view`, or beyond it when another reader was ahead."""
+        with self._lock:
+            while self._index.rows_indexed < view.count:
+                self._add(view, STEP_ROWS)
+            if self._removed_count < view.forgotten_count:
+                self._remove(view)
+            if self._snapshot is None:
+                self._snapshot = self._index.snapshot()
+            return self._snapshot
+
+    def _add(self, view: View, rows: int) -> None:
+        first = self._index.rows_indexed
+        last = min(view.count, first + rows)
+        if first < last:
+            self._index.add(first, view.texts(first, last))
+            self._snapshot = None
+
+    def _remove(self, view: View) -> None:
+        known = np.zeros(view.count, bool)
+        known[: len(self._removed)] = self._removed[: view.count]
+        forgotten = np.flatnonzero((view.gather("flags", np.arange(view.count)) & ALIVE) == 0)
+        fresh = forgotten[~known[forgotten]]
+        self._index.remove(fresh.tolist(), [view.content(row) for row in fresh.tolist()])
+        known[fresh] = True
+        self._removed = known
+        self._removed_count = int(known.sum())
+        self._snapshot = None

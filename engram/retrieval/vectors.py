@@ -1,0 +1,82 @@
+"""Exact search by vector: the kernel over each page of rows, the answers merged."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.kernels.protocol import KernelBackend
+from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, take
+from engram.state.space import View
+
+_EMPTY = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
+
+
+def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vector scaled to length 1; a zero vector stays zero."""
+    norm = float(np.linalg.norm(vector.astype(np.float64)))
+    return (vector / norm).astype(np.float32) if norm else vector
+
+
+def top_k(
+    kernels: KernelBackend,
+    view: View,
+    query: NDArray[np.float32],
+    k: int,
+    mask: NDArray[np.uint8] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+    """Return the `k` rows of `view` nearest to a unit query by cosine, best first.
+
+    Args:
+        kernels: the backend that scans.
+        view: what is searched.
+        query: float32[d], of length 1.
+        k: how many at most.
+        mask: candidates as a bitmap, least significant bit first; None for every row.
+
+    Returns:
+        float32[m] cosines and uint32[m] rows; ties by row.
+    """
+    found = [_page_top_k(kernels, view, number, query, k, mask) for number in _pages(view)]
+    if len(found) <= 1:
+        return found[0] if found else _EMPTY
+    scores = np.concatenate([scores for scores, _ in found])
+    rows = np.concatenate([rows for _, rows in found])
+    order = np.argsort(-scores, kind="stable")[:k]
+    return scores[order], rows[order]
+
+
+def _pages(view: View) -> range:
+    return range((view.count + PAGE_ROWS - 1) >> PAGE_SHIFT if view.vectors else 0)
+
+
+def _page_top_k(
+    kernels: KernelBackend,
+    view: View,
+    number: int,
+    query: NDArray[np.float32],
+    k: int,
+    mask: NDArray[np.uint8] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+    first = number << PAGE_SHIFT
+    inside = min(view.count - first, PAGE_ROWS)
+    bits = None if mask is None else mask[first >> 3 : (first + inside + 7) >> 3]
+    scores, rows = kernels.top_k_f32(
+        query,
+        view.vectors[number][:inside],
+        k,
+        inv_norms=view.inverse_norms[number][:inside],
+        mask=bits,
+    )
+    return (scores, rows + np.uint32(first)) if first else (scores, rows)
+
+
+def cosines(
+    view: View, query: NDArray[np.float32], rows: NDArray[np.uint32]
+) -> NDArray[np.float32]:
+    """Return the cosine of a unit query with each of `rows`; 0 where a row has no vector."""
+    if not view.vectors or not len(rows):
+        return np.zeros(len(rows), np.float32)
+    positions = rows.astype(np.int64)
+    products = take(view.vectors, positions) @ query
+    return np.asarray(products * take(view.inverse_norms, positions), np.float32)

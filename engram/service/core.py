@@ -1,0 +1,30 @@
+"""What the verbs share: the adapters an open store was given, and its registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engram.engine.registry import SpaceRegistry
+from engram.kernels.protocol import KernelBackend
+from engram.ports import Clock, Embedder, Entropy
+
+
+class Recovery(NamedTuple):
+    """How opening a space's log went."""
+
+    entries: int
+    cut_bytes: int
+    duration_ms: float
+
+
+class Core(NamedTuple):
+    """One open store's parts; built by wiring, read by the verbs."""
+
+    registry: SpaceRegistry
+    kernels: KernelBackend
+    embedder: Embedder | None
+    clock: Clock
+    entropy: Entropy
+    recovery_of: Callable[[str], Recovery]
+    log_bytes_of: Callable[[str], int]

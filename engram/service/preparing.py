@@ -1,0 +1,293 @@
+"""Turn what callers write into commands: every rule checked, every violation listed at once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypedDict, cast
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engram.kernels.protocol import KernelBackend
+from engram.model.commands import Remember, RememberBatch, collect
+from engram.model.errors import InvalidRequest
+from engram.model.ids import RANDOM_BYTES_PER_ID
+from engram.model.limits import (
+    CONTENT_BYTES_MAX,
+    DIMENSIONS_MAX,
+    LABEL_CHARACTERS_MAX,
+    METADATA_BYTES_MAX,
+    TAGS_COUNT_MAX,
+)
+from engram.model.memory import MemoryKind, to_nanoseconds
+from engram.ports import Entropy
+
+# Of a batch with many bad items the first are named; the count of all is given.
+VIOLATIONS_SHOWN_MAX: Final = 20
+_NO_NORM: Final = math.nan
+_JSON: Final = msgspec.json.Encoder()
+
+
+class NewMemory(TypedDict, total=False):
+    """One memory to be remembered, as `remember_many` takes it; every field may be left out."""
+
+    content: str
+    embedding: ArrayLike
+    kind: str
+    confidence: float
+    occurred_at: datetime
+    tags: Sequence[str]
+    source: str
+    session: str
+    metadata: Mapping[str, Any]
+
+
+class Item(NamedTuple):
+    """One memory as `remember` takes it; see there."""
+
+    content: object = ""
+    embedding: ArrayLike | None = None
+    kind: object = "episodic"
+    confidence: object = 1.0
+    occurred_at: object = None
+    tags: object = ()
+    source: object = None
+    session: object = None
+    metadata: object = None
+
+
+_FIELDS: Final = frozenset(Item._fields)
+
+
+def item_of(fields: NewMemory | str) -> Item:
+    """Return what a caller wrote as an Item; InvalidRequest names a field there is not."""
+    if isinstance(fields, str):
+        return Item(fields)
+    unknown = fields.keys() - _FIELDS
+    if unknown:
+        known = ", ".join(sorted(_FIELDS))
+        raise InvalidRequest(f"unknown field {min(unknown)!r}; a memory has {known}")
+    written: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    return Item(**written)
+
+
+def prepare(item: Item, entropy: Entropy, *, vector_given: bool = False) -> Remember:
+    """Return the command that remembers `item`, its vector still to come.
+
+    `vector_given` says that a vector comes from elsewhere, so that the content may be empty.
+
+    Raises InvalidRequest that lists every rule the item breaks.
+    """
+    violations: list[str] = []
+    content = _content(item.content, violations)
+    if not (content or vector_given or item.embedding is not None or violations):
+        violations.append("content is empty and there is no embedding; give at least one of them")
+    source = _label("source", item.source, violations)
+    session = _label("session", item.session, violations)
+    occurred_at = _occurred_at(item.occurred_at, violations)
+    command = Remember(
+        content=content,
+        content_key=_content_key(content, source, session, occurred_at),
+        kind=_kind(item.kind, violations),
+        confidence=_confidence(item.confidence, violations),
+        occurred_at=occurred_at,
+        source=source,
+        session=session,
+        tags=_tags(item.tags, violations) if item.tags else (),
+        metadata=_metadata(item.metadata, violations),
+        vector=b"",
+        inverse_norm=_NO_NORM,
+        embedder="",
+        chance=entropy.token(RANDOM_BYTES_PER_ID),
+    )
+    if violations:
+        raise InvalidRequest(*violations)
+    return command
+
+
+def prepare_many(
+    items: Sequence[NewMemory | str], entropy: Entropy, vectors_given: bool
+) -> list[Remember]:
+    """Return a command for each item; nothing when one breaks a rule, then they are all named."""
+    commands: list[Remember] = []
+    violations: list[str] = []
+    for position, item in enumerate(items):
+        try:
+            commands.append(prepare(item_of(item), entropy, vector_given=vectors_given))
+        except InvalidRequest as error:
+            violations += [f"item {position}: {violation}" for violation in error.violations]
+        except (AttributeError, TypeError) as error:
+            violations.append(f"item {position}: not a text and not a memory's fields: {error}")
+    if violations:
+        hidden = len(violations) - VIOLATIONS_SHOWN_MAX
+        more = [f"and {hidden} more"] if hidden > 0 else []
+        raise InvalidRequest(*violations[:VIOLATIONS_SHOWN_MAX], *more)
+    return commands
+
+
+def check_vectors(
+    kernels: KernelBackend, embeddings: ArrayLike, count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return float32[count, d] rows and float32[count] inverse norms of what a caller gave.
+
+    Raises InvalidRequest when the shape is wrong or a number is not finite.
+    """
+    try:
+        rows = np.ascontiguousarray(embeddings, dtype="<f4")
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"embedding is not an array of numbers: {error}") from error
+    if rows.ndim == 1:
+        rows = rows.reshape(1, -1)
+    if rows.ndim != 2 or len(rows) != count:  # noqa: PLR2004 - rows and columns
+        raise InvalidRequest(
+            f"embeddings have the shape {rows.shape}; {count} memories need ({count}, dimensions)"
+        )
+    if not 1 <= rows.shape[1] <= DIMENSIONS_MAX:
+        raise InvalidRequest(f"embedding has {rows.shape[1]} dimensions; 1 to {DIMENSIONS_MAX} fit")
+    norms = kernels.normalize_f32(rows)
+    bad = np.flatnonzero(np.isnan(norms))
+    if len(bad):
+        where = f" of item {bad[0]}" if count > 1 else ""
+        raise InvalidRequest(
+            f"embedding{where} holds NaN, infinity or numbers too large for its length to be "
+            "computed; every number must be finite"
+        )
+    return rows, norms
+
+
+def with_vector(
+    command: Remember, row: NDArray[np.float32], inverse_norm: float, embedder: str
+) -> Remember:
+    """Return the command with its vector."""
+    command.vector = row.tobytes()
+    command.inverse_norm = inverse_norm
+    command.embedder = embedder
+    return command
+
+
+def columns_of(
+    commands: Sequence[Remember],
+    rows: NDArray[np.float32] | None,
+    norms: NDArray[np.float32] | None,
+    embedder: str,
+) -> RememberBatch:
+    """Return the columns of commands that share one matrix of vectors, without copying it.
+
+    `rows` holds a row for each command whose entry in `norms` is a number.
+    """
+    if rows is None or norms is None or not len(rows):
+        return collect(commands, "", 0)
+    batch = collect(commands, embedder, rows.shape[1])
+    batch.vectors = rows.data.cast("B")
+    batch.inverse_norms = norms.astype("<f4", copy=False).tobytes()
+    return batch
+
+
+def _content(text: object, violations: list[str]) -> bytes:
+    if not isinstance(text, str):
+        violations.append(f"content is {type(text).__name__}, not text")
+        return b""
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        violations.append(
+            f"content holds a lone surrogate at character {error.start}, which is no text; decode "
+            "it properly, or use errors='replace'"
+        )
+        return b""
+    if len(content) > CONTENT_BYTES_MAX:
+        violations.append(
+            f"content has {len(content):,} bytes of UTF-8, over content_bytes_max of "
+            f"{CONTENT_BYTES_MAX:,}; split it into several memories"
+        )
+    return content
+
+
+def _content_key(
+    content: bytes, source: str | None, session: str | None, occurred_at: int | None
+) -> int:
+    """Return a 64-bit key of what makes two memories one; 0 when there is no content."""
+    if not content:
+        return 0
+    hasher = hashlib.blake2b(content, digest_size=8)
+    if source is not None or session is not None or occurred_at is not None:
+        hasher.update(repr((source, session, occurred_at)).encode())
+    return int.from_bytes(hasher.digest(), "little") or 1
+
+
+def _label(field: str, value: object, violations: list[str]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value) <= LABEL_CHARACTERS_MAX:
+        violations.append(f"{field} must be text of 1 to {LABEL_CHARACTERS_MAX} characters")
+        return None
+    if not _encodes(value):
+        violations.append(f"{field} holds a lone surrogate, which is no text")
+        return None
+    return value
+
+
+def _encodes(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _tags(tags: object, violations: list[str]) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        violations.append(f"tags must be a list of texts, not one text; use [{tags!r}]")
+        return ()
+    distinct = tuple(dict.fromkeys(cast("Sequence[str]", tags)))
+    if len(distinct) > TAGS_COUNT_MAX:
+        violations.append(f"{len(distinct)} tags; a memory has at most {TAGS_COUNT_MAX}")
+        return ()
+    return tuple(tag for tag in distinct if _label("tag", tag, violations) is not None)
+
+
+def _kind(name: object, violations: list[str]) -> int:
+    try:
+        return int(MemoryKind.parse(cast("str", name)))
+    except InvalidRequest as error:
+        violations += error.violations
+        return 0
+
+
+def _confidence(value: object, violations: list[str]) -> float:
+    if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        violations.append(f"confidence {value!r} is not a number from 0 to 1")
+        return 0.0
+    return float(value)
+
+
+def _occurred_at(moment: object, violations: list[str]) -> int | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        violations.append(f"occurred_at is {type(moment).__name__}, not a datetime")
+        return None
+    try:
+        return to_nanoseconds(moment)
+    except InvalidRequest as error:
+        violations += error.violations
+        return None
+
+
+def _metadata(value: object, violations: list[str]) -> bytes:
+    if value is None:
+        return b""
+    if not isinstance(value, Mapping):
+        violations.append(f"metadata is {type(value).__name__}, not a mapping")
+        return b""
+    try:
+        encoded = _JSON.encode(value)
+    except (TypeError, ValueError, UnicodeEncodeError) as error:
+        violations.append(f"metadata cannot be written as JSON: {error}")
+        return b""
+    if len(encoded) > METADATA_BYTES_MAX:
+        violations.append(
+            f"metadata has {len(encoded):,} bytes of JSON, over metadata_bytes_max of "
+            f"{METADATA_BYTES_MAX:,}"
+        )
+    return encoded

@@ -1,0 +1,209 @@
+"""The verbs that only read: recall, listing, statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, TypedDict
+
+import anyio.to_thread
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engram.engine.space_engine import SpaceEngine
+from engram.model.cue import Filters, make_filters
+from engram.model.errors import DimensionMismatch, InvalidRequest
+from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
+from engram.model.memory import Page, RecallResult, Recollection, SpaceStats
+from engram.retrieval import pipeline
+from engram.retrieval.filters import rows_passing
+from engram.retrieval.vectors import unit
+from engram.service.core import Core
+from engram.service.preparing import check_vectors
+from engram.service.vectors import embed, embedder_for
+from engram.state.reading import memory_at
+from engram.state.space import View
+
+# Below this many bytes of vectors a recall takes less than a hop to a worker thread and back.
+_INLINE_BYTES: Final = 256 * 1024
+
+
+class FilterArguments(TypedDict, total=False):
+    """The filters of recall and list."""
+
+    tags_all: Sequence[str]
+    tags_any: Sequence[str]
+    tags_none: Sequence[str]
+    kinds: Sequence[str]
+    sources: Sequence[str]
+    sessions: Sequence[str]
+    occurred_after: datetime | None
+    occurred_before: datetime | None
+    recorded_after: datetime | None
+    recorded_before: datetime | None
+    confidence_min: float | None
+
+
+class Question(NamedTuple):
+    """What a caller asked a recall for, as it came."""
+
+    text: str | None
+    embedding: ArrayLike | None
+    limit: int
+    explain: bool
+
+
+async def recall(
+    core: Core, engine: SpaceEngine, question: Question, arguments: FilterArguments
+) -> RecallResult:
+    """Carry out a recall over the newest durable view."""
+    started = core.clock.monotonic()
+    view = engine.view
+    cue, embedded_us = await _cue(core, engine, view, question, make_filters(**arguments))
+    now = core.clock.now()
+    if view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
+        found = _search(core, engine, view, cue, now)
+    else:
+        found = await anyio.to_thread.run_sync(_search, core, engine, view, cue, now)
+    recollections = tuple(
+        _recollection(view, hit, engine.space, now, question) for hit in found.hits
+    )
+    timings = {"embed": embedded_us, **found.timings_us}
+    timings["total"] = (core.clock.monotonic() - started) / 1_000
+    return RecallResult(
+        recollections=recollections,
+        timings_us=timings,
+        candidates=found.candidates,
+        searched=view.count - view.forgotten_count,
+        lsn=view.lsn,
+        note=None if recollections else _why_nothing(view, found, cue),
+    )
+
+
+async def _cue(
+    core: Core, engine: SpaceEngine, view: View, question: Question, filters: Filters
+) -> tuple[pipeline.Cue, float]:
+    text, limit = question.text, _limit(question.limit)
+    if not (text and text.strip()) and question.embedding is None:
+        raise InvalidRequest("recall needs a cue: a text, an embedding, or both")
+    if text and len(text) > CUE_CHARACTERS_MAX:
+        raise InvalidRequest(
+            f"the cue has {len(text):,} characters, over cue_characters_max of "
+            f"{CUE_CHARACTERS_MAX:,}; shorten it"
+        )
+    if text:
+        text = text.encode(errors="replace").decode()
+    started = core.clock.monotonic()
+    rows = None
+    if question.embedding is not None:
+        rows, _ = check_vectors(core.kernels, question.embedding, 1)
+        if view.dimensions and rows.shape[1] != view.dimensions:
+            raise DimensionMismatch(rows.shape[1], view.dimensions, engine.space)
+    elif text and view.dimensions:
+        embedder = embedder_for(engine.space, view, core.embedder)
+        if embedder is not None:
+            rows = await embed(embedder, [text])
+    embedded_us = (core.clock.monotonic() - started) / 1_000
+    vector = None if rows is None else unit(rows[0])
+    return pipeline.Cue(text, vector, filters, limit), embedded_us
+
+
+def _search(
+    core: Core, engine: SpaceEngine, view: View, cue: pipeline.Cue, now: int
+) -> pipeline.Found:
+    return pipeline.search(
+        view, cue, core.kernels, engine.words.at, now=now, monotonic=core.clock.monotonic
+    )
+
+
+def _recollection(
+    view: View, hit: pipeline.Hit, space: str, now: int, question: Question
+) -> Recollection:
+    return Recollection(
+        memory=memory_at(view, hit.row, space, now),
+        score=hit.score,
+        parts=hit.parts,
+        matched_terms=hit.matched_terms,
+        explanation=_explanation(hit) if question.explain else None,
+    )
+
+
+def _explanation(hit: pipeline.Hit) -> str:
+    parts = hit.parts
+    words = f"shares the words {', '.join(hit.matched_terms)}" if hit.matched_terms else ""
+    meaning = f"cosine {parts['similarity']:.2f}" if parts["similarity"] else ""
+    found = "; ".join(part for part in (meaning, words) if part) or "nothing in common"
+    return (
+        f"{found}; {parts['retrievability']:.0%} of its strength is left; "
+        f"confidence {parts['confidence']:.2f}"
+    )
+
+
+def _why_nothing(view: View, found: pipeline.Found, cue: pipeline.Cue) -> str:
+    living = view.count - view.forgotten_count
+    if not living:
+        return "the memory space is empty"
+    if not found.candidates:
+        return f"the filters removed all {living} memories"
+    looked = f"{found.candidates} of {living} memories passed the filters"
+    if cue.vector is None:
+        return f"{looked}, none shares a word with the cue, and there was no vector to compare"
+    return f"{looked}, none resembles the cue or shares a word with it"
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InvalidRequest(f"limit {limit} is outside 1 to {LIMIT_MAX}")
+    return limit
+
+
+async def listing(
+    core: Core,
+    engine: SpaceEngine,
+    limit: int,
+    cursor: str | None,
+    arguments: FilterArguments,
+) -> Page:
+    """Return one page of the newest durable view; a cursor is the time of its last row."""
+    view, limit, filters = engine.view, _limit(limit), make_filters(**arguments)
+    after = _after(cursor)
+    rows = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, filters))
+    recorded = view.gather("recorded_at", rows) if len(rows) else np.zeros(0, np.int64)
+    first = int(np.searchsorted(recorded, after, side="right"))
+    shown = rows[first : first + limit].tolist()
+    now = core.clock.now()
+    more = first + limit < len(rows)
+    return Page(
+        memories=tuple(memory_at(view, row, engine.space, now) for row in shown),
+        total=len(rows),
+        cursor=f"{recorded[first + limit - 1]:x}" if more else None,
+    )
+
+
+def _after(cursor: str | None) -> int:
+    if cursor is None:
+        return -(1 << 63)
+    try:
+        return min(int(cursor, 16), (1 << 63) - 1)
+    except ValueError:
+        raise InvalidRequest(f"cursor {cursor!r} is not one that list returned") from None
+
+
+def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
+    """Return what a space holds and where its log stands."""
+    view = engine.view
+    recovery = core.recovery_of(engine.space)
+    return SpaceStats(
+        id=engine.space,
+        memories=view.count - view.forgotten_count,
+        forgotten=view.forgotten_count,
+        with_vectors=view.vector_count,
+        embedder=view.embedder or None,
+        dimensions=view.dimensions,
+        lsn=view.lsn,
+        log_bytes=core.log_bytes_of(engine.space),
+        syncs=engine.groups_committed,
+        resident_bytes=engine.resident_bytes,
+        recovered_entries=recovery.entries,
+        recovery_ms=recovery.duration_ms,
+    )

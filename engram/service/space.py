@@ -1,0 +1,288 @@
+"""The verbs of one memory space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Unpack
+
+import anyio.to_thread
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engram.engine.space_engine import SpaceEngine
+from engram.model.commands import Forget, Remember, RememberBatch
+from engram.model.errors import InvalidRequest, MemoryNotFound
+from engram.model.ids import format_id, parse_id
+from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
+from engram.model.memory import (
+    Memory,
+    Page,
+    RecallResult,
+    Remembered,
+    RememberedMany,
+    SpaceStats,
+)
+from engram.service import reading, reembedding
+from engram.service.core import Core
+from engram.service.preparing import (
+    Item,
+    NewMemory,
+    check_vectors,
+    columns_of,
+    prepare,
+    prepare_many,
+    with_vector,
+)
+from engram.service.reading import FilterArguments
+from engram.service.vectors import check_text_alone, embed, embedder_for
+from engram.state.reading import memory_at
+
+Progress = Callable[[int, int], None]
+
+# 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
+_ROW_BYTES: Final = 128
+
+
+class Space:
+    """One memory space: everything a caller does with memories happens here.
+
+    Handles are cheap and may be shared between tasks; they do not outlive the store.
+    """
+
+    def __init__(self, space_id: str, core: Core) -> None:
+        self.id = space_id
+        self._core = core
+
+    def __repr__(self) -> str:
+        """Return the handle with its id."""
+        return f"<Space {self.id!r}>"
+
+    async def remember(
+        self,
+        content: str = "",
+        *,
+        embedding: ArrayLike | None = None,
+        kind: str = "episodic",
+        confidence: float = 1.0,
+        occurred_at: datetime | None = None,
+        tags: Sequence[str] = (),
+        source: str | None = None,
+        session: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Remembered:
+        """Remember one memory; when this returns it is durable and the next recall sees it.
+
+        The same content with the same source, session and `occurred_at` is one memory seen again:
+        its id comes back with `created` False.
+
+        Args:
+            content: text of at most 100 KiB; may be empty beside an embedding.
+            embedding: float[d]; left out, the store's embedder makes it from the content.
+            kind: episodic, semantic, procedural or concept.
+            confidence: how sure the caller is, 0 to 1.
+            occurred_at: when it was true, with a zone; left out, now.
+            tags: labels to filter by, at most 64.
+            source: where it comes from.
+            session: the conversation or run it belongs to.
+            metadata: anything JSON can hold, at most 64 KiB.
+
+        Raises:
+            InvalidRequest: a field breaks a rule; every violation is listed.
+            DimensionMismatch, EmbedderMismatch: the vector cannot be compared with the space's.
+            Overloaded: too much is waiting already; try again later.
+            EmbedderUnavailable: the embedder does not answer.
+            DurabilityError: the disk failed; it is unknown whether the memory was stored.
+        """
+        item = Item(
+            content, embedding, kind, confidence, occurred_at, tags, source, session, metadata
+        )
+        command = prepare(item, self._core.entropy)
+        engine = self._core.registry.open_now(self.id)
+        if engine is None:
+            engine = await self._core.registry.open(self.id, create=True)
+        await self._add_vector(engine, command, content, embedding)
+        outcome, lsn = await engine.submit(command)
+        return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
+
+    async def remember_many(
+        self,
+        items: Iterable[NewMemory | str],
+        *,
+        embeddings: ArrayLike | None = None,
+        progress: Progress | None = None,
+    ) -> RememberedMany:
+        """Remember many memories in parts of at most 10,000, each part durable as a whole.
+
+        Every item is checked before the first is stored. When a later part fails, the earlier ones
+        stay; calling again with the same items stores only what is missing.
+
+        Args:
+            items: texts, or mappings with the fields of `remember`.
+            embeddings: float[n, d], a row an item; left out, items carry their own or the store's
+                embedder makes them.
+            progress: called with (done, total) after each part.
+
+        Raises:
+            What `remember` raises; InvalidRequest names the items by position.
+        """
+        texts = list(items)
+        commands = await anyio.to_thread.run_sync(
+            prepare_many, texts, self._core.entropy, embeddings is not None
+        )
+        engine = await self._core.registry.open(self.id, create=True)
+        rows = _own_embeddings(texts) if embeddings is None else embeddings
+        given = norms = None
+        if rows is not None:
+            given, norms = await anyio.to_thread.run_sync(
+                check_vectors, self._core.kernels, rows, len(texts)
+            )
+        vector_bytes = 4 * (given.shape[1] if given is not None else self._dimensions())
+        ids: list[str] = []
+        created, lsn, done = 0, engine.view.lsn, 0
+        for part in _parts(commands, vector_bytes):
+            last = done + len(part)
+            if given is not None and norms is not None:
+                batch = columns_of(part, given[done:last], norms[done:last], "")
+            else:
+                batch = await self._embedded(engine, part)
+            outcome, lsn = await engine.submit(batch)
+            ids += [format_id(high, low) for high, low in np.asarray(outcome.ids).tolist()]
+            created += int(np.count_nonzero(outcome.created))
+            done = last
+            if progress is not None:
+                progress(done, len(commands))
+        return RememberedMany(ids, lsn, created)
+
+    async def recall(
+        self,
+        cue: str | None = None,
+        *,
+        embedding: ArrayLike | None = None,
+        limit: int = 10,
+        explain: bool = False,
+        **filters: Unpack[FilterArguments],
+    ) -> RecallResult:
+        """Recall the memories nearest to a cue by meaning and by words, best first.
+
+        Args:
+            cue: what to look for, in words; compared by word and, where there is an embedder, by
+                meaning.
+            embedding: float[d]; what to look for as a vector of the space.
+            limit: 1 to 1,000 results at most.
+            explain: say in a sentence why each memory was recalled.
+            **filters: `tags_all`, `tags_any`, `tags_none`, `kinds`, `sources`, `sessions`,
+                `occurred_after`, `occurred_before`, `recorded_after`, `recorded_before` and
+                `confidence_min`; only memories that pass all of them are looked at. `_after` is
+                inclusive, `_before` exclusive.
+
+        Raises:
+            InvalidRequest: no cue, or a field breaks a rule.
+            SpaceNotFound: nothing was ever remembered in this space.
+            DimensionMismatch, EmbedderMismatch: the cue does not fit the space's vectors.
+        """
+        engine = await self._engine()
+        return await reading.recall(
+            self._core, engine, reading.Question(cue, embedding, limit, explain), filters
+        )
+
+    async def get(self, memory_id: str) -> Memory:
+        """Return one memory; MemoryNotFound when the space holds none with this id."""
+        identity = parse_id(memory_id)
+        engine = await self._engine()
+        view = engine.view
+        row = engine.row_of(view, *identity)
+        if row is None:
+            raise MemoryNotFound(memory_id, self.id)
+        return memory_at(view, row, self.id, self._core.clock.now())
+
+    async def list(
+        self,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        **filters: Unpack[FilterArguments],
+    ) -> Page:
+        """Return memories in the order they were recorded, oldest first, with their true total.
+
+        `cursor` is that of the page before; what is remembered meanwhile comes at the end. Takes
+        the filters of `recall`.
+        """
+        engine = await self._engine()
+        return await reading.listing(self._core, engine, limit, cursor, filters)
+
+    async def forget(self, memory_id: str) -> None:
+        """Take a memory out of every answer, durably; MemoryNotFound when it is not there."""
+        engine = await self._engine()
+        await engine.submit(Forget(parse_id(memory_id)))
+
+    async def stats(self) -> SpaceStats:
+        """Return what the space holds and where its log stands."""
+        return reading.statistics(await self._engine(), self._core)
+
+    async def reembed(self, progress: Progress | None = None) -> int:
+        """Give every text a vector of the store's embedder; return how many were embedded.
+
+        The old vectors answer until all new ones are there; an interrupted run changes nothing.
+        """
+        if self._core.embedder is None:
+            raise InvalidRequest("the store was opened without an embedder; open it with one")
+        engine = await self._core.registry.open(self.id)
+        return await reembedding.reembed(engine, self._core, self._core.embedder, progress)
+
+    async def _engine(self) -> SpaceEngine:
+        return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)
+
+    def _dimensions(self) -> int:
+        return 0 if self._core.embedder is None else self._core.embedder.dimensions
+
+    async def _add_vector(
+        self, engine: SpaceEngine, command: Remember, content: str, embedding: ArrayLike | None
+    ) -> None:
+        core = self._core
+        check_text_alone(self.id, engine.view, embedding_given=embedding is not None)
+        if embedding is not None:
+            rows, norms = check_vectors(core.kernels, embedding, 1)
+            with_vector(command, rows[0], float(norms[0]), "")
+            return
+        embedder = embedder_for(self.id, engine.view, core.embedder)
+        if embedder is not None:
+            rows, norms = check_vectors(core.kernels, await embed(embedder, [content]), 1)
+            with_vector(command, rows[0], float(norms[0]), embedder.identity)
+
+    async def _embedded(self, engine: SpaceEngine, part: Sequence[Remember]) -> RememberBatch:
+        check_text_alone(self.id, engine.view, embedding_given=False)
+        embedder = embedder_for(self.id, engine.view, self._core.embedder)
+        if embedder is None:
+            return columns_of(part, None, None, "")
+        made = await embed(embedder, [command.content.decode() for command in part])
+        rows, norms = check_vectors(self._core.kernels, made, len(part))
+        return columns_of(part, rows, norms, embedder.identity)
+
+
+def _own_embeddings(items: Sequence[NewMemory | str]) -> ArrayLike | None:
+    """Return the embeddings the items carry; all of them do, or none."""
+    own: list[Any] = [
+        item["embedding"] for item in items if not isinstance(item, str) and "embedding" in item
+    ]
+    if own and len(own) < len(items):
+        raise InvalidRequest(
+            f"{len(own)} of {len(items)} items carry an embedding; give one with every item or "
+            "with none"
+        )
+    return np.stack(own) if own else None
+
+
+def _parts(commands: Sequence[Remember], vector_bytes: int) -> Iterator[Sequence[Remember]]:
+    """Cut commands into parts that fit one record of the log each."""
+    first = size = 0
+    for position, command in enumerate(commands):
+        grown = len(command.content) + len(command.metadata) + vector_bytes + _ROW_BYTES
+        if position > first and (
+            size + grown > PART_BYTES_MAX or position - first >= BATCH_COUNT_MAX
+        ):
+            yield commands[first:position]
+            first, size = position, 0
+        size += grown
+    if first < len(commands):
+        yield commands[first:]

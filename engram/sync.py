@@ -1,0 +1,128 @@
+"""The same verbs without async, for scripts and notebooks.
+
+```python
+import engram.sync
+
+with engram.sync.open("./data") as db:
+    space = db.space("default")
+    space.remember("Ada Lovelace met Charles Babbage in June 1833.")
+    print(space.recall("who knew Babbage?")[0].memory.content)
+```
+
+The engine runs on an event loop in a thread of its own; calls may come from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from engram.ports import Embedder
+from engram.service.space import Space as AsyncSpace
+from engram.service.store import Engram as AsyncEngram
+from engram.wiring import FROM_SETTINGS, open_store
+
+if TYPE_CHECKING:
+    from engram.kernels.protocol import KernelBackend
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _space_verb(
+    verb: Callable[Concatenate[AsyncSpace, P], Awaitable[T]],
+) -> Callable[Concatenate[Space, P], T]:
+    @wraps(verb)
+    def call(self: Space, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._portal.call(partial(verb, self._space, *args, **kwargs))
+
+    return call
+
+
+def _store_verb(
+    verb: Callable[Concatenate[AsyncEngram, P], Awaitable[T]],
+) -> Callable[Concatenate[Engram, P], T]:
+    @wraps(verb)
+    def call(self: Engram, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._portal.call(partial(verb, self._engram, *args, **kwargs))
+
+    return call
+
+
+class Space:
+    """One memory space; each verb is that of `engram.Space`, waited for."""
+
+    def __init__(self, portal: BlockingPortal, space: AsyncSpace) -> None:
+        self._portal = portal
+        self._space = space
+
+    @property
+    def id(self) -> str:
+        """The space's id."""
+        return self._space.id
+
+    remember = _space_verb(AsyncSpace.remember)
+    remember_many = _space_verb(AsyncSpace.remember_many)
+    recall = _space_verb(AsyncSpace.recall)
+    get = _space_verb(AsyncSpace.get)
+    list = _space_verb(AsyncSpace.list)
+    forget = _space_verb(AsyncSpace.forget)
+    stats = _space_verb(AsyncSpace.stats)
+    reembed = _space_verb(AsyncSpace.reembed)
+
+
+class Engram:
+    """An open store; each verb is that of `engram.Engram`, waited for."""
+
+    def __init__(self, portal: BlockingPortal, engram: AsyncEngram) -> None:
+        self._portal = portal
+        self._engram = engram
+
+    @property
+    def path(self) -> str:
+        """The store's directory."""
+        return self._engram.path
+
+    @property
+    def kernels(self) -> KernelBackend:
+        """The kernel backend in use."""
+        return self._engram.kernels
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """Who makes the vectors of texts."""
+        return self._engram.embedder
+
+    def space(self, space_id: str = "default") -> Space:
+        """Return the handle of a memory space; see `engram.Engram.space`."""
+        return Space(self._portal, self._portal.call(self._engram.space, space_id))
+
+    def create_space(self, space_id: str) -> Space:
+        """Create a memory space; see `engram.Engram.create_space`."""
+        return Space(self._portal, self._portal.call(self._engram.create_space, space_id))
+
+    drop_space = _store_verb(AsyncEngram.drop_space)
+    reembed = _store_verb(AsyncEngram.reembed)
+    spaces = _store_verb(AsyncEngram.spaces)
+
+
+@contextmanager
+def open(  # noqa: A001 - engram.sync.open mirrors engram.open
+    path: str | os.PathLike[str] | None = None,
+    *,
+    embedder: Embedder | str | None = FROM_SETTINGS,
+    kernels: str | None = None,
+) -> Iterator[Engram]:
+    """Open the store at `path` until the block is left; see `engram.open` for what may go wrong."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(
+            open_store(path, embedder=embedder, kernels=kernels)
+        ) as engram,
+    ):
+        yield Engram(portal, engram)

@@ -1,0 +1,134 @@
+"""The composition root: the one place that names adapters and puts an open store together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from engram.adapters.embedders.loading import load_embedder
+from engram.adapters.local.clock import SystemClock
+from engram.adapters.local.entropy import SystemEntropy
+from engram.adapters.local.filesystem import LocalFilesystem
+from engram.engine.registry import SpaceRegistry
+from engram.engine.store import Store
+from engram.kernels.selection import select_backend
+from engram.model.ids import DEFAULT_SPACE
+from engram.ports import Clock, Embedder, Entropy, Filesystem
+from engram.service.core import Core, Recovery
+from engram.service.store import Engram
+from engram.settings import Settings, expanded, load_settings
+from engram.wal.file_log import FileLog
+from engram.wal.protocol import Log
+
+# Says "what the settings name"; None means no embedder at all.
+FROM_SETTINGS: Final = "from settings"
+
+
+class _Logs:
+    """Opens the log of each space and remembers how that went."""
+
+    def __init__(
+        self, filesystem: Filesystem, store: Store, clock: Clock, entropy: Entropy
+    ) -> None:
+        self._filesystem, self._store = filesystem, store
+        self._clock, self._entropy = clock, entropy
+        self._opened: dict[str, FileLog] = {}
+
+    async def make(self, space: str) -> Log:
+        log = await FileLog.open(
+            self._filesystem,
+            f"{space}/wal",
+            store_id=self._store.store_id,
+            space_id=space,
+            entropy=self._entropy,
+            clock=self._clock,
+        )
+        self._opened[space] = log
+        return log
+
+    def recovery_of(self, space: str) -> Recovery:
+        report = self._opened[space].recovery
+        return Recovery(report.entries, report.cut_bytes, report.duration_ns / 1_000_000)
+
+    def log_bytes_of(self, space: str) -> int:
+        return self._opened[space].size_bytes
+
+
+def make_embedder(settings: Settings, wanted: Embedder | str | None) -> Embedder | None:
+    """Return the embedder asked for: an object as it is, a name loaded, None for none."""
+    if wanted is not None and not isinstance(wanted, str):
+        return wanted
+    name = settings.embedder if wanted == FROM_SETTINGS else wanted
+    if name is None or name == "none":
+        return None
+    return load_embedder(
+        name,
+        base_url=settings.embedder_url or None,
+        api_key=settings.embedder_api_key or None,
+    )
+
+
+@asynccontextmanager
+async def open_store(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    embedder: Embedder | str | None = FROM_SETTINGS,
+    kernels: str | None = None,
+    settings: Settings | None = None,
+    filesystem: Filesystem | None = None,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+) -> AsyncIterator[Engram]:
+    """Open the store at `path`, or make one there, until the block is left.
+
+    Args:
+        path: the store's directory; left out, the data root of the settings.
+        embedder: an Embedder, the name of one, or None to compare words and given vectors only;
+            left out, what the settings name.
+        kernels: auto, zig or numpy; left out, what the settings name.
+        settings: left out, read from the environment.
+        filesystem: where bytes go; left out, this machine's disk.
+        clock: tells the time; left out, this machine's clocks.
+        entropy: the source of chance; left out, the operating system's.
+
+    Raises:
+        StoreInUse: another process holds the store.
+        StoreTooNew, LogCorrupted, StorageFailed: the store cannot be opened.
+        BackendUnavailable, EmbedderUnavailable: what was asked for by name is not there.
+    """
+    settings = settings or load_settings()
+    root = str(settings.data_path if path is None else expanded(path))
+    filesystem = filesystem or LocalFilesystem(root)
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    backend = select_backend(kernels or settings.kernels)
+    chosen = make_embedder(settings, embedder)
+    store = await anyio.to_thread.run_sync(Store.open, filesystem, entropy, root)
+    failure: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            logs = _Logs(filesystem, store, clock, entropy)
+            registry = SpaceRegistry(filesystem, clock, entropy, tasks, logs.make)
+            core = Core(
+                registry, backend, chosen, clock, entropy, logs.recovery_of, logs.log_bytes_of
+            )
+            try:
+                await registry.sweep()
+                if not await registry.exists(DEFAULT_SPACE):
+                    await registry.create(DEFAULT_SPACE)
+                yield Engram(root, core)
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised again below, outside the group
+                failure = error
+            finally:
+                await registry.aclose()
+    finally:
+        store.close()
+    if failure is not None:
+        # Out here the caller meets its own exception and not a group of one.
+        raise failure
