@@ -1,0 +1,1 @@
+"""What Engram needs from the world, made of real things."""

@@ -1,0 +1,1 @@
+"""The clock, the chance and the files of this machine."""

@@ -1,0 +1,257 @@
+"""Files of a directory on this machine behind the Filesystem port.
+
+Every OSError is translated here, in `_translated`, into StorageFailed with what an operator can
+do about it; FileExistsError of `create_exclusive` and FileNotFoundError of `open` pass, because
+they are answers and not failures.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engram.model.errors import StorageFailed, StoreInUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from engram.ports import Handle, ReadableBuffer
+
+BUFFERS_PER_CALL_MAX = 1024
+"""Buffers of one pwritev: IOV_MAX of Linux and macOS."""
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+
+_REMEDIES = {
+    errno.EACCES: "give the user who runs Engram read and write permission there",
+    errno.EPERM: "give the user who runs Engram read and write permission there",
+    errno.EROFS: "the medium is read-only: mount it writable, or choose another path",
+    errno.ENOSPC: "the disk is full: free space or move the store, then open it again",
+    errno.EDQUOT: "the disk quota is used up: raise it or free space, then open the store again",
+    errno.EIO: "the medium reports an error: check the disk (dmesg, SMART), restore from a copy",
+    errno.EMFILE: "too many files are open: raise the limit (`ulimit -n`)",
+    errno.ENFILE: "too many files are open on this machine: raise the system's limit",
+    errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ENOTDIR: "a part of the path is a file: choose another path",
+    errno.EISDIR: "the path is a directory: choose another path",
+    errno.ENOTEMPTY: "the directory holds other files: look at them and move them away",
+    errno.ELOOP: "the path's symbolic links form a loop: choose another path",
+}
+_REMEDY_OTHERWISE = "see the operating system's documentation of this error, then try again"
+
+
+@contextmanager
+def _translated(operation: str, path: Path) -> Iterator[None]:
+    """Turn any OSError of the block into StorageFailed that names the remedy."""
+    try:
+        yield
+    except OSError as exc:
+        remedy = _REMEDIES.get(exc.errno or 0, _REMEDY_OTHERWISE)
+        reason = exc.strerror or type(exc).__name__
+        raise StorageFailed(operation, str(path), reason, remedy) from exc
+
+
+class LocalHandle:
+    """An open file: its descriptor and, for messages, its path."""
+
+    __slots__ = ("descriptor", "path")
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self.descriptor = descriptor
+        self.path = path
+
+    def close(self) -> None:
+        """Release the descriptor; harmless when repeated."""
+        if self.descriptor >= 0:
+            descriptor, self.descriptor = self.descriptor, -1
+            with _translated("close", self.path):
+                os.close(descriptor)
+
+
+def _local(handle: Handle) -> LocalHandle:
+    if not isinstance(handle, LocalHandle):
+        raise TypeError(f"{type(handle).__name__} is no handle of a LocalFilesystem")
+    return handle
+
+
+def _sync_descriptor(descriptor: int) -> None:
+    """Make a file durable: on macOS only F_FULLFSYNC reaches the medium, not fsync."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    elif sys.platform == "linux":
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+class LocalFilesystem:
+    """Filesystem over the directory `root`, which is made when the first file is created.
+
+    Built for POSIX and run on Linux; see `engram.ports.Filesystem` for what each call promises.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).expanduser().absolute()
+
+    def create_exclusive(self, path: str) -> LocalHandle:
+        """Create and open a file that must not exist yet (FileExistsError otherwise)."""
+        target = self._at(path)
+        with _translated("create", target):
+            self._make_directory(target.parent)
+            try:
+                return self._open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            except FileExistsError as exc:
+                found = exc
+        raise found
+
+    def open(self, path: str) -> LocalHandle:
+        """Open an existing file for reading and writing (FileNotFoundError otherwise)."""
+        target = self._at(path)
+        with _translated("open", target):
+            try:
+                return self._open(target, os.O_RDWR)
+            except FileNotFoundError as exc:
+                missing = exc
+        raise missing
+
+    def read_at(self, handle: Handle, offset: int, bytes_count: int) -> bytes:
+        """Return up to `bytes_count` bytes from `offset`; fewer only at the end of the file."""
+        file = _local(handle)
+        parts: list[bytes] = []
+        with _translated("read", file.path):
+            while bytes_count > 0:
+                part = os.pread(file.descriptor, bytes_count, offset)
+                if not part:
+                    break
+                parts.append(part)
+                offset += len(part)
+                bytes_count -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def write_at(self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer]) -> None:
+        """Write all buffers one after the other from `offset`, looping over short writes."""
+        file = _local(handle)
+        left = [view for view in (memoryview(buffer) for buffer in buffers) if view.nbytes]
+        with _translated("write to", file.path):
+            while left:
+                written = os.pwritev(file.descriptor, left[:BUFFERS_PER_CALL_MAX], offset)
+                if written == 0:
+                    raise OSError(errno.EIO, "nothing was written")
+                offset += written
+                left = _after(left, written)
+
+    def sync(self, handle: Handle) -> None:
+        """Return once every byte written to the file before this call is durable."""
+        file = _local(handle)
+        with _translated("sync", file.path):
+            _sync_descriptor(file.descriptor)
+
+    def set_size(self, handle: Handle, bytes_count: int) -> None:
+        """Truncate or extend the file; new bytes read as zero."""
+        file = _local(handle)
+        with _translated("resize", file.path):
+            os.ftruncate(file.descriptor, bytes_count)
+
+    def size(self, handle: Handle) -> int:
+        """Return the file's length in bytes."""
+        file = _local(handle)
+        with _translated("measure", file.path):
+            return os.fstat(file.descriptor).st_size
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or directory, replacing a file at `target` at once."""
+        with _translated("rename", self._at(source)):
+            self._at(source).replace(self._at(target))
+
+    def sync_directory(self, path: str) -> None:
+        """Return once the names in the directory are durable."""
+        target = self._at(path)
+        with _translated("sync", target):
+            self._sync_directory(target)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or an empty directory."""
+        target = self._at(path)
+        with _translated("remove", target):
+            if target.is_dir() and not target.is_symlink():
+                target.rmdir()
+            else:
+                target.unlink()
+
+    def list(self, path: str) -> list[str]:
+        """Return the names in the directory, sorted; empty when it does not exist."""
+        target = self._at(path)
+        with _translated("list", target):
+            try:
+                return sorted(entry.name for entry in target.iterdir())
+            except FileNotFoundError:
+                return []
+
+    def lock(self, path: str) -> LocalHandle:
+        """Take the store's lock until the handle is closed; StoreInUse when it is held."""
+        target = self._at(path)
+        with _translated("lock", target):
+            self._make_directory(target.parent)
+            handle = self._open(target, os.O_RDWR | os.O_CREAT)
+            try:
+                fcntl.flock(handle.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                holder = _lock_holder(os.fstat(handle.descriptor))
+                handle.close()
+                raise StoreInUse(str(self.root), holder) from exc
+            except BaseException:
+                handle.close()
+                raise
+        return handle
+
+    def _at(self, path: str) -> Path:
+        parts = path.split("/") if path else []
+        if path.startswith("/") or ".." in parts:
+            raise ValueError(f"{path!r} is no path inside the store")
+        return self.root.joinpath(*parts)
+
+    def _open(self, target: Path, flags: int) -> LocalHandle:
+        return LocalHandle(os.open(target, flags, FILE_MODE), target)
+
+    def _sync_directory(self, target: Path) -> None:
+        descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _make_directory(self, target: Path) -> None:
+        """Make the directory and its missing parents, each durable in the one above it."""
+        if target.is_dir():
+            return
+        self._make_directory(target.parent)
+        target.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        self._sync_directory(target.parent)
+
+
+def _after(views: Sequence[memoryview], written: int) -> list[memoryview]:
+    """Return what is left of the views once their first `written` bytes are out."""
+    for position, view in enumerate(views):
+        if written < view.nbytes:
+            return [view.cast("B")[written:], *views[position + 1 :]]
+        written -= view.nbytes
+    return []
+
+
+def _lock_holder(status: os.stat_result) -> str:
+    """Return " (pid 123)" when Linux tells who holds the lock of this file, else ""."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        fields = line.split()
+        if "FLOCK" in fields and fields[5].rpartition(":")[2] == str(status.st_ino):
+            return f" (pid {fields[4]})"
+    return ""

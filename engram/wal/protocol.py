@@ -1,0 +1,110 @@
+"""The contract of a log: what an append, a sync and a read promise, and what they do not.
+
+Rule 1: a record is appended, then durable; only `sync` moves the second mark.
+Rule 2: LSNs start at 1, one a record, without a gap; 0 means "nothing".
+Rule 3: one writer, proved at each append by the last LSN it expects.
+Rule 4: a failed write or sync poisons the log until it is reopened; it is never tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from engram.ports import ReadableBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Lsn: TypeAlias = int
+
+
+class Entry(NamedTuple):
+    """What is appended; the payload is the buffers one after the other.
+
+    A log may keep references to the buffers instead of copies (vectors run to 15 MB), so they must
+    not change until the record is durable. `kind` and `flags` are the caller's, 0 to 255 each.
+    """
+
+    kind: int
+    buffers: Sequence[ReadableBuffer]
+    flags: int = 0
+
+
+class Record(NamedTuple):
+    """What is read back: the payload's bytes exactly as they were appended."""
+
+    lsn: Lsn
+    kind: int
+    flags: int
+    payload: bytes | memoryview
+
+
+class Log(Protocol):
+    """An ordered, durable sequence of records with one writer.
+
+    Nothing here promises a file: the same contract is carried by memory, by segments on a disk,
+    or by a replicated stream. All methods belong to the event loop the log was opened on.
+    """
+
+    @property
+    def last_lsn(self) -> Lsn:
+        """LSN of the last record appended, durable or not; 0 when there is none."""
+
+    @property
+    def durable_lsn(self) -> Lsn:
+        """LSN up to which every record survives a crash; never above `last_lsn`."""
+
+    @property
+    def record_bytes_max(self) -> int:
+        """The longest payload one record may have, in bytes."""
+
+    def append(self, entries: Sequence[Entry], *, expected_last_lsn: Lsn) -> Lsn:
+        """Take the entries in, in order, and return the new last LSN.
+
+        Promises nothing: what is not synced may be lost, though never reordered. All entries are
+        taken or none is.
+
+        Raises:
+            Conflict: `expected_last_lsn` is not `last_lsn`: there is another writer.
+            InvalidRequest: a payload is over `record_bytes_max`, or a kind or flags is no byte.
+            LogPoisoned: an earlier write failed.
+            Closed: the log was closed.
+        """
+
+    async def sync(self, upto: Lsn) -> None:
+        """Return once `durable_lsn >= upto`; concurrent callers share one flush.
+
+        A cancelled caller leaves the flush and the other callers alone. May return without
+        yielding to the event loop when there is nothing to wait for.
+
+        Raises:
+            InvalidRequest: `upto` is above `last_lsn`.
+            LogPoisoned: the record did not become durable and never will.
+            Closed: the log was closed before the record became durable.
+        """
+
+    def read(self, after: Lsn) -> AsyncIterator[Record]:
+        """Iterate over the records with LSN > `after` that are durable now, in order.
+
+        Raises (from the first step on):
+            Conflict: records after `after` were trimmed away.
+            LogCorrupted: a stored record is damaged.
+            StorageFailed: the medium cannot be read.
+            Closed: the log was closed.
+        """
+
+    async def trim(self, upto: Lsn) -> None:
+        """Allow the log to drop records with LSN <= `upto`; a hint, it may keep any of them.
+
+        Raises:
+            InvalidRequest: `upto` is above `durable_lsn`.
+            StorageFailed: something could not be dropped; the log goes on working.
+            Closed: the log was closed.
+        """
+
+    async def aclose(self) -> None:
+        """Finish the flushes that were asked for and release the log; harmless when repeated.
+
+        What was appended and never synced is dropped.
+        """
