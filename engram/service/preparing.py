@@ -28,6 +28,8 @@ from engram.ports import Entropy
 
 # Of a batch with many bad items the first are named; the count of all is given.
 VIOLATIONS_SHOWN_MAX: Final = 20
+_SQUARE_MIN: Final = 1e-20
+_SQUARE_MAX: Final = 1e30
 _NO_NORM: Final = math.nan
 _JSON: Final = msgspec.json.Encoder()
 
@@ -157,6 +159,18 @@ def check_vectors(
             "computed; every number must be finite"
         )
     return rows, norms
+
+
+def check_vector(kernels: KernelBackend, embedding: ArrayLike) -> tuple[NDArray[np.float32], float]:
+    """Return float32[d] and its inverse norm; InvalidRequest as `check_vectors` raises it."""
+    if type(embedding) is np.ndarray and embedding.dtype == np.float32 and embedding.ndim == 1:
+        square = float(embedding @ embedding)
+        # Within these bounds float32 neither overflowed nor lost digits; the rest, NaN too, is
+        # left to the kernel.
+        if _SQUARE_MIN < square < _SQUARE_MAX and len(embedding) <= DIMENSIONS_MAX:
+            return embedding, 1.0 / math.sqrt(square)
+    rows, norms = check_vectors(kernels, embedding, 1)
+    return rows[0], float(norms[0])
 
 
 def with_vector(

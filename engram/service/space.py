@@ -28,6 +28,7 @@ from engram.service.core import Core
 from engram.service.preparing import (
     Item,
     NewMemory,
+    check_vector,
     check_vectors,
     columns_of,
     prepare,
@@ -242,13 +243,12 @@ class Space:
         core = self._core
         check_text_alone(self.id, engine.view, embedding_given=embedding is not None)
         if embedding is not None:
-            rows, norms = check_vectors(core.kernels, embedding, 1)
-            with_vector(command, rows[0], float(norms[0]), "")
+            with_vector(command, *check_vector(core.kernels, embedding), "")
             return
         embedder = embedder_for(self.id, engine.view, core.embedder)
         if embedder is not None:
-            rows, norms = check_vectors(core.kernels, await embed(embedder, [content]), 1)
-            with_vector(command, rows[0], float(norms[0]), embedder.identity)
+            made = (await embed(embedder, [content]))[0]
+            with_vector(command, *check_vector(core.kernels, made), embedder.identity)
 
     async def _embedded(self, engine: SpaceEngine, part: Sequence[Remember]) -> RememberBatch:
         check_text_alone(self.id, engine.view, embedding_given=False)

@@ -112,17 +112,15 @@ class KeyIndex:
 
 
 def _place(table: NDArray[np.uint32], keys: NDArray[np.uint64], rows: NDArray[np.uint32]) -> None:
-    """Put rows into the table, all at once; of rivals for one slot the lowest row wins.
+    """Put rows into the table, all at once.
 
-    A loser steps on although its rival took the slot just now: that slot is full for it too.
+    Rivals for one slot all write to it; who reads itself back has won, and the others step on.
     """
     mask = len(table) - 1
     positions = (keys & np.uint64(mask)).astype(np.int64)
     while len(rows):
-        free = np.flatnonzero(table[positions] == _EMPTY)
-        slots, first = np.unique(positions[free], return_index=True)
-        winners = free[first]
-        table[slots] = rows[winners]
-        left = np.ones(len(rows), bool)
-        left[winners] = False
+        free = table[positions] == _EMPTY
+        table[positions[free]] = rows[free]
+        left = ~free
+        left[free] = table[positions[free]] != rows[free]
         rows, positions = rows[left], (positions[left] + 1) & mask
