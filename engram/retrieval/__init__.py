@@ -1,0 +1,1 @@
+"""Finding memories by words, vectors and associations, and fusing what was found."""

@@ -1,0 +1,209 @@
+"""Search by words: exact Okapi BM25 over postings columns.
+
+The score of a row is the sum over the words of the cue of
+
+    idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average length))
+    idf = ln(1 + (N - df + 0.5) / (df + 0.5))
+
+(Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; the idf
+of Lucene, which is never negative). N counts the live rows that have a word; N, df and the average
+length are exact after every removal.
+
+One writer adds and removes; any number of threads read the views it hands out. A column that a
+view may see is only appended to or replaced, never changed.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engram.model.errors import InvalidRequest, check
+from engram.retrieval import postings
+from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer
+from engram.retrieval.word_view import WordView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+WORDS_CACHED_MAX: Final = 1 << 17
+"""Words whose term is remembered, ~20 MB at most; English text of 100,000 memories has about as
+many. A full cache is emptied: the words that matter come back with the next text."""
+
+TEXTS_AT_ONCE_MAX: Final = 8192
+"""Texts tokenised before their words become a column: bounds what lives as Python objects."""
+
+_CAPACITY_MIN: Final = 1024
+_WORD_BYTES: Final = 57  # an ASCII str of CPython with 8 characters
+_TERM_ID_BYTES: Final = 28  # an int of CPython
+
+
+class _TermIds(dict[str, int]):
+    """Term id by word: a cache in front of the terms, which `__missing__` fills."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.terms: dict[str, int] = {}
+
+    def __missing__(self, word: str) -> int:
+        term = self.tokenizer.term(word)
+        term_id = self.terms.setdefault(term, len(self.terms))
+        if len(word) <= TERM_CHARACTERS_MAX:
+            if len(self) >= WORDS_CACHED_MAX:
+                self.clear()
+            self[word] = term_id
+        return term_id
+
+
+class WordIndex:
+    """Finds rows by the words of their texts. One writer; readers use `snapshot()`.
+
+    `language` is a Snowball stemmer's or "none"; `k1` bounds what a repeated word adds, `b` is how
+    much a long text is held back. The defaults suit short texts (Trotman, Jia, Crane, "Towards an
+    Efficient and Effective Search Engine", 2012: k1 0.9, b 0.4). InvalidRequest outside the rules.
+
+    Memory: ~6 bytes for each different word of a row, 4 for the row, ~150 for each term. Terms are
+    not given back when their last row is removed; building the index anew does that.
+    """
+
+    def __init__(self, language: str = "english", k1: float = 0.9, b: float = 0.4) -> None:
+        violations = []
+        if not (math.isfinite(k1) and k1 >= 0):
+            violations.append(f"k1 is {k1}; it must be a finite number of at least 0")
+        if not 0 <= b <= 1:
+            violations.append(f"b is {b}; it must be between 0 and 1")
+        if violations:
+            raise InvalidRequest(*violations)
+        self._k1, self._b = k1, b
+        self._tokenizer = Tokenizer(language)
+        self._ids = _TermIds(self._tokenizer)
+        self._segments: tuple[postings.Segment, ...] = ()
+        self._lengths = np.zeros(_CAPACITY_MIN, np.uint32)
+        self._row_count = 0
+        self._texts_count = 0  # live rows that have a word
+        self._words_count = 0  # words of live rows
+        self._dead: NDArray[np.bool_] | None = None  # by row; replaced, never changed
+        self._dead_df = np.zeros(0, np.uint32)  # by term: dead rows still in the segments
+
+    @property
+    def rows_indexed(self) -> int:
+        """The first row the index has not seen; rows below it are found."""
+        return self._row_count
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes the columns take, and an estimate for the words and terms."""
+        columns = sum(s.resident_bytes for s in self._segments)
+        columns += self._lengths.nbytes + self._dead_df.nbytes
+        columns += 0 if self._dead is None else self._dead.nbytes
+        words = sys.getsizeof(self._ids) + sys.getsizeof(self._ids.terms)
+        words += (len(self._ids) + len(self._ids.terms)) * _WORD_BYTES
+        return int(columns + words + len(self._ids.terms) * _TERM_ID_BYTES)
+
+    def add(self, first_row: int, texts: Sequence[str]) -> None:
+        """Index `texts` as rows `first_row`, `first_row + 1`, ...
+
+        `first_row` is at least `rows_indexed`; rows left out have no words. A row whose memory is
+        gone already is added with an empty text.
+        """
+        check(first_row >= self._row_count, "rows are added in increasing order")
+        if not texts:
+            return
+        terms, words_counts, lengths = self._tokenised(texts)
+        end = first_row + len(texts)
+        self._reserve(end)
+        self._lengths[first_row:end] = lengths
+        self._row_count = end
+        self._texts_count += int(np.count_nonzero(lengths))
+        self._words_count += int(lengths.sum(dtype=np.int64))
+        if terms.size:
+            rows = np.repeat(np.arange(first_row, end, dtype=np.uint32), words_counts)
+            self._append(postings.build(terms, rows))
+
+    def remove(self, rows: Sequence[int] | NDArray[np.uint32], texts: Sequence[str]) -> None:
+        """Take out `rows`, whose texts were added as `texts`; each row once.
+
+        They are no longer returned, and df, N and the average length are those of an index that
+        never held them.
+        """
+        check(len(rows) == len(texts), "every removed row comes with its text")
+        if not texts:
+            return
+        gone = np.asarray(rows, np.int64)
+        check(gone.min() >= 0 and gone.max() < self._row_count, "only indexed rows are removed")
+        check(np.unique(gone).size == gone.size, "a row is removed once")
+        dead = np.zeros(self._row_count, np.bool_)
+        if self._dead is not None:
+            check(not self._dead[gone[gone < self._dead.size]].any(), "a row is removed once")
+            dead[: self._dead.size] = self._dead
+        terms, words_counts, lengths = self._tokenised(texts)
+        check(
+            np.array_equal(lengths, self._lengths[gone]),
+            "a removed row comes with the text it was added with",
+        )
+        dead[gone] = True
+        self._dead = dead
+        self._texts_count -= int(np.count_nonzero(lengths))
+        self._words_count -= int(lengths.sum(dtype=np.int64))
+        segment = postings.build(terms, np.repeat(gone.astype(np.uint32), words_counts))
+        self._count_dead(segment, 1)
+
+    def snapshot(self) -> WordView:
+        """Return a view of what is indexed now; adding and removing do not change it."""
+        return WordView(
+            tokenizer=self._tokenizer,
+            terms=self._ids.terms,
+            segments=self._segments,
+            lengths=self._lengths[: self._row_count],
+            dead=self._dead,
+            dead_df=self._dead_df,
+            texts_count=self._texts_count,
+            words_count=self._words_count,
+            k1=self._k1,
+            b=self._b,
+        )
+
+    def _tokenised(
+        self, texts: Sequence[str]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint32]]:
+        """Return the term ids of all words, and for each text its words and its length."""
+        term_id = self._ids.__getitem__
+        document = self._tokenizer.document
+        columns: list[NDArray[np.uint32]] = []
+        words_counts = np.zeros(len(texts), np.int64)
+        lengths = np.zeros(len(texts), np.uint32)
+        for begin in range(0, len(texts), TEXTS_AT_ONCE_MAX):
+            found = [document(text) for text in texts[begin : begin + TEXTS_AT_ONCE_MAX]]
+            end = begin + len(found)
+            words = [text_words for text_words, _ in found]
+            words_counts[begin:end] = [len(text_words) for text_words in words]
+            lengths[begin:end] = [length for _, length in found]
+            ids = map(term_id, chain.from_iterable(words))
+            columns.append(np.fromiter(ids, np.uint32, int(words_counts[begin:end].sum())))
+        return np.concatenate(columns), words_counts, lengths
+
+    def _reserve(self, row_count: int) -> None:
+        """Make room for lengths. The old column stays with the views that hold it."""
+        if row_count > self._lengths.size:
+            grown = np.zeros(max(row_count, self._lengths.size * 2), np.uint32)
+            grown[: self._row_count] = self._lengths[: self._row_count]
+            self._lengths = grown
+
+    def _append(self, segment: postings.Segment) -> None:
+        self._segments, dropped = postings.append(self._segments, segment, self._dead)
+        if dropped is not None:
+            self._count_dead(dropped, -1)
+
+    def _count_dead(self, segment: postings.Segment, sign: int) -> None:
+        """Add (1) or take (-1) the rows of `segment` to the dead postings of each term."""
+        counts = np.zeros(len(self._ids.terms), np.int64)
+        counts[: self._dead_df.size] = self._dead_df
+        counts[segment.terms] += sign * np.diff(segment.offsets)
+        self._dead_df = counts.astype(np.uint32)
