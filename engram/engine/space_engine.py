@@ -37,8 +37,8 @@ from engram.wal.protocol import Entry, Log
 _LONE: Final = (Remember, Forget)
 
 
-# 20 ms without a write count as idle: longer than a bulk load pauses between two batches.
-_IDLE_NS: Final = 20_000_000
+# 100 ms without a write count as idle: longer than a bulk load needs to prepare its next batch.
+_IDLE_NS: Final = 100_000_000
 
 
 class _Group:
@@ -159,8 +159,9 @@ class SpaceEngine:
         while not self._closing:
             self._grown = anyio.Event()
             while self.words.rows_indexed < self._view.count and not self._closing:
+                before = self.groups_committed
                 await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
-                while not (self._waiting or self._committing or self._closing):
+                while self._idle_since(before):
                     if not await anyio.to_thread.run_sync(self.words.step, self._view):
                         break
             if not self._closing:
@@ -173,6 +174,10 @@ class SpaceEngine:
         with anyio.CancelScope(shield=True):
             await self._stopped.wait()
             await self.log.aclose()
+
+    def _idle_since(self, groups_committed: int) -> bool:
+        busy = self._waiting or self._committing or self._closing
+        return not busy and self.groups_committed == groups_committed
 
     async def _commit(self, group: _Group) -> None:
         try:

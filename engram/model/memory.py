@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import msgspec
 
 from engram.model.errors import InvalidRequest
+from engram.model.ids import format_id
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ID: Final = struct.Struct("<QQ")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -77,6 +80,46 @@ class Remembered(msgspec.Struct, frozen=True, gc=False):
     id: str
     lsn: int
     created: bool
+
+
+class IdColumn(Sequence[str]):
+    """Ids kept as 16 bytes each and written out when they are looked at.
+
+    Takes the halves of each id as raw little-endian u64: high, low.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def __len__(self) -> int:
+        """Return how many ids there are."""
+        return len(self._raw) // _ID.size
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> IdColumn: ...
+
+    def __getitem__(self, position: int | slice) -> str | IdColumn:
+        """Return one id, or a run of them."""
+        if isinstance(position, slice):
+            chosen = range(len(self))[position]
+            return IdColumn(b"".join(self._raw[16 * at : 16 * at + 16] for at in chosen))
+        at = range(len(self))[position]
+        return format_id(*_ID.unpack_from(self._raw, at * _ID.size))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other sequence holds the same ids in the same order."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Return how many ids there are and the first."""
+        return f"<{len(self)} ids{f', first {self[0]}' if self else ''}>"
 
 
 class RememberedMany(msgspec.Struct, frozen=True):

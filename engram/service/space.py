@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Forget, Remember, RememberBatch
 from engram.model.errors import InvalidRequest, MemoryNotFound
-from engram.model.ids import format_id, parse_id
+from engram.model.ids import parse_id
 from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
 from engram.model.memory import (
+    IdColumn,
     Memory,
     Page,
     RecallResult,
@@ -139,7 +140,7 @@ class Space:
                 check_vectors, self._core.kernels, rows, len(texts)
             )
         vector_bytes = 4 * (given.shape[1] if given is not None else self._dimensions())
-        ids: list[str] = []
+        ids: list[bytes] = []
         created, lsn, done = 0, engine.view.lsn, 0
         for part in _parts(commands, vector_bytes):
             last = done + len(part)
@@ -148,12 +149,12 @@ class Space:
             else:
                 batch = await self._embedded(engine, part)
             outcome, lsn = await engine.submit(batch)
-            ids += [format_id(high, low) for high, low in np.asarray(outcome.ids).tolist()]
+            ids.append(np.asarray(outcome.ids, "<u8").tobytes())
             created += int(np.count_nonzero(outcome.created))
             done = last
             if progress is not None:
                 progress(done, len(commands))
-        return RememberedMany(ids, lsn, created)
+        return RememberedMany(IdColumn(b"".join(ids)), lsn, created)
 
     async def recall(
         self,
