@@ -43,7 +43,8 @@ NO_STEMMING: Final = "none"
 ENGLISH_STEMMERS: Final = ("english", "porter")
 
 _FIRST_NON_ASCII: Final = 0x80
-_LAST_SCRIPT: Final = 0x20000  # above are Han ideographs, tags and variation selectors only
+_END_OF_TABLE: Final = 0x10000
+_END_OF_SCRIPTS: Final = 0x20000  # above are Han ideographs, tags and variation selectors only
 _SCANNED_AS_ONE: Final = ((0x3400, 0x9FFF), (0xAC00, 0xD7AF))  # Han, Hangul: letters all through
 
 # Han with its marks for repetition and zero, kana, bopomofo, Hangul; Thai and Lao, Myanmar, Khmer.
@@ -80,15 +81,15 @@ def _is_mark(character: str) -> bool:
 
 
 @functools.cache
-def _character_classes() -> tuple[str, str]:
-    """Return the letters of spaced scripts and the combining marks as regex ranges.
+def _character_classes(end: int) -> tuple[str, str]:
+    """Return the letters of spaced scripts and the combining marks below `end` as regex ranges.
 
     They are read from this Python's Unicode tables on first need, in ~10 ms.
     """
     unspaced = re.compile(f"[{_UNSPACED}]")
     found: tuple[list[list[int]], list[list[int]]] = ([], [])
     code = _FIRST_NON_ASCII
-    while code < _LAST_SCRIPT:
+    while code < end:
         skip = next((last for first, last in _SCANNED_AS_ONE if first <= code <= last), None)
         if skip is not None:
             code = skip + 1
@@ -107,9 +108,13 @@ def _character_classes() -> tuple[str, str]:
 
 
 @functools.cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Return the patterns of a word, of one unspaced character, and of too many marks."""
-    letters, marks = _character_classes()
+def _patterns(end: int) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns of a word, of one unspaced character, and of too many marks.
+
+    They hold for texts of characters below `end`. `re` finds a character below U+10000 in a table
+    and tries the ranges above one by one, which makes texts without any four times as fast.
+    """
+    letters, marks = _character_classes(end)
     inner = f"[a-z0-9{letters}{marks}{_JOINERS}]*+"
     words = (
         rf"[a-z{letters}]{inner}(?:'[a-z0-9{letters}]{inner})*+"
@@ -125,6 +130,10 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     )
 
 
+_beyond_table: Final = re.compile("[\U00010000-\U0010ffff]").search
+_many_non_words: Final = re.compile(
+    rf"\W{{{MARKS_IN_A_ROW_MAX + 1}}}"
+).search  # marks are \W to `re`
 _IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]").match
 
 
@@ -186,17 +195,23 @@ class Tokenizer:
 
     def term(self, word: str) -> str:
         """Return the term of a word of `document` or `query`: cut, joined, stemmed."""
-        if word.isalpha() and word.isascii():
-            return self._stemmed(word[:TERM_CHARACTERS_MAX])
+        if word.isascii():
+            return self._ascii_term(word[:TERM_CHARACTERS_MAX])
         if _IS_UNSPACED(word):
             return word[:TERM_CHARACTERS_MAX]
         if word[0].isdecimal():
-            digits = word[:TERM_CHARACTERS_MAX].replace(",", "")
-            return digits if digits.isascii() else _with_ascii_digits(digits)
+            return _with_ascii_digits(word[:TERM_CHARACTERS_MAX])
         if not word[0].isalpha():
             return word[:TERM_CHARACTERS_MAX]  # an emoji keeps its joiners
         word = word.replace("\u200c", "").replace("\u200d", "")[:TERM_CHARACTERS_MAX]
         return self._stemmed(word).replace("'", "")
+
+    def _ascii_term(self, word: str) -> str:
+        if word.isalpha():
+            return self._stemmed(word)
+        if "'" in word:
+            return self._stemmed(word).replace("'", "")
+        return word.replace(",", "")  # a number or a word with digits
 
     def _stemmed(self, word: str) -> str:
         if self.language == NO_STEMMING or len(word) > STEMMED_CHARACTERS_MAX:
@@ -209,7 +224,7 @@ class Tokenizer:
         folded = self._folded(text)
         if folded.isascii():
             return ascii_words(folded)
-        words: list[str] = _patterns()[0].findall(folded)
+        words: list[str] = _patterns(_end_of(folded))[0].findall(folded)
         return words
 
     def _folded(self, text: str) -> str:
@@ -218,16 +233,22 @@ class Tokenizer:
             text = text.replace("I", "\u0131")  # dotless
         if text.isascii():
             return text.lower()
-        text = _patterns()[2].sub(r"\1", _INVISIBLE.sub("", text))
+        text = _INVISIBLE.sub("", text)
+        if _many_non_words(text):
+            text = _patterns(_end_of(text))[2].sub(r"\1", text)
         text = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
         # Typographic apostrophes; the dotted capital of Turkish folded to i above.
         text = text.replace("\u2019", "'").replace("\u02bc", "'")
         return unicodedata.normalize("NFKC", text)
 
 
+def _end_of(text: str) -> int:
+    return _END_OF_SCRIPTS if _beyond_table(text) else _END_OF_TABLE
+
+
 def _characters(run: str) -> list[str]:
     """Return the characters of an unspaced run, each with the marks it carries."""
-    characters: list[str] = _patterns()[1].findall(run)
+    characters: list[str] = _patterns(_end_of(run))[1].findall(run)
     return characters
 
 
