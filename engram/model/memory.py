@@ -131,7 +131,10 @@ class RememberedMany(msgspec.Struct, frozen=True):
 
 
 class Recollection(msgspec.Struct, frozen=True):
-    """One recalled memory with its fused score and the parts it was fused from."""
+    """One recalled memory with its fused score and the parts it was fused from.
+
+    `matched_terms` and `explanation` are filled in when the recall was asked to explain.
+    """
 
     memory: Memory
     score: float

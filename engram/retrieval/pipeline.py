@@ -33,6 +33,7 @@ class Cue(NamedTuple):
     vector: NDArray[np.float32] | None
     filters: Filters
     limit: int
+    explain: bool = False
 
 
 class Hit(NamedTuple):
@@ -137,6 +138,8 @@ def _fuse(
             "retrievability": float(strength[position]),
             "confidence": float(confidence[position]),
         }
-        matched = () if words is None else tuple(words.matched_terms(cue.text or "", row))
+        matched: tuple[str, ...] = ()
+        if words is not None and cue.explain:
+            matched = tuple(words.matched_terms(cue.text or "", row))
         hits.append(Hit(row, score, parts, matched))
     return hits

@@ -105,7 +105,7 @@ async def _cue(
             rows = await embed(embedder, [text])
     embedded_us = (core.clock.monotonic() - started) / 1_000
     vector = None if rows is None else unit(rows[0])
-    return pipeline.Cue(text, vector, filters, limit), embedded_us
+    return pipeline.Cue(text, vector, filters, limit, question.explain), embedded_us
 
 
 def _search(
@@ -120,7 +120,7 @@ def _recollection(
     view: View, hit: pipeline.Hit, space: str, now: int, question: Question
 ) -> Recollection:
     return Recollection(
-        memory=memory_at(view, hit.row, space, now),
+        memory=memory_at(view, hit.row, space, now, hit.parts["retrievability"]),
         score=hit.score,
         parts=hit.parts,
         matched_terms=hit.matched_terms,

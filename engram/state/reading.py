@@ -13,13 +13,18 @@ from engram.state.space import View
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in MemoryKind}
 
 
-def memory_at(view: View, row: int, space: str, now: int) -> Memory:
-    """Return the memory in `row` with its retrievability at wall time `now` (nanoseconds)."""
+def memory_at(view: View, row: int, space: str, now: int, strength: float | None = None) -> Memory:
+    """Return the memory in `row` with its retrievability at wall time `now` (nanoseconds).
+
+    `strength` is that retrievability where the caller has computed it already.
+    """
     columns = view.columns
     page, offset = row >> 16, row & 0xFFFF
     metadata = view.metadata_of(row)
-    reviewed = columns["reviewed_at"][page][offset : offset + 1]
     stability = columns["stability_days"][page][offset : offset + 1]
+    if strength is None:
+        reviewed = columns["reviewed_at"][page][offset : offset + 1]
+        strength = float(retrievability(now, reviewed, stability)[0])
     return Memory(
         id=format_id(int(columns["id_high"][page][offset]), int(columns["id_low"][page][offset])),
         space=space,
@@ -35,7 +40,7 @@ def memory_at(view: View, row: int, space: str, now: int) -> Memory:
         seen_count=int(columns["seen_count"][page][offset]),
         stability_days=float(stability[0]),
         difficulty=float(columns["difficulty"][page][offset]),
-        retrievability=float(retrievability(now, reviewed, stability)[0]),
+        retrievability=strength,
     )
 
 
