@@ -1,0 +1,201 @@
+"""Group commit: everything appended while one sync runs becomes the next group.
+
+Rule 1: one thread writes; the event loop only gathers and waits.
+Rule 2: no delay is ever added in the hope of a larger group.
+Rule 3: one event a flush, never a future shared by waiters: cancelling one leaves the others be.
+Rule 4: the first failure is final; every waiter hears of it, nothing is tried again.
+"""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import lowlevel
+
+from engram.model.errors import Closed, LogPoisoned
+from engram.wal.limits import GROUP_BYTES_MAX
+from engram.wal.record import GROUP_HEADER_BYTES, encoded_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from engram.wal.evidence import DurableMark
+    from engram.wal.protocol import Entry, Lsn
+    from engram.wal.segment import SegmentWriter
+
+
+class _Flush:
+    """Entries that become durable together; `done` exists once somebody waits for them."""
+
+    __slots__ = ("done", "entries", "last_lsn")
+
+    def __init__(self, last_lsn: Lsn) -> None:
+        self.entries: list[tuple[Entry, int]] = []
+        self.last_lsn = last_lsn
+        self.done: anyio.Event | None = None
+
+
+class Appender:
+    """Owns a log's writer and the thread it runs on (started by the first `wait_durable`).
+
+    With `inline`, writes run in the waiter itself: for simulations, where each step must be
+    repeatable from a seed. Belongs to the event loop it was made on.
+    """
+
+    def __init__(
+        self, writer: SegmentWriter, mark: DurableMark, path: str, *, inline: bool
+    ) -> None:
+        self._writer = writer
+        self._mark = mark
+        self._path = path
+        self._inline = inline
+        self._lock = threading.Lock()
+        self._gathering = _Flush(writer.durable_lsn)
+        self._in_flight: _Flush | None = None
+        self._thread: threading.Thread | None = None
+        self._is_awake = False
+        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._closed = False
+        self._poison: str | None = None
+        native = lowlevel.current_token().native_token
+        # asyncio's loop and trio's token have the same call under two names.
+        self._call_soon: Callable[[Callable[[], object]], object] = getattr(
+            native, "call_soon_threadsafe", None
+        ) or getattr(native, "run_sync_soon")  # noqa: B009 - the type is the backend's own
+
+    @property
+    def last_lsn(self) -> Lsn:
+        """LSN of the last record taken in."""
+        return self._gathering.last_lsn
+
+    @property
+    def durable_lsn(self) -> Lsn:
+        """LSN up to which a sync has returned."""
+        return self._writer.durable_lsn
+
+    def check_usable(self) -> None:
+        """Raise Closed or LogPoisoned when nothing may be appended any more."""
+        if self._closed:
+            raise Closed("the log")
+        if self._poison is not None:
+            raise LogPoisoned(self._path, self._poison)
+
+    def gather(self, entries: Sequence[tuple[Entry, int]]) -> Lsn:
+        """Take admitted entries in and return the new last LSN."""
+        with self._lock:
+            self.check_usable()
+            flush = self._gathering
+            flush.entries.extend(entries)
+            flush.last_lsn += len(entries)
+            return flush.last_lsn
+
+    async def wait_durable(self, upto: Lsn) -> None:
+        """Return once `durable_lsn >= upto`; `upto` must have been gathered."""
+        while self._writer.durable_lsn < upto:
+            if self._inline:
+                self.check_usable()
+                while (flush := self._take(only_wanted=False)) is not None:
+                    self._commit(flush)
+            else:
+                await self._join(upto).wait()
+
+    async def aclose(self) -> None:
+        """Finish what was asked for, end the thread, release the files."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        with anyio.CancelScope(shield=True):
+            if self._thread is not None:
+                self._wake.put(False)
+                await anyio.to_thread.run_sync(self._thread.join)
+            if self._inline:
+                self._release()
+            else:
+                await anyio.to_thread.run_sync(self._release)
+
+    def _join(self, upto: Lsn) -> anyio.Event:
+        """Return the event of the flush that holds `upto`, waking the thread if it sleeps."""
+        with self._lock:
+            flush = self._in_flight
+            if flush is None or upto > flush.last_lsn:
+                self.check_usable()
+                flush = self._gathering
+            if flush.done is None:
+                flush.done = anyio.Event()
+            if not self._is_awake:
+                self._is_awake = True
+                if self._thread is None:
+                    self._thread = threading.Thread(
+                        target=self._run, name=f"appender {self._path}", daemon=True
+                    )
+                    self._thread.start()
+                self._wake.put(True)
+            return flush.done
+
+    def _run(self) -> None:
+        while self._wake.get():
+            while (flush := self._take(only_wanted=True)) is not None:
+                self._commit(flush)
+
+    def _take(self, *, only_wanted: bool) -> _Flush | None:
+        """Return what has gathered and begin to gather anew; None when there is nothing to do."""
+        with self._lock:
+            flush = self._gathering
+            idle = flush.done is None if only_wanted else not flush.entries
+            if idle or self._poison is not None:
+                self._is_awake = False
+                return None
+            self._in_flight = flush
+            self._gathering = _Flush(flush.last_lsn)
+            return flush
+
+    def _commit(self, flush: _Flush) -> None:
+        poison: str | None = None
+        try:
+            for group in _groups(flush.entries):
+                self._writer.write_group(group)
+            self._mark.write(self._writer.durable_lsn)
+        except BaseException as exc:  # noqa: BLE001 - whatever it was, no waiter may be left hanging
+            poison = str(exc) or type(exc).__name__
+        finished = [flush.done]
+        with self._lock:
+            self._in_flight = None
+            if poison is not None:
+                self._poison = poison
+                finished.append(self._gathering.done)
+        for done in finished:
+            if done is not None:
+                self._tell(done)
+
+    def _tell(self, done: anyio.Event) -> None:
+        """Set the event on its own loop; a loop that has ended has no waiters left."""
+        try:
+            self._call_soon(done.set)
+        except RuntimeError:
+            return
+
+    def _release(self) -> None:
+        try:
+            if self._poison is None:
+                self._mark.sync()
+        finally:
+            self._mark.close()
+            self._writer.close()
+
+
+def _groups(entries: list[tuple[Entry, int]]) -> Iterator[list[tuple[Entry, int]]]:
+    """Split entries into runs that each fit one group."""
+    room = GROUP_BYTES_MAX - GROUP_HEADER_BYTES
+    start, used = 0, 0
+    for position, (_, payload_bytes) in enumerate(entries):
+        needed = encoded_bytes(payload_bytes)
+        if used + needed > room:
+            yield entries[start:position]
+            start, used = position, 0
+        used += needed
+    if start < len(entries):
+        yield entries[start:] if start else entries
