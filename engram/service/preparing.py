@@ -77,8 +77,10 @@ def item_of(fields: NewMemory | str) -> Item:
     return Item(**written)
 
 
-def prepare(item: Item, entropy: Entropy, *, vector_given: bool = False) -> Remember:
+def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remember:
     """Return the command that remembers `item`, its vector still to come.
+
+    `chance` are RANDOM_BYTES_PER_ID unpredictable bytes for its id.
 
     `vector_given` says that a vector comes from elsewhere, so that the content may be empty.
 
@@ -104,11 +106,21 @@ def prepare(item: Item, entropy: Entropy, *, vector_given: bool = False) -> Reme
         vector=b"",
         inverse_norm=_NO_NORM,
         embedder="",
-        chance=entropy.token(RANDOM_BYTES_PER_ID),
+        chance=chance,
     )
     if violations:
         raise InvalidRequest(*violations)
     return command
+
+
+def _text(text: str, chance: bytes) -> Remember:
+    """Return the command of a bare text: `prepare` at half the cost, for bulk loads."""
+    violations: list[str] = []
+    content = _content(text, violations)
+    if violations:
+        raise InvalidRequest(*violations)
+    key = _content_key(content, None, None, None)
+    return Remember(content, key, 0, 1.0, None, None, None, (), b"", b"", _NO_NORM, "", chance)
 
 
 def prepare_many(
@@ -117,9 +129,14 @@ def prepare_many(
     """Return a command for each item; nothing when one breaks a rule, then they are all named."""
     commands: list[Remember] = []
     violations: list[str] = []
+    chance = entropy.token(RANDOM_BYTES_PER_ID * len(items))
     for position, item in enumerate(items):
+        own = chance[position * RANDOM_BYTES_PER_ID : (position + 1) * RANDOM_BYTES_PER_ID]
         try:
-            commands.append(prepare(item_of(item), entropy, vector_given=vectors_given))
+            if type(item) is str and (item or vectors_given):
+                commands.append(_text(item, own))
+            else:
+                commands.append(prepare(item_of(item), own, vector_given=vectors_given))
         except InvalidRequest as error:
             violations += [f"item {position}: {violation}" for violation in error.violations]
         except (AttributeError, TypeError) as error:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Forget, Remember, RememberBatch
 from engram.model.errors import InvalidRequest, MemoryNotFound
-from engram.model.ids import parse_id
+from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
 from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
 from engram.model.memory import (
     IdColumn,
@@ -99,7 +99,7 @@ class Space:
         item = Item(
             content, embedding, kind, confidence, occurred_at, tags, source, session, metadata
         )
-        command = prepare(item, self._core.entropy)
+        command = prepare(item, self._core.entropy.token(RANDOM_BYTES_PER_ID))
         engine = self._core.registry.open_now(self.id)
         if engine is None:
             engine = await self._core.registry.open(self.id, create=True)
