@@ -1,9 +1,10 @@
 """Fusion: several scores of a memory become one, and each stays visible as a part.
 
-Convex combination of normalised scores: on LoCoMo's evidence retrieval it reached recall_at_10
-0.627 with the offline embedder where reciprocal ranks reached 0.577 and BM25 alone 0.591 (Bruch,
-Gai and Ingber 2023 find the same order on other collections). Retrievability and confidence scale
-the result: they never lift what neither words nor meaning support.
+Convex combination of normalised scores rather than reciprocal ranks (Bruch, Gai and Ingber, "An
+analysis of fusion functions for hybrid retrieval", 2023). On three conversations of LoCoMo
+(evidence retrieval, 383 questions, recall_at_10, offline embedder): words alone 0.646, vectors
+alone 0.577, fused 0.704; for shares of similarity from 0.35 to 0.5 it lay between 0.687 and 0.704. Retrievability and confidence scale the result: they never lift what neither words nor meaning
+support.
 """
 
 from __future__ import annotations

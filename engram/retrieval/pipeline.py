@@ -96,6 +96,15 @@ def search(
     return Found(hits, masks.candidates, stages.timings_us)
 
 
+def _similarity(
+    view: View, cue: Cue, cosine: NDArray[np.float32], *, alone: bool
+) -> NDArray[np.float32]:
+    """Return cosines as shares in [0, 1]: as they are, or comparable with scores of words."""
+    if alone or cue.vector is None:
+        return np.clip(cosine, 0, 1)
+    return normalise(cosine, vectors.unrelated_cosine(view, cue.vector))
+
+
 def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
     """Return the mask for the word index, which may have come further than the view."""
     if masks.words is not None or words.row_count == masks.rows:
@@ -127,7 +136,9 @@ def _fuse(
     stability = view.gather("stability_days", rows.astype(np.int64))
     confidence = view.gather("confidence", rows.astype(np.int64))
     strength = retrievability(now, reviewed, stability)
-    similar = normalise(np.nan_to_num(cosine, nan=0.0), 0.0)
+    similar = _similarity(view, cue, np.nan_to_num(cosine, nan=0.0), alone=words is None)
+    if words is None:
+        weights = weights._replace(similarity=1.0, lexical=0.0)
     fused = fuse(similar, normalise(lexical, 0.0), strength, confidence, cue.limit, weights)
     hits = []
     for position, score in zip(fused.order.tolist(), fused.scores.tolist(), strict=True):
