@@ -1,0 +1,1 @@
+"""Embedders: the offline default, the ONNX model, and any OpenAI-compatible endpoint."""
