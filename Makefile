@@ -1,0 +1,73 @@
+# The commands of this project. `make help` lists them.
+# quickstart and test need nothing but Python 3.11 or newer: they set up .venv first.
+# Another Python: make PYTHON=python3.12 quickstart
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PINS := .ci/requirements.txt .ci/setup pyproject.toml
+KERNEL_SOURCES := build_kernels.py $(shell find zig -name '*.zig' -not -path '*/.zig-cache/*')
+PYTEST := $(RUN) -m pytest -q
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check fix kernels prove bench bench-baseline bench-gate embedder-table
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+
+quickstart: $(VENV)/.engram-runtime $(VENV)/.engram-kernels ## remember and recall a real corpus
+	@$(VENV)/bin/engram quickstart
+
+test: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the tests
+	@echo "test: running the tests"
+	@$(PYTEST) -m "not prove"
+
+check: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## verify style, types, layers, bindings, fragments
+	@echo "check: ruff"
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --check --quiet .
+	@echo "check: mypy"
+	@$(RUN) -m mypy --no-error-summary
+	@echo "check: import-linter"
+	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+	@echo "check: bindings of the kernels"
+	@$(RUN) build_kernels.py --check
+	@echo "check: changelog fragments"
+	@$(RUN) -m towncrier build --draft --version check > $(VENV)/changelog.txt 2>&1 || { cat $(VENV)/changelog.txt; exit 1; }
+	@echo "check: all passed"
+
+fix: $(VENV)/.engram-dev ## repair what check finds, where a machine can
+	@$(RUN) -m ruff check --fix --quiet . || true
+	@$(RUN) -m ruff format --quiet .
+
+kernels: $(VENV)/.engram-runtime ## build the Zig kernels for this machine
+	@$(RUN) build_kernels.py
+	@touch $(VENV)/.engram-kernels
+
+prove: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the long proofs
+	@$(PYTEST) -m prove
+
+bench: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## measure the workloads on this machine
+	@$(RUN) -m benches.regression run
+
+bench-baseline: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## make today's figures the ones to hold
+	@$(RUN) -m benches.regression baseline
+
+bench-gate: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## fail when a workload got worse than its baseline
+	@$(RUN) -m benches.regression compare
+
+embedder-table: ## distil the offline embedder's table anew (downloads torch)
+	@PYTHON=$(PYTHON) .ci/embedder-table
+
+$(VENV)/.engram-runtime: $(PINS)
+	@PYTHON=$(PYTHON) .ci/setup runtime
+
+$(VENV)/.engram-dev: $(PINS) .ci/requirements-dev.txt
+	@PYTHON=$(PYTHON) .ci/setup dev
+
+# Editing a .zig file does not rebuild an editable install; this does.
+$(VENV)/.engram-kernels: $(KERNEL_SOURCES) | $(VENV)/.engram-runtime
+	@echo "kernels: building"
+	@$(RUN) build_kernels.py
+	@touch $@
