@@ -20,6 +20,7 @@ from engram.model.events import (
     SeenAgain,
     Vectors,
 )
+from engram.state.apply_one import remembered_one
 from engram.state.columns import PagedColumn
 from engram.state.space import ALIVE, DATED, HAS_VECTOR, SpaceState, Staged, vector_rows
 
@@ -38,19 +39,27 @@ def _apply(event: object, state: SpaceState, vectors: Vectors) -> None:  # noqa:
 
 @_apply.register
 def _remembered(event: Remembered, state: SpaceState, vectors: Vectors) -> None:
+    check(
+        len(event.ids) == 16 * event.count and len(event.inverse_norms) == 4 * event.count,
+        "every column has one entry a memory",
+    )
+    if event.count == 1:
+        remembered_one(state, event, vectors)
+    else:
+        _remembered_columns(state, event, vectors)
+
+
+def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) -> None:
     first, count = state.count, event.count
-    ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2)
-    recorded = np.frombuffer(event.recorded_at, "<i8")
-    norms = np.frombuffer(event.inverse_norms, "<f4")
-    check(len(ids) == len(recorded) == len(norms) == count, "every column has one entry a memory")
-    with_vector = _append_vectors(state, event, norms, vectors)
-    _append_texts(state, event)
     columns = state.columns
+    with_vector = _append_vectors(state, event, vectors)
+    _append_texts(state, event)
+    ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2)
     columns["id_high"].append(ids[:, 0])
     columns["id_low"].append(ids[:, 1])
-    columns["recorded_at"].append(recorded)
-    columns["reviewed_at"].append(recorded)
     for name, dtype, data in (
+        ("recorded_at", "<i8", event.recorded_at),
+        ("reviewed_at", "<i8", event.recorded_at),
         ("occurred_at", "<i8", event.occurred_at),
         ("stability_days", "<f4", event.stabilities),
         ("difficulty", "<f4", event.difficulties),
@@ -64,36 +73,30 @@ def _remembered(event: Remembered, state: SpaceState, vectors: Vectors) -> None:
     numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
     columns["source"].append(numbers[np.frombuffer(event.sources, "<u4")])
     columns["session"].append(numbers[np.frombuffer(event.sessions, "<u4")])
-    tag_counts = np.frombuffer(event.tag_counts, "u1").astype(np.uint64)
-    columns["tag_start"].append(np.cumsum(tag_counts) - tag_counts + np.uint64(state.tags.count))
+    counts = np.frombuffer(event.tag_counts, "u1").astype(np.uint64)
+    columns["tag_start"].append(np.cumsum(counts) - counts + np.uint64(state.tags.count))
     state.tags.append(numbers[np.frombuffer(event.tags, "<u4")])
     dated = np.frombuffer(event.dated, "u1")
-    flags = ALIVE | HAS_VECTOR * with_vector.astype(np.uint8) | DATED * dated
-    columns["flags"].append(flags)
+    columns["flags"].append(ALIVE | HAS_VECTOR * with_vector.view(np.uint8) | DATED * dated)
     _index(state, first, ids[:, 1], np.frombuffer(event.content_keys, "<u8"))
     if count:
-        state.recorded_last = int(recorded[-1])
+        state.recorded_last = int.from_bytes(event.recorded_at[-8:], "little", signed=True)
 
 
-def _append_vectors(
-    state: SpaceState, event: Remembered, norms: NDArray[np.float32], vectors: Vectors
-) -> NDArray[np.bool_]:
-    with_vector = ~np.isnan(norms)
+def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> NDArray[np.bool_]:
+    norms = np.frombuffer(event.inverse_norms, "<f4")
+    with_vector: NDArray[np.bool_] = ~np.isnan(norms)
     state.inverse_norms.append(np.where(with_vector, norms, np.float32(0)))
     if event.dimensions and with_vector.any():
-        if state.vectors is None:
-            state.embedder, state.dimensions = event.embedder, event.dimensions
-            state.vectors = PagedColumn("f4", event.dimensions)
-            state.vectors.append_zeros(state.count)
-        check(event.dimensions == state.dimensions, "all vectors of a space have one length")
+        column = state.vector_column(event.embedder, event.dimensions)
         rows = vector_rows(vectors, event.dimensions)
         check(len(rows) == int(with_vector.sum()), "there is a vector for each norm")
         if len(rows) == event.count:
-            state.vectors.append(rows)
+            column.append(rows)
         else:
             padded = np.zeros((event.count, event.dimensions), np.float32)
             padded[with_vector] = rows
-            state.vectors.append(padded)
+            column.append(padded)
         state.vector_count += len(rows)
     elif state.vectors is not None:
         state.vectors.append_zeros(event.count)
@@ -106,19 +109,15 @@ def _append_texts(state: SpaceState, event: Remembered) -> None:
         ("metadata", state.metadata, event.metadata, event.metadata_bytes),
     ):
         lengths = np.frombuffer(lengths_raw, "<u4")
-        starts = np.cumsum(lengths, dtype=np.uint64) - lengths
-        state.columns[f"{name}_address"].append(starts + np.uint64(arena.append(blob)))
+        start = np.uint64(arena.append(blob))
+        offsets = np.cumsum(lengths, dtype=np.uint64) - lengths
+        state.columns[f"{name}_address"].append(offsets + start)
         state.columns[f"{name}_bytes"].append(lengths)
 
 
 def _index(
     state: SpaceState, first: int, low: NDArray[np.uint64], keys: NDArray[np.uint64]
 ) -> None:
-    if len(low) == 1:
-        state.ids.add(int(low[0]), first)
-        if keys[0]:
-            state.content_keys.add(int(keys[0]), first)
-        return
     rows = np.arange(first, first + len(low), dtype=np.uint32)
     state.ids.add_many(low, rows)
     taking_part = keys != 0

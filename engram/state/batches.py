@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +13,9 @@ from engram.model.events import Event, Remembered, SeenAgain, Vectors
 from engram.model.ids import RANDOM_BYTES_PER_ID
 from engram.state.forgetting import DIFFICULTY_FIRST, STABILITY_DAYS_FIRST
 from engram.state.space import SpaceState
+
+_STABILITY_FIRST: Final = struct.pack("<f", STABILITY_DAYS_FIRST)
+_DIFFICULTY_FIRST: Final = struct.pack("<f", DIFFICULTY_FIRST)
 
 
 def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
@@ -25,24 +31,20 @@ def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
     return ids
 
 
-def remembered(batch: RememberBatch, ids: NDArray[np.uint64], recorded_first: int) -> Remembered:
-    """Return the event that stores `batch` under `ids`, recorded 1 ns apart."""
+def remembered(batch: RememberBatch, ids: bytes, recorded_first: int) -> Remembered:
+    """Return the event that stores `batch` under raw `ids`, recorded 1 ns apart."""
     count = batch.count
-    recorded = np.arange(recorded_first, recorded_first + count, dtype="<i8")
-    occurred = np.frombuffer(batch.occurred_at, "<i8")
-    dated = np.frombuffer(batch.dated, "u1")
-    if not dated.all():
-        occurred = np.where(dated, occurred, recorded)
+    recorded = np.arange(recorded_first, recorded_first + count, dtype="<i8").tobytes()
     return Remembered(
         count=count,
-        ids=ids.astype("<u8", copy=False).tobytes(),
-        recorded_at=recorded.tobytes(),
-        occurred_at=occurred.tobytes(),
+        ids=ids,
+        recorded_at=recorded,
+        occurred_at=_occurred_at(batch, recorded),
         dated=batch.dated,
         kinds=batch.kinds,
         confidences=batch.confidences,
-        stabilities=np.full(count, STABILITY_DAYS_FIRST, "<f4").tobytes(),
-        difficulties=np.full(count, DIFFICULTY_FIRST, "<f4").tobytes(),
+        stabilities=_STABILITY_FIRST * count,
+        difficulties=_DIFFICULTY_FIRST * count,
         sources=batch.sources,
         sessions=batch.sessions,
         tag_counts=batch.tag_counts,
@@ -57,6 +59,17 @@ def remembered(batch: RememberBatch, ids: NDArray[np.uint64], recorded_first: in
         dimensions=batch.dimensions,
         embedder=batch.embedder,
     )
+
+
+def _occurred_at(batch: RememberBatch, recorded: bytes) -> bytes:
+    """Return when each memory was true: as the caller said, else when it was recorded."""
+    if b"\1" not in batch.dated:
+        return recorded
+    if b"\0" not in batch.dated:
+        return batch.occurred_at
+    dated = np.frombuffer(batch.dated, "u1")
+    given, otherwise = np.frombuffer(batch.occurred_at, "<i8"), np.frombuffer(recorded, "<i8")
+    return np.where(dated, given, otherwise).tobytes()
 
 
 def decide_batch(
@@ -78,7 +91,8 @@ def decide_batch(
     ids[again] = ids[twin[again]]
     events: list[tuple[Event, Vectors]] = []
     if fresh.count:
-        events.append((remembered(fresh, fresh_ids, now), fresh.vectors))
+        raw = fresh_ids.astype("<u8", copy=False).tobytes()
+        events.append((remembered(fresh, raw, now), fresh.vectors))
     if not created.all():
         events.append((SeenAgain(ids[~created].astype("<u8").tobytes(), now), b""))
     return events, ids, created

@@ -7,6 +7,7 @@ commands were decided).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -47,6 +48,7 @@ from engram.state.space import SpaceState
 
 # The embedder of vectors that a caller made and did not name.
 GIVEN: Final = "given"
+_ID: Final = struct.Struct("<QQ")
 
 
 class Outcome(NamedTuple):
@@ -167,15 +169,15 @@ class _Group:
             events.append((Forgotten(_raw(list(self._forgotten)), self._now), b""))
         if self._fresh:
             batch = collect(self._fresh, self._embedder, self._dimensions)
-            ids = np.array(self._fresh_ids, np.uint64)
-            events.append((remembered(batch, ids, self._now), batch.vectors))
+            event = remembered(batch, _raw(self._fresh_ids), self._now)
+            events.append((event, batch.vectors))
         if self._seen:
             events.append((SeenAgain(_raw(self._seen), self._now), b""))
         return events
 
 
 def _raw(ids: Sequence[MemoryId]) -> bytes:
-    return np.array(ids, "<u8").tobytes()
+    return b"".join([_ID.pack(*each) for each in ids])
 
 
 def check_room(state: SpaceState, space: str, more: int) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.model.errors import check
 from engram.model.events import Vectors
 from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, take
 from engram.state.key_index import KeyIndex
@@ -130,6 +131,15 @@ class SpaceState:
         self.vector_count = 0
         self.recorded_last = 0
         self.lsn = 0
+
+    def vector_column(self, embedder: str, dimensions: int) -> PagedColumn:
+        """Return the column of vectors; the first ones settle whose they are and how long."""
+        if self.vectors is None:
+            self.embedder, self.dimensions = embedder, dimensions
+            self.vectors = PagedColumn("f4", dimensions)
+            self.vectors.append_zeros(self.count)
+        check(dimensions == self.dimensions, "all vectors of a space have one length")
+        return self.vectors
 
     @property
     def count(self) -> int:
