@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from engram.adapters.local.clock import SystemClock
+from engram.adapters.local.entropy import SystemEntropy
+from engram.adapters.local.filesystem import LocalFilesystem
+from engram.wal.file_log import FileLog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROUNDS = 20
+ROUNDS_LONG = 200
+SEED = 9
+
+CHILD = """
+import sys
+import anyio
+from engram.adapters.local.clock import SystemClock
+from engram.adapters.local.entropy import SystemEntropy
+from engram.adapters.local.filesystem import LocalFilesystem
+from engram.wal.file_log import FileLog
+from engram.wal.protocol import Entry
+
+async def main():
+    log = await FileLog.open(
+        LocalFilesystem(sys.argv[1]), "default/wal", store_id=b"killed at random",
+        space_id="default", entropy=SystemEntropy(), clock=SystemClock(),
+        segment_bytes_max=1 << 20,
+    )
+
+    async def write():
+        while True:
+            lsn = log.last_lsn + 1
+            log.append([Entry(1, [b"record %d " % lsn * (1 + lsn % 300)])],
+                       expected_last_lsn=lsn - 1)
+            await log.sync(lsn)
+            sys.stdout.write(f"{lsn}\\n")
+            sys.stdout.flush()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(16):
+            tasks.start_soon(write)
+
+anyio.run(main)
+"""
+
+
+def _killed_while_writing(root: Path, acknowledgements: int) -> int:
+    """Run a writer, kill it after that many acknowledgements, return the highest one."""
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", CHILD, str(root)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    highest = 0
+    try:
+        for count, line in enumerate(child.stdout):
+            if count == acknowledgements:
+                child.send_signal(signal.SIGKILL)
+            if line.endswith("\n"):
+                highest = max(highest, int(line))
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    assert child.returncode == -signal.SIGKILL
+    return highest
+
+
+async def _reopened(root: Path) -> int:
+    log = await FileLog.open(
+        LocalFilesystem(root),
+        "default/wal",
+        store_id=b"killed at random",
+        space_id="default",
+        entropy=SystemEntropy(),
+        clock=SystemClock(),
+        segment_bytes_max=1 << 20,
+    )
+    count = 0
+    async for record in log.read(0):
+        count += 1
+        assert record.lsn == count
+        assert record.payload == b"record %d " % count * (1 + count % 300)
+    await log.aclose()
+    return count
+
+
+def _rounds(root: Path, rounds: int) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - repeatable is the point
+    for number in range(rounds):
+        directory = root / str(number // 4)
+        acknowledged = _killed_while_writing(directory, chance.randrange(2000))
+        assert anyio.run(_reopened, directory) >= acknowledged
+
+
+def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
+    _rounds(tmp_path, ROUNDS)
+
+
+@pytest.mark.prove
+def test_nothing_acknowledged_is_lost_by_many_kills(tmp_path: Path) -> None:
+    _rounds(tmp_path, ROUNDS_LONG)
