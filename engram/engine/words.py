@@ -11,8 +11,11 @@ from engram.retrieval.lexical import WordIndex
 from engram.retrieval.word_view import WordView
 from engram.state.space import ALIVE, View
 
-# 2,048 texts a step (some 20 ms): how long a reader may wait for the lock behind a background step.
-STEP_ROWS: Final = 2_048
+# 2,048 texts at once are indexed fastest (10 us each); a recall that must catch up takes these.
+_CATCH_UP_ROWS: Final = 2_048
+# 96 texts (1 ms) a background step: it runs under the interpreter's lock, which another thread asks
+# for in vain for up to 5 ms, so a step must end before that to leave writes their latency.
+_STEP_ROWS: Final = 96
 
 
 class Words:
@@ -38,14 +41,14 @@ class Words:
     def step(self, view: View) -> bool:
         """Index a few more rows of `view`; return whether there is more to do."""
         with self._lock:
-            self._add(view, STEP_ROWS)
+            self._add(view, _STEP_ROWS)
             return self._index.rows_indexed < view.count
 
     def at(self, view: View) -> WordView:
         """Return the index caught up with `view`, or beyond it when another reader was ahead."""
         with self._lock:
             while self._index.rows_indexed < view.count:
-                self._add(view, STEP_ROWS)
+                self._add(view, _CATCH_UP_ROWS)
             if self._removed_count < view.forgotten_count:
                 self._remove(view)
             if self._snapshot is None:

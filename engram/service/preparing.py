@@ -181,7 +181,7 @@ def check_vectors(
 def check_vector(kernels: KernelBackend, embedding: ArrayLike) -> tuple[NDArray[np.float32], float]:
     """Return float32[d] and its inverse norm; InvalidRequest as `check_vectors` raises it."""
     if type(embedding) is np.ndarray and embedding.dtype == np.float32 and embedding.ndim == 1:
-        square = float(embedding @ embedding)
+        square = float(embedding.dot(embedding))
         # Within these bounds float32 neither overflowed nor lost digits; the rest, NaN too, is
         # left to the kernel.
         if _SQUARE_MIN < square < _SQUARE_MAX and len(embedding) <= DIMENSIONS_MAX:
