@@ -7,6 +7,7 @@ left behind. `record_bytes_max` of the logs made must be at least 100,000 bytes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
@@ -22,6 +23,7 @@ BIG_BYTES = 100_000
 WRITERS = 20
 RECORDS = 30
 TRIMMED = 20
+KEPT = RECORDS - TRIMMED
 
 
 async def check_log(make_log: MakeLog) -> None:
@@ -82,7 +84,7 @@ async def check_fencing(make_log: MakeLog) -> None:
     log = await make_log(None)
     await _put(log, b"one")
     for expected in (0, 2):
-        await _expect(Conflict, lambda e=expected: log.append([Entry(1, [])], expected_last_lsn=e))
+        await _expect(Conflict, partial(log.append, [Entry(1, [])], expected_last_lsn=expected))
     check(log.last_lsn == 1, "a refused append changed the log")
     await log.aclose()
 
@@ -94,7 +96,7 @@ async def check_limits(make_log: MakeLog) -> None:
     for bad in (too_long, Entry(256, []), Entry(-1, []), Entry(1, [], 256)):
         await _expect(
             InvalidRequest,
-            lambda e=bad: log.append([Entry(1, [b"good"]), e], expected_last_lsn=0),
+            partial(log.append, [Entry(1, [b"good"]), bad], expected_last_lsn=0),
         )
     check(log.last_lsn == 0, "a refused append took some of its entries")
     try:
@@ -155,14 +157,14 @@ async def check_trim(make_log: MakeLog) -> None:
         await _put(log, bytes([number]) * 3000)
     await log.trim(TRIMMED)
     check(
-        len(await _contents(log, TRIMMED)) == RECORDS - TRIMMED,
+        len(await _contents(log, TRIMMED)) == KEPT,
         "trim dropped a record it had to keep",
     )
     await log.aclose()
     again = await make_log(log)
     check(again.last_lsn == RECORDS, "trim moved the last LSN")
     check(
-        len(await _contents(again, TRIMMED)) == RECORDS - TRIMMED,
+        len(await _contents(again, TRIMMED)) == KEPT,
         "a trimmed log lost records when reopened",
     )
     try:
