@@ -15,17 +15,18 @@ import anyio
 import anyio.to_thread
 
 from engram.engine.words import Words
-from engram.model.commands import Command, Forget, Remember
+from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
 from engram.model.errors import (
     Closed,
     DurabilityError,
     EngramError,
+    InvalidRequest,
     InvariantViolated,
     Overloaded,
     check,
 )
 from engram.model.events import decode, encode
-from engram.model.limits import GROUP_COUNT_MAX, QUEUE_COUNT_MAX
+from engram.model.limits import GROUP_COUNT_MAX, PART_BYTES_MAX, QUEUE_COUNT_MAX
 from engram.ports import Clock
 from engram.state.apply import apply
 from engram.state.decide import Decision, Outcome, decide
@@ -44,21 +45,30 @@ _IDLE_NS: Final = 100_000_000
 class _Group:
     """Commands that become one write and one sync, and the answers all their callers wait for."""
 
-    __slots__ = ("commands", "done", "failure", "lsns", "outcomes")
+    __slots__ = ("bytes_count", "commands", "done", "failure", "lsns", "outcomes")
 
     def __init__(self) -> None:
+        self.bytes_count = 0
         self.commands: list[Command] = []
         self.done = anyio.Event()
         self.outcomes: list[Outcome] = []
         self.lsns: list[int] = []
         self.failure: EngramError | None = None
 
-    def takes(self, command: Command) -> bool:
+    def takes(self, command: Command, bytes_count: int) -> bool:
         """Whether the command may join: lone commands up to a limit, a bulk command alone."""
         if not self.commands:
             return True
         lone = isinstance(command, _LONE) and isinstance(self.commands[-1], _LONE)
-        return lone and len(self.commands) < GROUP_COUNT_MAX
+        if not lone or len(self.commands) >= GROUP_COUNT_MAX:
+            return False
+        return self.bytes_count + bytes_count <= PART_BYTES_MAX
+
+    def add(self, command: Command, bytes_count: int) -> int:
+        """Take the command in and return its position."""
+        self.commands.append(command)
+        self.bytes_count += bytes_count
+        return len(self.commands) - 1
 
 
 class SpaceEngine:
@@ -110,21 +120,21 @@ class SpaceEngine:
             Closed: the space was closed before the command was taken.
         """
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)
         if self._closing:
             raise Closed(f"memory space {self.space!r}")
         if self._waiting_count >= QUEUE_COUNT_MAX:
             raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
-        if not self._waiting or not self._waiting[-1].takes(command):
+        size = recorded_bytes_max(command) if isinstance(command, Remember) else 0
+        if not self._waiting or not self._waiting[-1].takes(command, size):
             self._waiting.append(_Group())
         group = self._waiting[-1]
-        position = len(group.commands)
-        group.commands.append(command)
+        position = group.add(command, size)
         self._waiting_count += 1
         self._wake.set()
         await group.done.wait()
         if group.failure is not None:
-            raise group.failure
+            raise group.failure.with_traceback(None)
         outcome = group.outcomes[position]
         if outcome.refusal is not None:
             raise outcome.refusal
@@ -209,7 +219,13 @@ class SpaceEngine:
         if decision.events:
             first = self._state.lsn
             entries = [Entry(*encode(event, vectors)) for event, vectors in decision.events]
-            last = self.log.append(entries, expected_last_lsn=first)
+            try:
+                last = self.log.append(entries, expected_last_lsn=first)
+            except InvalidRequest as refusal:
+                # The log's records are smaller than ours: nothing was taken, the space goes on.
+                group.outcomes += [Outcome(refusal=refusal)] * decision.taken
+                group.lsns += [first] * decision.taken
+                return
             await self.log.sync(last)
             if lone:
                 self._apply(decision, first)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -34,6 +35,22 @@ class Remember(msgspec.Struct, gc=False):
     inverse_norm: float
     embedder: str
     chance: bytes
+
+
+# 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
+_ROW_BYTES: Final = 128
+# A character takes at most 4 bytes of UTF-8, and a label 5 more in its table.
+_CHARACTER_BYTES_MAX: Final = 4
+_LABEL_BYTES: Final = 5
+
+
+def recorded_bytes_max(command: Remember) -> int:
+    """Return a bound on the bytes the command takes in a record of the log."""
+    size = len(command.content) + len(command.metadata) + len(command.vector) + _ROW_BYTES
+    for label in (command.source, command.session, *command.tags):
+        if label is not None:
+            size += _CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES
+    return size
 
 
 class RememberBatch(msgspec.Struct):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Unpack
+from typing import Any, Unpack
 
 import anyio.to_thread
 import numpy as np
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
-from engram.model.commands import Forget, Remember, RememberBatch
+from engram.model.commands import Forget, Remember, RememberBatch, recorded_bytes_max
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
 from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
@@ -41,9 +41,6 @@ from engram.service.vectors import check_text_alone, embed, embedder_for
 from engram.state.reading import memory_at
 
 Progress = Callable[[int, int], None]
-
-# 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
-_ROW_BYTES: Final = 128
 
 
 class Space:
@@ -278,7 +275,7 @@ def _parts(commands: Sequence[Remember], vector_bytes: int) -> Iterator[Sequence
     """Cut commands into parts that fit one record of the log each."""
     first = size = 0
     for position, command in enumerate(commands):
-        grown = len(command.content) + len(command.metadata) + vector_bytes + _ROW_BYTES
+        grown = recorded_bytes_max(command) + vector_bytes
         if position > first and (
             size + grown > PART_BYTES_MAX or position - first >= BATCH_COUNT_MAX
         ):
