@@ -1,0 +1,52 @@
+"""`engram` and `python -m engram`: argv -> the parts of the house -> the command line."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engram import __version__
+from engram.edges.cli.app import run
+from engram.edges.cli.machine import Finding, Machine
+
+if TYPE_CHECKING:
+    from engram.service.store import Engram
+    from engram.settings import Settings
+
+
+def _open_store(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
+    # Imported when a store is opened: numpy and the engine cost more than all of --help.
+    from engram.wiring import open_store  # noqa: PLC0415
+
+    return open_store(settings=settings)
+
+
+def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:
+    from engram.doctor import diagnose  # noqa: PLC0415 - as above
+
+    return diagnose(settings, space)
+
+
+def _program() -> str:
+    """Return what the user has to type to call this program again."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.orig_argv[0])} -m engram"
+    found = shutil.which(called.name)
+    if found is not None and Path(found).resolve() == called.resolve():
+        return called.name
+    return shlex.quote(sys.argv[0])
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    return run(sys.argv[1:], Machine(_open_store, _diagnose, _program()), __version__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

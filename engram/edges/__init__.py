@@ -1,0 +1,1 @@
+"""Front ends: each turns its own protocol into the verbs of the service and back."""

@@ -1,0 +1,124 @@
+"""The program as a whole: its commands, its errors, its exit codes.
+
+Exit codes: 0 done, 1 failed, 2 the command line was not understood, 130 stopped by Ctrl-C,
+141 the reader of the output went away.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from cyclopts import App, CycloptsError, Parameter
+
+from engram.edges.cli.inspection import InspectionCommands
+from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
+from engram.edges.cli.quickstart import Quickstart
+from engram.edges.cli.screen import make_console
+from engram.edges.cli.session import Session
+from engram.edges.cli.spaces import SpaceCommands
+from engram.edges.cli.wire import print_json
+from engram.model.errors import EngramError
+
+if TYPE_CHECKING:
+    from engram.edges.cli.machine import Machine
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+READER_GONE: Final = 141
+
+
+def build_app(session: Session, version: str) -> App:
+    """Return the command line with every command of `session`."""
+    app = App(
+        name="engram",
+        help="A durable memory engine: remember, recall, forget. Start with `engram quickstart`.",
+        version=f"engram {version}",
+        help_format="plaintext",
+        version_format="plaintext",
+        console=session.console,
+        error_console=session.errors,
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(show_default=_default_text),
+    )
+    memories = MemoryCommands(session)
+    spaces = SpaceCommands(session)
+    inspection = InspectionCommands(session)
+    app.command(Quickstart(session).quickstart, sort_key=0)
+    app.command(memories.remember, sort_key=1)
+    app.command(memories.recall, sort_key=2)
+    app.command(memories.get, sort_key=3)
+    app.command(memories.list, sort_key=4)
+    app.command(memories.forget, sort_key=5)
+    space = App(name="space", help="List, create and delete memory spaces.", sort_key=10)
+    space.command(spaces.list)
+    space.command(spaces.create)
+    space.command(spaces.delete)
+    app.command(space)
+    app.command(spaces.reembed, sort_key=11)
+    app.command(inspection.doctor, sort_key=12)
+    app.command(inspection.kernels, sort_key=13)
+    return app
+
+
+def _default_text(value: object) -> str | None:
+    """Return a default worth telling; an option that is simply off needs no words."""
+    return str(value) if value else None
+
+
+def run(arguments: Sequence[str], machine: Machine, version: str) -> int:
+    """Carry out one command line and return the exit code; never lets a traceback out."""
+    session = Session(machine, make_console(), make_console(stderr=True))
+    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+    try:
+        code = _run(arguments, session, version)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    return code
+
+
+def _run(arguments: Sequence[str], session: Session, version: str) -> int:
+    as_json = "--json" in _before_dashes(arguments)
+    try:
+        answer = build_app(session, version)(
+            [STANDARD_INPUT if word == "-" else word for word in arguments],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        _say(session, "USAGE", _sentence(error), as_json=as_json)
+        return USAGE
+    except EngramError as error:
+        _say(session, error.code, str(error), as_json=as_json)
+        return FAILED
+    except KeyboardInterrupt:
+        _say(session, "INTERRUPTED", session.interrupted, as_json=as_json)
+        return INTERRUPTED
+    return answer if isinstance(answer, int) else DONE
+
+
+def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
+    return arguments[: list(arguments).index("--")] if "--" in arguments else arguments
+
+
+def _sentence(error: CycloptsError) -> str:
+    """Return what was wrong with the command line, and where help is, on one line."""
+    command = " ".join(("engram", *(error.command_chain or ())))
+    sentence = " ".join(str(error).split()).rstrip(".")
+    return f"{sentence}; see `{command} --help`"
+
+
+def _say(session: Session, code: str, message: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"error": {"code": code, "message": message}})
+        return
+    session.errors.print(f"{code}: {message}", style="red", soft_wrap=True)

@@ -1,0 +1,39 @@
+"""What the composition root lends to the commands.
+
+Nothing here imports the engine: `engram --help` has to answer before anyone could load it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from engram.service.store import Engram
+    from engram.settings import Settings
+
+
+class OpenStore(Protocol):
+    """Opens the store the settings name; `engram.wiring.open_store` is one."""
+
+    def __call__(self, *, settings: Settings) -> AbstractAsyncContextManager[Engram]:
+        """Return the store, open until the block is left."""
+
+
+class Finding(NamedTuple):
+    """One line of `engram doctor`: what was checked, how it stands, what to do about it."""
+
+    check: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+    remedy: str = ""
+
+
+class Machine(NamedTuple):
+    """The parts of the house a command may need; each loads what it stands on when called."""
+
+    open_store: OpenStore
+    diagnose: Callable[[Settings, str | None], AsyncIterator[Finding]]
+    program: str = "engram"
+    """How the user called this program; printed in front of what to try next."""

@@ -1,0 +1,244 @@
+"""The commands over memories: remember, recall, get, list, forget."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from engram.edges.cli.options import Filters, Labels, Moment, SpacePlace
+from engram.edges.cli.wire import memory_value, print_json, recall_value
+
+if TYPE_CHECKING:
+    from engram.edges.cli.session import Session
+    from engram.model.memory import Memory, RecallResult
+    from engram.settings import Settings
+
+STANDARD_INPUT: Final = "\0standard input"
+"""What a lone `-` is parsed as; no argument can hold a NUL, so no text is mistaken for it."""
+
+_HERE = SpacePlace()
+_ALL = Filters()
+
+
+class MemoryCommands:
+    """Commands that work on the memories of one space."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def remember(
+        self,
+        text: Annotated[
+            str,
+            Parameter(help="What to remember; - reads it from standard input."),
+        ],
+        /,
+        *,
+        tag: Annotated[Labels, Parameter(help="A label to filter by; repeatable.")] = (),
+        time: Annotated[Moment, Parameter(help="When it happened; else now.")] = None,
+        confidence: Annotated[float, Parameter(help="How sure you are, 0 to 1.")] = 1.0,
+        kind: Annotated[
+            str, Parameter(help="episodic, semantic, procedural or concept.")
+        ] = "episodic",
+        source: Annotated[str | None, Parameter(help="Where it comes from.")] = None,
+        session: Annotated[str | None, Parameter(help="The conversation it belongs to.")] = None,
+        metadata: Annotated[
+            str | None, Parameter(metavar="JSON", help="A JSON object to keep with it.")
+        ] = None,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Remember a text; when the id is printed it is on the disk."""
+        settings = place.settings()
+        fields: dict[str, Any] = {
+            "tags": tag,
+            "occurred_at": time,
+            "confidence": confidence,
+            "kind": kind,
+            "source": source,
+            "session": session,
+            "metadata": _metadata(metadata),
+        }
+        content = _standard_input() if text == STANDARD_INPUT else text
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                space = await db.space(settings.memory_space)
+                done = await space.remember(content, **fields)
+            if place.json:
+                print_json(
+                    {"id": done.id, "space": space.id, "lsn": done.lsn, "created": done.created}
+                )
+            else:
+                what = "Remembered" if done.created else "Seen again"
+                self._session.console.print(f"{what}: {done.id} (space {space.id})", soft_wrap=True)
+            return 0
+
+        return int(self._session.run(command))
+
+    def recall(
+        self,
+        cue: Annotated[str, Parameter(help="What to look for, in words.")],
+        /,
+        *,
+        limit: Annotated[int, Parameter(help="How many memories at most.")] = 10,
+        explain: Annotated[
+            bool, Parameter(negative="", help="Say why each memory was recalled, with its id.")
+        ] = False,
+        filters: Filters = _ALL,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Recall the memories nearest to a cue, by meaning and by words, best first."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                space = await db.space(settings.memory_space)
+                result = await space.recall(cue, limit=limit, explain=True, **filters.arguments())
+            if place.json:
+                print_json(recall_value(result, explain=explain))
+            else:
+                self._show(result, settings, explain=explain)
+            return 0
+
+        return int(self._session.run(command))
+
+    def _show(self, result: RecallResult, settings: Settings, *, explain: bool) -> None:
+        from engram.edges.cli.screen import recollections  # noqa: PLC0415 - not needed for --help
+
+        console = self._session.console
+        if not result:
+            console.print(f"Nothing recalled from {settings.memory_space}: {result.note}.")
+            return
+        console.print(recollections(console, result.recollections, explain=explain))
+        console.print(
+            f"\n{len(result)} of {result.candidates:,} memories, "
+            f"{result.timings_us['total'] / 1_000:.1f} ms. "
+            "meaning: cosine; words: BM25; left: after time.",
+            style="dim",
+        )
+
+    def get(
+        self,
+        memory_id: Annotated[
+            str, Parameter(name="id", help="An id as remember and list print it.")
+        ],
+        /,
+        *,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Show one memory with all its fields."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                memory = await (await db.space(settings.memory_space)).get(memory_id)
+            if place.json:
+                print_json(memory_value(memory))
+            else:
+                self._show_memory(memory)
+            return 0
+
+        return int(self._session.run(command))
+
+    def _show_memory(self, memory: Memory) -> None:
+        from engram.edges.cli.screen import facts  # noqa: PLC0415 - not needed for --help
+
+        console = self._session.console
+        console.print(memory.content or "(no text)")
+        console.print()
+        pairs = [
+            (name, ", ".join(value) if isinstance(value, list) else str(value))
+            for name, value in memory_value(memory).items()
+            if name != "content" and value not in (None, [])
+        ]
+        console.print(facts(pairs))
+
+    def list(
+        self,
+        *,
+        limit: Annotated[int, Parameter(help="How many memories a page.")] = 20,
+        cursor: Annotated[str | None, Parameter(help="Go on where the page before ended.")] = None,
+        filters: Filters = _ALL,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """List memories in the order they were recorded, page by page."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                space = await db.space(settings.memory_space)
+                page = await space.list(limit=limit, cursor=cursor, **filters.arguments())
+            if place.json:
+                print_json(
+                    {
+                        "memories": [memory_value(memory) for memory in page],
+                        "total": page.total,
+                        "cursor": page.cursor,
+                    }
+                )
+                return 0
+            from engram.edges.cli.screen import memories  # noqa: PLC0415 - not needed for --help
+
+            console = self._session.console
+            if page.memories:
+                console.print(memories(console, page.memories))
+                console.print()
+            console.print(f"{len(page.memories)} of {page.total} memories", style="dim", end="")
+            more = f"; the next page: --cursor {page.cursor}" if page.cursor else ""
+            console.print(more, style="dim")
+            return 0
+
+        return int(self._session.run(command))
+
+    def forget(
+        self,
+        memory_id: Annotated[
+            str, Parameter(name="id", help="An id as remember and list print it.")
+        ],
+        /,
+        *,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Take a memory out of every answer, durably."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                await (await db.space(settings.memory_space)).forget(memory_id)
+            if place.json:
+                print_json({"id": memory_id, "space": settings.memory_space, "forgotten": True})
+            else:
+                self._session.console.print(f"Forgotten: {memory_id}", soft_wrap=True)
+            return 0
+
+        return int(self._session.run(command))
+
+
+def _metadata(text: str | None) -> Any:
+    if text is None:
+        return None
+    import json  # noqa: PLC0415 - rarely given
+
+    from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely given
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"--metadata is not JSON: {error}; write it like '{{\"page\": 3}}'"
+        ) from error
+
+
+def _standard_input() -> str:
+    """Return standard input as text, without the line feed an editor or echo puts at its end."""
+    from engram.model.errors import InvalidRequest  # noqa: PLC0415 - only when it fails
+
+    try:
+        return sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"standard input is not UTF-8 (byte {error.start}); convert it first, for example with "
+            "`iconv -t UTF-8`"
+        ) from error

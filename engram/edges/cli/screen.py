@@ -1,0 +1,133 @@
+"""How answers look on a terminal: calm tables, one red sentence for an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engram.edges.cli.excerpt import excerpt, runs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.progress import Progress
+
+    from engram.model.memory import Memory, Recollection
+
+# Below 110 columns a text gets a third line, so that as much of it is seen.
+_WIDE_COLUMNS: Final = 110
+_TEXT_LINES: Final = 2
+_TEXT_LINES_NARROW: Final = 3
+# What stands left of the text in a table of recollections, gaps included.
+_PARTS_COLUMNS: Final = 41
+_LISTING_COLUMNS: Final = 50
+_TEXT_COLUMNS_MIN: Final = 24
+# What a line loses at its end because words stay whole.
+_LINE_LOSS: Final = 4
+
+
+class QuietConsole(Console):
+    """A console that leaves a closed pipe to the caller instead of exiting the process."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Tell whoever runs the command that nobody reads any more."""
+        raise BrokenPipeError
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console for standard output or standard error; NO_COLOR is honoured."""
+    return QuietConsole(stderr=stderr, highlight=False, soft_wrap=False, emoji=False, markup=False)
+
+
+def day(time: datetime) -> str:
+    """Return the day of a time, and its minute where it has one."""
+    if time.hour == time.minute == time.second == 0:
+        return f"{time:%Y-%m-%d}" if time.year >= 1000 else time.date().isoformat()  # noqa: PLR2004
+    return time.isoformat(sep=" ", timespec="minutes").removesuffix("+00:00")
+
+
+def recollections(console: Console, hits: Sequence[Recollection], *, explain: bool) -> Table:
+    """Return the table of recalled memories: score, its parts, when, and the text."""
+    table = _table()
+    table.add_column("score", justify="right", no_wrap=True, style="bold")
+    for part in ("meaning", "words", "left"):
+        table.add_column(part, justify="right", no_wrap=True)
+    table.add_column("when", no_wrap=True, style="cyan", width=10)
+    table.add_column("memory", ratio=1)
+    room = _text_room(console, _PARTS_COLUMNS)
+    for hit in hits:
+        parts = hit.parts
+        table.add_row(
+            f"{hit.score:.2f}",
+            f"{parts['similarity']:.2f}" if parts["similarity"] else "-",
+            f"{parts['lexical']:.1f}" if parts["lexical"] else "-",
+            f"{parts['retrievability']:.0%}",
+            day(hit.memory.occurred_at),
+            _recalled_text(hit, room, explain=explain),
+        )
+    return table
+
+
+def _recalled_text(hit: Recollection, room: int, *, explain: bool) -> Text:
+    text = Text(overflow="fold")
+    for run, shared in runs(
+        excerpt(hit.memory.content, hit.matched_terms, room), hit.matched_terms
+    ):
+        text.append(run, style="bold" if shared else "")
+    if explain:
+        text.append(f"\n{hit.memory.id}", style="dim")
+        text.append(f"\n{hit.explanation}", style="dim")
+    return text
+
+
+def memories(console: Console, rows: Iterable[Memory]) -> Table:
+    """Return the table of a listing: id, when, tags and text."""
+    table = _table()
+    table.add_column("id", no_wrap=True, style="dim")
+    table.add_column("when", no_wrap=True, style="cyan", width=10)
+    table.add_column("memory", ratio=1)
+    room = _text_room(console, _LISTING_COLUMNS)
+    for memory in rows:
+        text = Text(excerpt(memory.content, (), room) or "(no text)", overflow="fold")
+        if memory.tags:
+            text.append(f"\n{' '.join('#' + tag for tag in memory.tags)}", style="dim")
+        table.add_row(memory.id, day(memory.occurred_at), text)
+    return table
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Return names and values in two aligned columns."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(name, value)
+    return table
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return a bar with count and time; silent where no one watches."""
+    from rich import progress  # noqa: PLC0415 - only long commands need it
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=None),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        console=console,
+        expand=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _table() -> Table:
+    return Table(box=None, expand=True, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+
+
+def _text_room(console: Console, taken: int) -> int:
+    lines = _TEXT_LINES if console.width >= _WIDE_COLUMNS else _TEXT_LINES_NARROW
+    return (max(_TEXT_COLUMNS_MIN, console.width - taken) - _LINE_LOSS) * lines

@@ -1,0 +1,144 @@
+"""The commands over memory spaces: space list, create, delete, and reembed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from engram.edges.cli.options import Place, SpacePlace
+from engram.edges.cli.wire import print_json
+
+if TYPE_CHECKING:
+    from engram.edges.cli.session import Session
+
+_HERE = Place()
+_IN_SPACE = SpacePlace()
+SpaceId = Annotated[str, Parameter(name="id", help="The space's id: ^[a-z0-9_-]{1,64}$.")]
+
+
+class SpaceCommands:
+    """Commands that work on whole memory spaces."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self, *, place: Place = _HERE) -> int:
+        """List the memory spaces of the store with how many memories each holds."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                spaces = await db.spaces()
+            if place.json:
+                print_json(
+                    [
+                        {"id": s.id, "phase": s.phase, "memories": s.memories, "reason": s.reason}
+                        for s in spaces
+                    ]
+                )
+                return 0
+            from engram.edges.cli.screen import facts  # noqa: PLC0415 - not needed for --help
+
+            self._session.console.print(
+                facts(
+                    (
+                        s.id,
+                        f"{s.memories:,} memories"
+                        if s.reason is None
+                        else f"{s.phase}: {s.reason}",
+                    )
+                    for s in spaces
+                )
+            )
+            return 0
+
+        return int(self._session.run(command))
+
+    def create(self, space: SpaceId, /, *, place: Place = _HERE) -> int:
+        """Create an empty memory space."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                await db.create_space(space)
+            if place.json:
+                print_json({"id": space, "created": True})
+            else:
+                self._session.console.print(f"Created space {space}")
+            return 0
+
+        return int(self._session.run(command))
+
+    def delete(
+        self,
+        space: SpaceId,
+        /,
+        *,
+        yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+        place: Place = _HERE,
+    ) -> int:
+        """Delete a memory space with all its bytes; asks first."""
+        settings = place.settings(space)
+        if not (yes or self._agreed(space)):
+            return 1
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                await db.drop_space(space)
+            if place.json:
+                print_json({"id": space, "deleted": True})
+            else:
+                self._session.console.print(f"Deleted space {space}")
+            return 0
+
+        return int(self._session.run(command))
+
+    def _agreed(self, space: str) -> bool:
+        from engram.model.errors import InvalidRequest  # noqa: PLC0415 - not needed for --help
+
+        if not sys.stdin.isatty():
+            raise InvalidRequest(
+                f"deleting space {space!r} cannot be undone and nobody can be asked here; "
+                "repeat it with --yes"
+            )
+        self._session.errors.print(
+            f"Delete space {space} with all its memories? This cannot be undone. [y/N] ", end=""
+        )
+        if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+            return True
+        self._session.errors.print("Nothing was deleted.")
+        return False
+
+    def reembed(self, *, place: SpacePlace = _IN_SPACE) -> int:
+        """Give every memory of a space a vector of the store's embedder."""
+        from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not needed for --help
+
+        settings = place.settings()
+        self._session.interrupted = (
+            "interrupted; the space still answers with its old vectors, nothing was changed"
+        )
+        bar = progress_bar(self._session.errors)
+
+        async def command() -> int:
+            with bar:
+                task = bar.add_task(f"Embedding {settings.memory_space}", total=None)
+                async with self._session.machine.open_store(settings=settings) as db:
+                    count = await db.reembed(
+                        settings.memory_space,
+                        lambda done, total: bar.update(task, completed=done, total=total),
+                    )
+                    identity = db.embedder.identity if db.embedder else ""
+            if place.json:
+                print_json(
+                    {"space": settings.memory_space, "embedded": count, "embedder": identity}
+                )
+            else:
+                self._session.console.print(
+                    f"{count:,} memories of space {settings.memory_space} now have vectors of "
+                    f"{identity}"
+                )
+            return 0
+
+        return int(self._session.run(command))

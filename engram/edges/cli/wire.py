@@ -1,0 +1,61 @@
+"""What the library returns, as JSON values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engram.model.memory import Memory, RecallResult, Recollection
+
+
+def memory_value(memory: Memory) -> dict[str, Any]:
+    """Return a memory as a JSON value; times are ISO 8601 in UTC."""
+    return {
+        "id": memory.id,
+        "space": memory.space,
+        "content": memory.content,
+        "kind": memory.kind,
+        "confidence": memory.confidence,
+        "occurred_at": memory.occurred_at.isoformat(),
+        "recorded_at": memory.recorded_at.isoformat(),
+        "tags": list(memory.tags),
+        "source": memory.source,
+        "session": memory.session,
+        "metadata": memory.metadata,
+        "seen_count": memory.seen_count,
+        "stability_days": memory.stability_days,
+        "difficulty": memory.difficulty,
+        "retrievability": memory.retrievability,
+    }
+
+
+def recollection_value(hit: Recollection, *, explain: bool) -> dict[str, Any]:
+    """Return one recalled memory with its score and parts, and why when it was asked for."""
+    value: dict[str, Any] = {
+        "score": hit.score,
+        "parts": dict(hit.parts),
+        "memory": memory_value(hit.memory),
+    }
+    if explain:
+        value |= {"explanation": hit.explanation, "matched_terms": list(hit.matched_terms)}
+    return value
+
+
+def recall_value(result: RecallResult, *, explain: bool) -> dict[str, Any]:
+    """Return a whole recall as a JSON value; timings are in microseconds."""
+    return {
+        "recollections": [recollection_value(hit, explain=explain) for hit in result],
+        "candidates": result.candidates,
+        "searched": result.searched,
+        "lsn": result.lsn,
+        "note": result.note,
+        "timings_us": dict(result.timings_us),
+    }
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON value and a line feed to standard output."""
+    json.dump(value, sys.stdout, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
