@@ -1,0 +1,230 @@
+"""What every kernel backend must do: `check_kernel_backend` runs all of it; needs no pytest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engram.kernels.protocol import ROW_NORM_MAX, ROW_NORM_MIN
+from engram.kernels.reference import ReferenceBackend
+from engram.model.errors import InvalidRequest, check
+
+if TYPE_CHECKING:
+    from engram.kernels.protocol import F32, U8, KernelBackend
+
+_LANES_MAX = 32
+_REFERENCE = ReferenceBackend()
+
+
+def check_kernel_backend(backend: KernelBackend) -> None:
+    """Raise InvariantViolated naming the first thing `backend` does otherwise than the reference."""
+    check_dimensions(backend)
+    check_row_counts(backend)
+    check_ties(backend)
+    check_non_finite(backend)
+    check_extremes(backend)
+    check_masks(backend)
+    check_unaligned(backend)
+    check_norms(backend)
+    check_refusals(backend)
+
+
+def check_against_reference(
+    backend: KernelBackend,
+    query: F32,
+    rows: F32,
+    k: int,
+    inv_norms: F32 | None = None,
+    mask: U8 | None = None,
+) -> None:
+    """Compare one call with the reference, within the tolerance of `engram.kernels.protocol`.
+
+    Rows whose scores differ by less than the tolerance may change places.
+    """
+    scores, numbers = backend.top_k_f32(query, rows, k, inv_norms=inv_norms, mask=mask)
+    all_scores, all_rows = _REFERENCE.top_k_f32(
+        query, rows, max(1, len(rows)), inv_norms=inv_norms, mask=mask
+    )
+    expected = all_scores[:k]
+    check(scores.dtype == np.float32 and numbers.dtype == np.uint32, "results have their dtypes")
+    check(len(scores) == len(numbers) == len(expected), "m is min(k, candidates)")
+    check(len(set(numbers.tolist())) == len(numbers), "no row is listed twice")
+    by_row = dict(zip(all_rows.tolist(), all_scores.tolist(), strict=True))
+    check(set(numbers.tolist()) <= set(by_row), "only candidates are listed")
+    own = np.array([by_row[row] for row in numbers.tolist()], np.float32)
+    limits = _tolerances(query, rows[numbers], None if inv_norms is None else inv_norms[numbers])
+    limit = float(np.max(limits, initial=0.0))
+    check(_are_near(scores, own, limits), "each score is that of its row")
+    check(_are_near(scores, expected, np.full(len(scores), 2 * limit)), "the best rows are listed")
+    _check_order(scores, numbers.astype(np.int64))
+
+
+def check_dimensions(backend: KernelBackend) -> None:
+    """Check d from 1 to three times the widest vector and one more."""
+    random = np.random.default_rng(1)
+    for d in range(1, 3 * _LANES_MAX + 2):
+        rows = random.standard_normal((9, d), dtype=np.float32)
+        check_against_reference(backend, rows[4].copy(), rows, 5)
+        check_against_reference(backend, _unit(rows[4]), rows, 5, backend.normalize_f32(rows))
+
+
+def check_row_counts(backend: KernelBackend) -> None:
+    """Check n around the block sizes, k up to past n, and more rows than one numpy block."""
+    random = np.random.default_rng(2)
+    query = _unit(random.standard_normal(5, dtype=np.float32))
+    for n in (0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 63, 64, 65, 127, 129):
+        rows = random.standard_normal((n, 5), dtype=np.float32)
+        for k in {1, max(1, n - 1), n + 1, 10**9}:
+            check_against_reference(backend, query, rows, k, backend.normalize_f32(rows))
+    wide = np.zeros((70, 70_000), np.float32)
+    wide[:, :3] = random.standard_normal((70, 3), dtype=np.float32)
+    check_against_reference(backend, wide[7].copy(), wide, 9)
+
+
+def check_ties(backend: KernelBackend) -> None:
+    """Check that equal rows tie exactly and fall by position, wherever they stand."""
+    random = np.random.default_rng(3)
+    for d in (3, 17, 33, 100):
+        row = random.standard_normal(d, dtype=np.float32)
+        query = _unit(random.standard_normal(d, dtype=np.float32))
+        rows = np.tile(row, (203, 1))
+        for inv_norms in (None, backend.normalize_f32(rows)):
+            scores, numbers = backend.top_k_f32(query, rows, 11, inv_norms=inv_norms)
+            check(numbers.tolist() == list(range(11)), "ties fall by position")
+            check(len(set(scores.tolist())) == 1, "equal rows have equal scores")
+        mask = _mask(np.arange(203) % 3 == 1)
+        _, numbers = backend.top_k_f32(query, rows, 5, mask=mask)
+        check(numbers.tolist() == [1, 4, 7, 10, 13], "ties fall by position under a mask")
+    zeros = np.zeros((6, 2), np.float32)
+    zeros[::2] = -0.0
+    _, numbers = backend.top_k_f32(np.ones(2, np.float32), zeros, 6)
+    check(numbers.tolist() == [0, 1, 2, 3, 4, 5], "zero ties with minus zero")
+
+
+def check_non_finite(backend: KernelBackend) -> None:
+    """Check that infinities rank by value and NaN last, by position."""
+    values = [1.0, np.nan, np.inf, -np.inf, np.nan, 2.0, 1.0, -3.0]
+    rows = np.array(values, np.float32)[:, None]
+    query = np.ones(1, np.float32)
+    expected = [2, 5, 0, 6, 7, 3, 1, 4]
+    for k in range(1, len(values) + 1):
+        _, numbers = backend.top_k_f32(query, rows, k)
+        check(numbers.tolist() == expected[:k], "infinities rank by value, NaN last")
+    inv_norms = backend.normalize_f32(rows)
+    _, numbers = backend.top_k_f32(query, rows, 8, inv_norms=inv_norms)
+    check(numbers.tolist() == [0, 5, 6, 7, 1, 2, 3, 4], "rows that are not finite rank last")
+    _, numbers = backend.top_k_f32(np.full(1, np.nan, np.float32), rows, 3)
+    check(numbers.tolist() == [0, 1, 2], "a NaN query ranks by position")
+
+
+def check_extremes(backend: KernelBackend) -> None:
+    """Check zero, very short and very long rows."""
+    random = np.random.default_rng(4)
+    rows = random.standard_normal((24, 40), dtype=np.float32)
+    rows[0] = 0.0
+    rows[1] *= np.float32(1e-42)
+    rows[2] *= np.float32(1e-28)
+    rows[3] *= np.float32(1e36)
+    query = _unit(rows[5])
+    check_against_reference(backend, query, rows, 24, backend.normalize_f32(rows))
+    check_against_reference(backend, np.zeros(40, np.float32), rows, 24)
+
+
+def check_masks(backend: KernelBackend) -> None:
+    """Check masks of none, all and some; bits past the last row are ignored."""
+    random = np.random.default_rng(5)
+    for n in (1, 8, 63, 64, 65, 200):
+        rows = random.standard_normal((n, 19), dtype=np.float32)
+        query = _unit(random.standard_normal(19, dtype=np.float32))
+        inv_norms = backend.normalize_f32(rows)
+        for share in (0.0, 0.05, 0.5, 0.95, 1.0):
+            mask = _mask(random.random(n) < share)
+            check_against_reference(backend, query, rows, 7, inv_norms, mask)
+        full = np.full((n + 7) // 8, 255, np.uint8)
+        check_against_reference(backend, query, rows, n + 9, None, full)
+
+
+def check_unaligned(backend: KernelBackend) -> None:
+    """Check inputs that start at every float offset of a cache line, and that none is written."""
+    random = np.random.default_rng(6)
+    for offset in range(17):
+        storage = random.standard_normal(offset + 21 * 35, dtype=np.float32)
+        before = storage.copy()
+        rows = storage[offset:].reshape(21, 35)
+        check_against_reference(backend, rows[3], rows, 6, backend.normalize_f32(rows))
+        check(np.array_equal(storage, before), "inputs are not written")
+
+
+def check_norms(backend: KernelBackend) -> None:
+    """Check inverse norms, and what counts as no row at all."""
+    random = np.random.default_rng(7)
+    for d in (1, 2, 15, 16, 17, 64, 301):
+        rows = random.standard_normal((5, d), dtype=np.float32)
+        near = np.allclose(
+            backend.normalize_f32(rows), _REFERENCE.normalize_f32(rows), rtol=2e-7, atol=0
+        )
+        check(near, "inverse norms are those of the reference")
+    edges = [0.0, ROW_NORM_MIN / 2, ROW_NORM_MIN, ROW_NORM_MAX, np.nan, np.inf, -np.inf, 1e-45]
+    rows = np.array(edges, np.float32)[:, None]
+    own, meant = backend.normalize_f32(rows), _REFERENCE.normalize_f32(rows)
+    check(np.array_equal(own, meant, equal_nan=True), "edge norms are those of the reference")
+    too_long = np.full((1, 4), ROW_NORM_MAX, np.float32)
+    check(bool(np.isnan(backend.normalize_f32(too_long)[0])), "a row too long has no norm")
+
+
+def check_refusals(backend: KernelBackend) -> None:
+    """Check that each mistake is refused in a sentence that names the argument."""
+    query, rows = np.ones(4, np.float32), np.ones((9, 4), np.float32)
+    calls: list[tuple[str, tuple[object, ...], dict[str, object]]] = [
+        ("query", (query.astype(np.float64), rows, 1), {}),
+        ("query", ([1.0] * 4, rows, 1), {}),
+        ("query", (query[:3].copy(), rows, 1), {}),
+        ("rows", (query, rows[:, ::2], 1), {}),
+        ("rows", (query, rows[0], 1), {}),
+        ("k", (query, rows, 0), {}),
+        ("k", (query, rows, 1.5), {}),
+        ("inv_norms", (query, rows, 1), {"inv_norms": np.ones(8, np.float32)}),
+        ("mask", (query, rows, 1), {"mask": np.ones(1, np.uint8)}),
+        ("mask", (query, rows, 1), {"mask": np.ones(9, np.bool_)}),
+    ]
+    for argument, positional, named in calls:
+        try:
+            backend.top_k_f32(*positional, **named)  # type: ignore[arg-type]
+        except InvalidRequest as error:
+            check(argument in str(error), f"the refusal names {argument}")
+        else:
+            check(condition=False, sentence=f"a wrong {argument} is refused")
+
+
+def _check_order(scores: F32, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    order = np.lexsort((numbers, -scores))
+    check(np.array_equal(order, np.arange(len(scores))), "best first, ties by row, NaN last")
+
+
+def _tolerances(
+    query: F32, rows: F32, inv_norms: F32 | None
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the tolerance of each row's score (spec of the protocol, rule 1)."""
+    with np.errstate(all="ignore"):
+        sums = np.abs(rows.astype(np.float64) * query.astype(np.float64)).sum(axis=1)
+    if inv_norms is None:
+        limits = 1e-6 * sums
+    else:
+        limits = np.full(len(rows), max(1e-6, 4 * 2.0**-23 * float(np.sqrt(rows.shape[1]))))
+    return np.nan_to_num(limits, nan=0.0, posinf=0.0)
+
+
+def _are_near(own: F32, meant: F32, limits: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    with np.errstate(all="ignore"):
+        near = np.abs(own.astype(np.float64) - meant) <= limits
+    return bool(np.all(near | (own == meant) | (np.isnan(own) & np.isnan(meant))))
+
+
+def _unit(vector: F32) -> F32:
+    unit: F32 = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit
+
+
+def _mask(candidates: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> U8:
+    return np.packbits(candidates, bitorder="little")
