@@ -1,0 +1,87 @@
+"""The command line, run in this process on a store of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from engram.edges.cli.app import run
+from engram.edges.cli.machine import Finding, Machine
+from engram.service.store import Engram
+from engram.settings import Settings
+from engram.wiring import open_store
+
+
+class Answer(NamedTuple):
+    """What one command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as the one JSON value it must be."""
+        return json.loads(self.out)
+
+
+class CommandLine:
+    """Runs command lines on one store; `machine` may be replaced before the next."""
+
+    def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.path = path
+        self.machine = Machine(_open_store, _diagnose)
+        self._capture = capture
+
+    def __call__(self, *arguments: str, elsewhere: bool = False) -> Answer:
+        """Run one command line with `--data` of this store, unless it goes elsewhere."""
+        place = () if elsewhere else ("--data", str(self.path))
+        self._capture.readouterr()
+        code = run([*arguments, *place], self.machine, "9.9.9")
+        return Answer(code, *self._capture.readouterr())
+
+    def open_with(self, **parts: Any) -> None:
+        """Let commands open the store with these parts instead of this machine's."""
+
+        def opener(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
+            return open_store(settings=settings, **parts)
+
+        self.machine = self.machine._replace(open_store=opener)
+
+
+def _open_store(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
+    return open_store(settings=settings)
+
+
+def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:
+    from engram.doctor import diagnose  # noqa: PLC0415 - as the program does
+
+    return diagnose(settings, space)
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    """The command line on an empty store, 100 columns wide, on kernels every machine has."""
+    for name in ("ENGRAM_DATA_ROOT", "ENGRAM_MEMORY_SPACE", "ENGRAM_EMBEDDER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ENGRAM_KERNELS", "numpy")
+    monkeypatch.setenv("COLUMNS", "100")
+    return CommandLine(tmp_path / "store", capsys)
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Set what the next command reads from standard input."""
+
+    def give(data: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give
