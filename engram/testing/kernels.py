@@ -18,7 +18,7 @@ _REFERENCE = ReferenceBackend()
 
 
 def check_kernel_backend(backend: KernelBackend) -> None:
-    """Raise InvariantViolated naming the first thing `backend` does otherwise than the reference."""
+    """Raise InvariantViolated naming the first thing `backend` does unlike the reference."""
     check_dimensions(backend)
     check_row_counts(backend)
     check_ties(backend)
@@ -212,7 +212,8 @@ def _tolerances(
         limits = 1e-6 * sums
     else:
         limits = np.full(len(rows), max(1e-6, 4 * 2.0**-23 * float(np.sqrt(rows.shape[1]))))
-    return np.nan_to_num(limits, nan=0.0, posinf=0.0)
+    finite: np.ndarray[tuple[int], np.dtype[np.float64]] = np.nan_to_num(limits, posinf=0.0)
+    return finite
 
 
 def _are_near(own: F32, meant: F32, limits: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:

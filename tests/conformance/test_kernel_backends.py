@@ -1,0 +1,82 @@
+"""Every kernel backend, and every level of the Zig library here, does what the reference does.
+
+A missing Zig library fails here: a skip would hide that the kernels are not tested.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engram.kernels.numpy_backend import NumpyBackend
+from engram.kernels.reference import ReferenceBackend
+from engram.kernels.zig_backend import ZigBackend
+from engram.testing import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engram.kernels.protocol import KernelBackend
+
+CHECKS = [
+    kernels.check_dimensions,
+    kernels.check_row_counts,
+    kernels.check_ties,
+    kernels.check_non_finite,
+    kernels.check_extremes,
+    kernels.check_masks,
+    kernels.check_unaligned,
+    kernels.check_norms,
+    kernels.check_refusals,
+]
+
+
+@pytest.fixture(params=["reference", "numpy", "zig-baseline", "zig-avx2", "zig-avx512", "zig-neon"])
+def backend(request: pytest.FixtureRequest) -> Iterator[KernelBackend]:
+    """Give each backend, and Zig at each level this machine has."""
+    name, _, level = str(request.param).partition("-")
+    if name != "zig":
+        yield ReferenceBackend() if name == "reference" else NumpyBackend()
+        return
+    zig = ZigBackend()
+    if level not in zig.isa_levels:
+        pytest.skip(f"this machine has no {level}")
+    before = zig.isa
+    zig.select_isa(level)
+    yield zig
+    zig.select_isa(before)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conforms(backend: KernelBackend, check: Callable[[KernelBackend], None]) -> None:
+    """The backend passes each part of the suite."""
+    check(backend)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(0, 150),
+    d=st.integers(1, 200),
+    k=st.integers(1, 200),
+    exponent=st.integers(-18, 18),
+    cosine=st.booleans(),
+    masked=st.booleans(),
+)
+def test_differs_from_the_reference_by_rounding_only(
+    *, seed: int, n: int, d: int, k: int, exponent: int, cosine: bool, masked: bool
+) -> None:
+    """Random matrices of any scale, with repeated rows, give the reference's answer."""
+    random = np.random.default_rng(seed)
+    rows = random.standard_normal((n, d), dtype=np.float32) * np.float32(10.0**exponent)
+    if n:
+        rows = rows[random.integers(0, n, n)]
+    query = random.standard_normal(d, dtype=np.float32)
+    query /= np.float32(np.linalg.norm(query))
+    mask = np.packbits(random.random(n) < random.random(), bitorder="little") if masked else None
+    for backend in (NumpyBackend(), ZigBackend()):
+        inv_norms = backend.normalize_f32(rows) if cosine else None
+        kernels.check_against_reference(backend, query, rows, k, inv_norms, mask)
