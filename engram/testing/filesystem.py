@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,11 +35,18 @@ class _File:
     dirty_sectors: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True, eq=False)
+class _Directory:
+    visible: dict[str, _File | _Directory] = field(default_factory=dict)
+    durable: dict[str, _File | _Directory] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _NameChange:
+    directory: _Directory
     removed: str | None
     added: str | None
-    file: _File
+    node: _File | _Directory
 
 
 class SimulatedHandle:
@@ -74,8 +81,7 @@ class SimulatedFilesystem:
         self.call_count = 0
         self.sync_count = 0
         self.locked: set[str] = set()
-        self._names: dict[str, _File] = {}
-        self._durable_names: dict[str, _File] = {}
+        self._root = _Directory()
         self._changes: list[_NameChange] = []
         self._has_power = True
 
@@ -88,33 +94,33 @@ class SimulatedFilesystem:
         self._has_power = True
         if keep_all:
             return
-        survivors = dict(self._durable_names)
         keep = self.random.choice([0.0, 0.1, 0.5, 0.9, 1.0])
         for change in self._changes:
             if self.random.random() < keep:
-                _apply(survivors, change)
+                _apply(change.directory.durable, change)
         self._changes.clear()
+        _forget_what_is_not_durable(self._root)
         keep = self.random.choice([0.0, 0.1, 0.5, 0.9, 1.0])
-        for file in dict.fromkeys([*self._names.values(), *survivors.values()]):
+        for file in _files(self._root):
             self._settle(file, keep)
-        self._names = survivors
-        self._durable_names = dict(survivors)
 
     def create_exclusive(self, path: str) -> SimulatedHandle:
         """Create and open a file that must not exist yet (FileExistsError otherwise)."""
+        directory = self._make_directory(_parent(path))
         self._step("create", path)
-        if path in self._names:
+        if _name(path) in directory.visible:
             raise FileExistsError(path)
         file = _File()
-        self._change(_NameChange(None, path, file))
+        self._change(_NameChange(directory, None, _name(path), file))
         return SimulatedHandle(file, path, self)
 
     def open(self, path: str) -> SimulatedHandle:
         """Open an existing file (FileNotFoundError otherwise)."""
         self._check_power("open", path)
-        if path not in self._names:
+        file = self._find(path)
+        if not isinstance(file, _File):
             raise FileNotFoundError(path)
-        return SimulatedHandle(self._names[path], path, self)
+        return SimulatedHandle(file, path, self)
 
     def read_at(self, handle: Handle, offset: int, bytes_count: int) -> bytes:
         """Return what a reader sees, durable or not."""
@@ -166,9 +172,15 @@ class SimulatedFilesystem:
         return len(self._file(handle, "measure").visible)
 
     def rename(self, source: str, target: str) -> None:
-        """Rename a file, replacing one at `target` at once."""
+        """Rename a file or directory within its directory, replacing a file at `target`."""
         self._step("rename", source)
-        self._change(_NameChange(source, target, self._names[source]))
+        if _parent(source) != _parent(target):
+            raise ValueError(f"{source!r} and {target!r} are not in one directory")
+        node = self._existing("rename", source)
+        if isinstance(self._find(target), _Directory):
+            raise _refused("rename", target, errno.EISDIR)
+        directory = self._directory("rename", _parent(source))
+        self._change(_NameChange(directory, _name(source), _name(target), node))
 
     def sync_directory(self, path: str) -> None:
         """Make the names in the directory durable."""
@@ -178,43 +190,85 @@ class SimulatedFilesystem:
             return
         if fault is not None:
             self._fail(fault, "sync", path)
-        mine = [c for c in self._changes if _parent(c.added or c.removed or "") == path]
-        for change in mine:
-            _apply(self._durable_names, change)
-        self._changes = [change for change in self._changes if change not in mine]
+        directory = self._directory("sync", path)
+        for change in self._changes:
+            if change.directory is directory:
+                _apply(directory.durable, change)
+        self._changes = [each for each in self._changes if each.directory is not directory]
 
     def remove(self, path: str) -> None:
-        """Remove a file."""
+        """Remove a file or an empty directory."""
         self._step("remove", path)
-        self._change(_NameChange(path, None, self._names[path]))
+        node = self._existing("remove", path)
+        if isinstance(node, _Directory) and node.visible:
+            raise _refused("remove", path, errno.ENOTEMPTY)
+        directory = self._directory("remove", _parent(path))
+        self._change(_NameChange(directory, _name(path), None, node))
 
     def list(self, path: str) -> list[str]:
-        """Return the names in the directory, sorted."""
+        """Return the names in the directory, sorted; empty when it does not exist."""
         self._check_power("list", path)
-        prefix = f"{path}/" if path else ""
-        inside = (name[len(prefix) :] for name in self._names if name.startswith(prefix))
-        return sorted({name.partition("/")[0] for name in inside})
+        return sorted(self._directory("list", path).visible) if self._find(path) else []
 
     def lock(self, path: str) -> SimulatedHandle:
         """Take the lock until the handle is closed or the power fails."""
         self._check_power("lock", path)
         if path in self.locked:
             raise StoreInUse(path, "")
+        file = self._find(path)
+        if file is None:
+            file = self.create_exclusive(path).file
+        if isinstance(file, _Directory):
+            raise _refused("lock", path, errno.EISDIR)
         self.locked.add(path)
-        handle = SimulatedHandle(self._names.setdefault(path, _File()), path, self)
+        handle = SimulatedHandle(file, path, self)
         handle.is_lock = True
         return handle
 
     def damage(self, path: str, change: Callable[[bytearray], None]) -> None:
         """Let `change` alter a file's bytes on the medium, behind everybody's back."""
-        file = self._names[path]
+        file = self._content_of(path)
         change(file.visible)
         file.durable[:] = file.visible
         file.dirty_sectors.clear()
 
     def content(self, path: str) -> bytes:
         """Return the bytes readers see in a file."""
-        return bytes(self._names[path].visible)
+        return bytes(self._content_of(path).visible)
+
+    def _find(self, path: str) -> _File | _Directory | None:
+        """Return what readers see at a path, None when there is nothing."""
+        node: _File | _Directory | None = self._root
+        for name in path.split("/") if path else ():
+            node = node.visible.get(name) if isinstance(node, _Directory) else None
+        return node
+
+    def _existing(self, operation: str, path: str) -> _File | _Directory:
+        node = self._find(path)
+        if node is None:
+            raise _refused(operation, path, errno.ENOENT)
+        return node
+
+    def _directory(self, operation: str, path: str) -> _Directory:
+        node = self._existing(operation, path)
+        if isinstance(node, _File):
+            raise _refused(operation, path, errno.ENOTDIR)
+        return node
+
+    def _content_of(self, path: str) -> _File:
+        node = self._existing("look at", path)
+        if isinstance(node, _Directory):
+            raise _refused("look at", path, errno.EISDIR)
+        return node
+
+    def _make_directory(self, path: str) -> _Directory:
+        """Make the directory and its missing parents, each durable in the one above it."""
+        if self._find(path) is None:
+            above = self._make_directory(_parent(path))
+            self._step("mkdir", path)
+            self._change(_NameChange(above, None, _name(path), _Directory()))
+            self.sync_directory(_parent(path))
+        return self._directory("make", path)
 
     def _settle(self, file: _File, keep: float) -> None:
         """Let each unsynced sector reach the medium or not."""
@@ -235,7 +289,7 @@ class SimulatedFilesystem:
 
     def _change(self, change: _NameChange) -> None:
         self._changes.append(change)
-        _apply(self._names, change)
+        _apply(change.directory.visible, change)
 
     def _fault(self, operation: str) -> Fault | None:
         self.call_count += 1
@@ -273,11 +327,34 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _apply(names: dict[str, _File], change: _NameChange) -> None:
-    if change.removed is not None and names.get(change.removed) is change.file:
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _refused(operation: str, path: str, number: int) -> StorageFailed:
+    return StorageFailed(operation, path, os.strerror(number), "use another path")
+
+
+def _apply(names: dict[str, _File | _Directory], change: _NameChange) -> None:
+    if change.removed is not None and names.get(change.removed) is change.node:
         del names[change.removed]
     if change.added is not None:
-        names[change.added] = change.file
+        names[change.added] = change.node
+
+
+def _files(directory: _Directory) -> Iterator[_File]:
+    for node in directory.visible.values():
+        if isinstance(node, _File):
+            yield node
+        else:
+            yield from _files(node)
+
+
+def _forget_what_is_not_durable(directory: _Directory) -> None:
+    directory.visible = dict(directory.durable)
+    for node in directory.visible.values():
+        if isinstance(node, _Directory):
+            _forget_what_is_not_durable(node)
 
 
 def _resize(data: bytearray, bytes_count: int) -> None:

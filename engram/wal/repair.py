@@ -82,11 +82,24 @@ def renew_log(
         previous_crc=previous_crc,
         salt=entropy.token(SALT_BYTES),
     )
+    if not segments:
+        _sync_way_to(filesystem, directory)
     writer = _write_new_segment(filesystem, entropy, survey, directory, header, segment_bytes_max)
     writer.segments[:0] = segments
     if segments and not replaced:
         _truncate_superseded(filesystem, survey)
     return writer, cut_to
+
+
+def _sync_way_to(filesystem: Filesystem, directory: str) -> None:
+    """Make the names above the log durable, whoever made them.
+
+    An earlier start may have been killed after it made a directory and before it synced the one
+    above; whoever finds the directory later cannot tell. So no log begins before this was done.
+    """
+    while directory:
+        directory = directory.rpartition("/")[0]
+        filesystem.sync_directory(directory)
 
 
 def _write_new_segment(
