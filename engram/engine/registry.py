@@ -127,6 +127,8 @@ class SpaceRegistry:
         log = await self._make_log(space)
         try:
             state = await recover(log)
+            if self._closed:  # while it recovered; nobody would ever stop this engine
+                raise Closed("the store")  # noqa: TRY301 - the log is closed below like any other
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await log.aclose()

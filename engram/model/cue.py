@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 
@@ -50,42 +50,72 @@ def make_filters(
     recorded_before: datetime | None = None,
     confidence_min: float | None = None,
 ) -> Filters:
-    """Return the filters a caller wrote; InvalidRequest names the first that breaks a rule.
+    """Return the filters a caller wrote; InvalidRequest lists every one that breaks a rule.
 
     `*_after` is inclusive, `*_before` exclusive. A bare string where names are expected is refused
     because it would silently become its letters.
     """
-    names = {
-        "tags_all": tags_all,
-        "tags_any": tags_any,
-        "tags_none": tags_none,
-        "kinds": kinds,
-        "sources": sources,
-        "sessions": sessions,
-    }
-    for field, value in names.items():
-        if isinstance(value, str):
-            raise InvalidRequest(
-                f"{field} must be a list of strings, not one string; use [{value!r}]"
-            )
-    if confidence_min is not None and not (
-        math.isfinite(confidence_min) and 0.0 <= confidence_min <= 1.0
-    ):
-        raise InvalidRequest(f"confidence_min {confidence_min} is outside 0 to 1")
-    return Filters(
-        tags_all=tuple(tags_all),
-        tags_any=tuple(tags_any),
-        tags_none=tuple(tags_none),
-        kinds=tuple(int(MemoryKind.parse(kind)) for kind in kinds),
-        sources=tuple(sources),
-        sessions=tuple(sessions),
-        occurred_after=_nanoseconds(occurred_after),
-        occurred_before=_nanoseconds(occurred_before),
-        recorded_after=_nanoseconds(recorded_after),
-        recorded_before=_nanoseconds(recorded_before),
-        confidence_min=confidence_min,
+    violations: list[str] = []
+    filters = Filters(
+        tags_all=_names("tags_all", tags_all, violations),
+        tags_any=_names("tags_any", tags_any, violations),
+        tags_none=_names("tags_none", tags_none, violations),
+        kinds=_kinds(kinds, violations),
+        sources=_names("sources", sources, violations),
+        sessions=_names("sessions", sessions, violations),
+        occurred_after=_nanoseconds("occurred_after", occurred_after, violations),
+        occurred_before=_nanoseconds("occurred_before", occurred_before, violations),
+        recorded_after=_nanoseconds("recorded_after", recorded_after, violations),
+        recorded_before=_nanoseconds("recorded_before", recorded_before, violations),
+        confidence_min=_share("confidence_min", confidence_min, violations),
     )
+    if violations:
+        raise InvalidRequest(*violations)
+    return filters
 
 
-def _nanoseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else to_nanoseconds(moment)
+def _names(field: str, value: object, violations: list[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        violations.append(f"{field} must be a list of strings, not one string; use [{value!r}]")
+        return ()
+    try:
+        names = tuple(cast("Sequence[object]", value))
+    except TypeError:
+        violations.append(f"{field} is {type(value).__name__}, not a list of strings")
+        return ()
+    strange = [name for name in names if not isinstance(name, str)]
+    if strange:
+        violations.append(f"{field} holds {strange[0]!r}, which is no string")
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _kinds(value: object, violations: list[str]) -> tuple[int, ...]:
+    numbers = []
+    for name in _names("kinds", value, violations):
+        try:
+            numbers.append(int(MemoryKind.parse(name)))
+        except InvalidRequest as error:
+            violations += error.violations
+    return tuple(numbers)
+
+
+def _nanoseconds(field: str, moment: object, violations: list[str]) -> int | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        violations.append(f"{field} is {type(moment).__name__}, not a datetime")
+        return None
+    try:
+        return to_nanoseconds(moment)
+    except InvalidRequest as error:
+        violations += [f"{field}: {violation}" for violation in error.violations]
+        return None
+
+
+def _share(field: str, value: object, violations: list[str]) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        violations.append(f"{field} {value!r} is not a number from 0 to 1")
+        return None
+    return float(value)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from engram.model.errors import EngramError, check
+from engram.model.errors import EngramError, InvariantViolated, check
 
 _LENGTH: Final = struct.Struct("<I")
 
@@ -119,4 +119,7 @@ def decode(kind: int, payload: bytes | memoryview) -> tuple[Event, memoryview]:
     (length,) = _LENGTH.unpack_from(data)
     end = _LENGTH.size + length
     check(end <= len(data), "a record's header ends within its payload")
-    return decoder.decode(data[_LENGTH.size : end]), data[end:]
+    try:
+        return decoder.decode(data[_LENGTH.size : end]), data[end:]
+    except msgspec.MsgspecError as error:
+        raise InvariantViolated(f"a record of kind {kind} has no such header: {error}") from error

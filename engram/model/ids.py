@@ -57,9 +57,10 @@ def parse_id(text: str) -> MemoryId:
     return MemoryId(number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def check_space_id(space: str) -> str:
+def check_space_id(space: object) -> str:
     """Return `space` when it keeps the rule for space ids; InvalidRequest otherwise."""
-    if not _SPACE.fullmatch(str(space)):
+    # A number that reads like an id would open the space of that name a second time.
+    if not isinstance(space, str) or not _SPACE.fullmatch(space):
         raise InvalidRequest(
             f"memory space id {space!r} breaks the rule {SPACE_RULE}: 1 to 64 characters, "
             "lower-case letters, digits, underscore and hyphen"

@@ -12,6 +12,10 @@ CONTENT_BYTES_MAX: Final = 100 * 1024
 # whole item.
 METADATA_BYTES_MAX: Final = 64 * 1024
 
+# 64 levels of nesting: what is written must be readable from any depth of the caller's stack;
+# MySQL's JSON allows 100.
+METADATA_DEPTH_MAX: Final = 64
+
 # 64 tags a memory, 128 characters each: a tag is a label; Elasticsearch advises the same order.
 TAGS_COUNT_MAX: Final = 64
 LABEL_CHARACTERS_MAX: Final = 128

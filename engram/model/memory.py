@@ -38,7 +38,7 @@ class MemoryKind(IntEnum):
 
 def to_nanoseconds(moment: datetime) -> int:
     """Return nanoseconds since the epoch of an aware datetime; InvalidRequest when it is naive."""
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:
         raise InvalidRequest(
             f"time {moment.isoformat()} has no zone; add one, for example "
             f"{moment.isoformat()}+00:00"

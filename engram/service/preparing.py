@@ -21,6 +21,7 @@ from engram.model.limits import (
     DIMENSIONS_MAX,
     LABEL_CHARACTERS_MAX,
     METADATA_BYTES_MAX,
+    METADATA_DEPTH_MAX,
     TAGS_COUNT_MAX,
 )
 from engram.model.memory import MemoryKind, to_nanoseconds
@@ -156,8 +157,9 @@ def check_vectors(
     Raises InvalidRequest when the shape is wrong or a number is not finite.
     """
     try:
-        rows = np.ascontiguousarray(embeddings, dtype="<f4")
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite: refused below
+            rows = np.asarray(embeddings, dtype="<f4", order="C")
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidRequest(f"embedding is not an array of numbers: {error}") from error
     if rows.ndim == 1:
         rows = rows.reshape(1, -1)
@@ -181,7 +183,8 @@ def check_vectors(
 def check_vector(kernels: KernelBackend, embedding: ArrayLike) -> tuple[NDArray[np.float32], float]:
     """Return float32[d] and its inverse norm; InvalidRequest as `check_vectors` raises it."""
     if type(embedding) is np.ndarray and embedding.dtype == np.float32 and embedding.ndim == 1:
-        square = float(embedding.dot(embedding))
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = float(embedding.dot(embedding))
         # Within these bounds float32 neither overflowed nor lost digits; the rest, NaN too, is
         # left to the kernel.
         if _SQUARE_MIN < square < _SQUARE_MAX and len(embedding) <= DIMENSIONS_MAX:
@@ -270,7 +273,11 @@ def _tags(tags: object, violations: list[str]) -> tuple[str, ...]:
     if isinstance(tags, str):
         violations.append(f"tags must be a list of texts, not one text; use [{tags!r}]")
         return ()
-    distinct = tuple(dict.fromkeys(cast("Sequence[str]", tags)))
+    try:
+        distinct = tuple(dict.fromkeys(cast("Sequence[str]", tags)))
+    except TypeError:
+        violations.append(f"tags is {type(tags).__name__}, not a list of texts")
+        return ()
     if len(distinct) > TAGS_COUNT_MAX:
         violations.append(f"{len(distinct)} tags; a memory has at most {TAGS_COUNT_MAX}")
         return ()
@@ -286,7 +293,7 @@ def _kind(name: object, violations: list[str]) -> int:
 
 
 def _confidence(value: object, violations: list[str]) -> float:
-    if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
         violations.append(f"confidence {value!r} is not a number from 0 to 1")
         return 0.0
     return float(value)
@@ -305,6 +312,18 @@ def _occurred_at(moment: object, violations: list[str]) -> int | None:
         return None
 
 
+def _flaw(value: object, depth: int) -> str:
+    """Return what JSON would change in silence, or what could not be read back; else nothing."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f"holds {value}, which JSON does not know"
+    if not isinstance(value, Mapping | list | tuple):
+        return ""
+    if not depth:
+        return f"is nested deeper than metadata_depth_max of {METADATA_DEPTH_MAX}"
+    inner = value.values() if isinstance(value, Mapping) else value
+    return next(filter(None, (_flaw(item, depth - 1) for item in inner)), "")
+
+
 def _metadata(value: object, violations: list[str]) -> bytes:
     if value is None:
         return b""
@@ -313,9 +332,12 @@ def _metadata(value: object, violations: list[str]) -> bytes:
         return b""
     try:
         encoded = _JSON.encode(value)
-    except (TypeError, ValueError, UnicodeEncodeError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         violations.append(f"metadata cannot be written as JSON: {error}")
         return b""
+    flaw = _flaw(value, METADATA_DEPTH_MAX)
+    if flaw:
+        violations.append(f"metadata {flaw}")
     if len(encoded) > METADATA_BYTES_MAX:
         violations.append(
             f"metadata has {len(encoded):,} bytes of JSON, over metadata_bytes_max of "

@@ -17,9 +17,8 @@ from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
 from engram.model.memory import Page, RecallResult, Recollection, SpaceStats
 from engram.retrieval import pipeline
 from engram.retrieval.filters import rows_passing
-from engram.retrieval.vectors import unit
 from engram.service.core import Core
-from engram.service.preparing import check_vectors
+from engram.service.preparing import check_vector
 from engram.service.vectors import embed, embedder_for
 from engram.state.reading import memory_at
 from engram.state.space import View
@@ -84,6 +83,8 @@ async def _cue(
     core: Core, engine: SpaceEngine, view: View, question: Question, filters: Filters
 ) -> tuple[pipeline.Cue, float]:
     text, limit = question.text, _limit(question.limit)
+    if not (text is None or isinstance(text, str)):
+        raise InvalidRequest(f"the cue is {type(text).__name__}, not text")
     if not (text and text.strip()) and question.embedding is None:
         raise InvalidRequest("recall needs a cue: a text, an embedding, or both")
     if text and len(text) > CUE_CHARACTERS_MAX:
@@ -94,17 +95,17 @@ async def _cue(
     if text:
         text = text.encode(errors="replace").decode()
     started = core.clock.monotonic()
-    rows = None
+    row, inverse_norm = None, 0.0
     if question.embedding is not None:
-        rows, _ = check_vectors(core.kernels, question.embedding, 1)
-        if view.dimensions and rows.shape[1] != view.dimensions:
-            raise DimensionMismatch(rows.shape[1], view.dimensions, engine.space)
+        row, inverse_norm = check_vector(core.kernels, question.embedding)
+        if view.dimensions and len(row) != view.dimensions:
+            raise DimensionMismatch(len(row), view.dimensions, engine.space)
     elif text and view.dimensions:
         embedder = embedder_for(engine.space, view, core.embedder)
         if embedder is not None:
-            rows = await embed(embedder, [text])
+            row, inverse_norm = check_vector(core.kernels, (await embed(embedder, [text]))[0])
     embedded_us = (core.clock.monotonic() - started) / 1_000
-    vector = None if rows is None else unit(rows[0])
+    vector = None if row is None else np.ascontiguousarray(row * np.float32(inverse_norm))
     return pipeline.Cue(text, vector, filters, limit, question.explain), embedded_us
 
 
@@ -151,9 +152,9 @@ def _why_nothing(view: View, found: pipeline.Found, cue: pipeline.Cue) -> str:
     return f"{looked}, none resembles the cue or shares a word with it"
 
 
-def _limit(limit: int) -> int:
-    if not 1 <= limit <= LIMIT_MAX:
-        raise InvalidRequest(f"limit {limit} is outside 1 to {LIMIT_MAX}")
+def _limit(limit: object) -> int:
+    if not isinstance(limit, int) or not 1 <= limit <= LIMIT_MAX:
+        raise InvalidRequest(f"limit {limit!r} is not a whole number from 1 to {LIMIT_MAX}")
     return limit
 
 
@@ -184,8 +185,8 @@ def _after(cursor: str | None) -> int:
     if cursor is None:
         return -(1 << 63)
     try:
-        return min(int(cursor, 16), (1 << 63) - 1)
-    except ValueError:
+        return max(-(1 << 63), min(int(cursor, 16), (1 << 63) - 1))
+    except (TypeError, ValueError):
         raise InvalidRequest(f"cursor {cursor!r} is not one that list returned") from None
 
 

@@ -46,7 +46,8 @@ async def reembed(
             embedded += len(part)
             if progress is not None:
                 progress(embedded, max(embedded, len(rows)))
-        done_rows = view.count
+        # A round that staged nothing and is not enough: another conversion took what was staged.
+        done_rows = view.count if rows else 0
         try:
             await engine.submit(AdoptEmbedder(embedder.identity, embedder.dimensions))
         except Conflict:

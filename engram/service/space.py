@@ -261,12 +261,20 @@ class Space:
 def _own_embeddings(items: Sequence[NewMemory | str]) -> ArrayLike | None:
     """Return the embeddings the items carry; all of them do, or none."""
     own: list[Any] = [
-        item["embedding"] for item in items if not isinstance(item, str) and "embedding" in item
+        item["embedding"]
+        for item in items
+        if not isinstance(item, str) and item.get("embedding") is not None
     ]
     if own and len(own) < len(items):
         raise InvalidRequest(
             f"{len(own)} of {len(items)} items carry an embedding; give one with every item or "
             "with none"
+        )
+    lengths = {np.shape(embedding) for embedding in own}
+    if len(lengths) > 1:
+        raise InvalidRequest(
+            f"the items' embeddings have different shapes ({min(lengths)}, {max(lengths)}); all of "
+            "a space have one length"
         )
     return np.stack(own) if own else None
 

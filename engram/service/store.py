@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import anyio
 
 from engram.kernels.protocol import KernelBackend
-from engram.model.errors import Closed, EngramError
+from engram.model.errors import Closed, EngramError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.memory import SpaceInfo
 from engram.ports import Embedder
@@ -77,17 +78,18 @@ class Engram:
 
         async def look(name: str) -> None:
             async with limiter:
-                found[name] = await self._info(name)
+                with suppress(SpaceNotFound):  # dropped meanwhile
+                    found[name] = await self._info(name)
 
         async with anyio.create_task_group() as tasks:
             for name in names:
                 tasks.start_soon(look, name)
-        return [found[name] for name in names]
+        return [found[name] for name in names if name in found]
 
     async def _info(self, name: str) -> SpaceInfo:
         try:
             view = (await self._core.registry.open(name)).view
-        except Closed:
+        except (Closed, SpaceNotFound):
             raise
         except EngramError as error:
             return SpaceInfo(name, "unavailable", 0, str(error))
