@@ -21,9 +21,17 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem, LocalHandle
 from engram.edges.cli.machine import Finding
 from engram.engine.store import STORE_FILE
+from engram.kernels._zig_bindings import ABI_VERSION
 from engram.kernels.protocol import KernelBackend
 from engram.kernels.selection import select_backend
-from engram.model.errors import BackendUnavailable, EngramError, StoreInUse
+from engram.kernels.zig_backend import ZigBackend, library_path
+from engram.model.errors import (
+    BackendUnavailable,
+    EngramError,
+    InvariantViolated,
+    SpaceNotFound,
+    StoreInUse,
+)
 from engram.model.memory import SpaceInfo
 from engram.service.store import Engram
 from engram.settings import Settings
@@ -77,7 +85,7 @@ def _numpy() -> Finding:
 
 def _zig() -> Finding:
     try:
-        backend = select_backend("zig")
+        backend = ZigBackend()
     except BackendUnavailable as error:
         return Finding(
             "zig library",
@@ -85,8 +93,8 @@ def _zig() -> Finding:
             f"not used: {error.reason}",
             "the numpy kernels work, slower; build the library with `make kernels`",
         )
-    library = getattr(backend, "library_path", "")
-    return Finding("zig library", "ok", f"ABI as expected, ISA {backend.isa} {library}".rstrip())
+    levels = ", ".join(backend.isa_levels)
+    return Finding("zig library", "ok", f"ABI {ABI_VERSION}, levels {levels}, {library_path()}")
 
 
 def _kernels(settings: Settings) -> Finding:
@@ -100,8 +108,8 @@ def _kernels(settings: Settings) -> Finding:
 def _conformance(backend: KernelBackend) -> Finding:
     started = time.perf_counter()
     try:
-        check_kernel_backend(lambda: backend)
-    except AssertionError as error:
+        check_kernel_backend(backend)
+    except InvariantViolated as error:
         return Finding(
             "kernels",
             "fail",
@@ -145,8 +153,8 @@ def _probe_file(root: Path) -> Iterator[tuple[LocalFilesystem, LocalHandle]]:
 
 
 def _existing(path: Path) -> Path:
-    """Return the path, or the nearest directory above it that is there."""
-    while not path.is_dir() and path != path.parent:
+    """Return the path, or the nearest above it that is there."""
+    while not path.exists() and path != path.parent:
         path = path.parent
     return path
 
@@ -217,9 +225,12 @@ async def _spaces(settings: Settings, wanted: str | None) -> AsyncIterator[Findi
         # Without an embedder: whether it loads was checked, and damage shows without it.
         async with open_store(settings=settings, embedder=None, kernels="numpy") as db:
             yield Finding("store", "ok", f"{root} opens, and no other process holds it")
-            for info in await db.spaces():
-                if wanted is not None and info.id != wanted:
-                    continue
+            spaces = await db.spaces()
+            if wanted is not None:
+                spaces = [info for info in spaces if info.id == wanted]
+                if not spaces:
+                    yield Finding("space", "fail", str(SpaceNotFound(wanted)))
+            for info in spaces:
                 yield await _space(db, info)
     except StoreInUse as error:
         yield Finding(
@@ -230,14 +241,13 @@ async def _spaces(settings: Settings, wanted: str | None) -> AsyncIterator[Findi
 
 
 async def _space(db: Engram, info: SpaceInfo) -> Finding:
-    check = f"space {info.id}"
     if info.reason is not None:
-        return Finding(check, "fail", info.reason)
+        return Finding("space", "fail", f"{info.id}: {info.reason}")
     stats = await (await db.space(info.id)).stats()
     return Finding(
-        check,
+        "space",
         "ok",
-        f"{stats.memories:,} memories, {stats.with_vectors:,} with vectors of "
+        f"{info.id}: {stats.memories:,} memories, {stats.with_vectors:,} with vectors of "
         f"{stats.embedder or 'no embedder'}; log {stats.log_bytes / _MEBIBYTE:,.1f} MiB, "
         f"{stats.recovered_entries:,} entries recovered in {stats.recovery_ms:,.1f} ms",
     )

@@ -69,42 +69,46 @@ class InspectionCommands:
             return 0
         from engram.edges.cli.screen import facts  # noqa: PLC0415 - not needed for --help
 
-        names = {
-            "name": "backend",
-            "isa": "ISA",
-            "why": "why",
-            "auto": "auto",
-            "library": "library",
-        }
-        self._session.console.print(
-            facts((label, str(value[key])) for key, label in names.items() if value[key])
-        )
+        library = "runs here" if value["library_runs"] else "does not run here"
+        pairs = [
+            ("backend", value["name"]),
+            ("ISA", value["isa"]),
+            ("why", value["why"]),
+            ("auto", f"would choose {value['auto']}"),
+            ("library", f"{value['library']} ({library})"),
+            ("levels", ", ".join(value["levels"]) or "none without the library"),
+        ]
+        self._session.console.print(facts(pairs))
         return 0
 
 
 def _kernels(asked: str) -> dict[str, Any]:
     """Return which backend `asked` gives and why; BackendUnavailable when it is not there."""
     from engram.kernels.selection import select_backend  # noqa: PLC0415 - loads numpy
+    from engram.kernels.zig_backend import ZigBackend, library_path  # noqa: PLC0415 - as above
     from engram.model.errors import BackendUnavailable  # noqa: PLC0415 - not needed for --help
 
+    levels: tuple[str, ...] = ()
+    missing = ""
     try:
-        zig, missing = select_backend("zig"), None
+        levels = ZigBackend().isa_levels
     except BackendUnavailable as error:
-        zig, missing = None, error
-    backend = (
-        select_backend(asked) if missing is None or asked != "auto" else select_backend("numpy")
-    )
+        missing = error.reason
+    best = "numpy" if missing else "zig"
+    backend = select_backend(best if asked == "auto" else asked)
     if asked != "auto":
         why = f"ENGRAM_KERNELS={asked} asks for it"
-    elif missing is None:
-        why = "the Zig library runs here, and auto prefers it"
+    elif missing:
+        why = f"the Zig library cannot be used: {missing}; build it with `make kernels`"
     else:
-        why = f"the Zig library cannot be used: {missing.reason}; build it with `make kernels`"
+        why = "the Zig library runs here, and auto prefers it"
     return {
         "name": backend.name,
         "isa": backend.isa,
         "asked": asked,
         "why": why,
-        "auto": "numpy" if zig is None else zig.name,
-        "library": getattr(zig, "library_path", None),
+        "auto": best,
+        "levels": list(levels),
+        "library": str(library_path()),
+        "library_runs": not missing,
     }
