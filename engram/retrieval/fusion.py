@@ -3,7 +3,8 @@
 Convex combination of normalised scores rather than reciprocal ranks (Bruch, Gai and Ingber, "An
 analysis of fusion functions for hybrid retrieval", 2023). On three conversations of LoCoMo
 (evidence retrieval, 383 questions, recall_at_10, offline embedder): words alone 0.646, vectors
-alone 0.577, fused 0.704; for shares of similarity from 0.35 to 0.5 it lay between 0.687 and 0.704. Retrievability and confidence scale the result: they never lift what neither words nor meaning
+alone 0.577, fused 0.704; for shares of similarity from 0.35 to 0.5 it lay between 0.687 and 0.704.
+Retrievability and confidence scale the result: they never lift what neither words nor meaning
 support.
 """
 

@@ -17,6 +17,7 @@ from engram.retrieval import vectors
 from engram.retrieval.filters import RowMasks, row_masks
 from engram.retrieval.fusion import FusionWeights, fuse, normalise
 from engram.retrieval.word_view import WordView
+from engram.state.columns import RowSet
 from engram.state.forgetting import retrievability
 from engram.state.space import View
 
@@ -101,7 +102,7 @@ def _similarity(
 ) -> NDArray[np.float32]:
     """Return cosines as shares in [0, 1]: as they are, or comparable with scores of words."""
     if alone or cue.vector is None:
-        return np.clip(cosine, 0, 1)
+        return np.minimum(np.fmax(cosine, np.float32(0)), np.float32(1))
     return normalise(cosine, vectors.unrelated_cosine(view, cue.vector))
 
 
@@ -132,14 +133,18 @@ def _fuse(
             cosine = vectors.cosines(view, cue.vector, rows)
     if not len(rows):
         return []
-    reviewed = view.gather("reviewed_at", rows.astype(np.int64))
-    stability = view.gather("stability_days", rows.astype(np.int64))
-    confidence = view.gather("confidence", rows.astype(np.int64))
-    strength = retrievability(now, reviewed, stability)
-    similar = _similarity(view, cue, np.nan_to_num(cosine, nan=0.0), alone=words is None)
+    chosen, columns = RowSet(rows), view.columns
+    strength = retrievability(
+        now, chosen.take(columns["reviewed_at"]), chosen.take(columns["stability_days"])
+    )
+    confidence = chosen.take(columns["confidence"])
+    similar = _similarity(view, cue, cosine, alone=words is None)
+    shared = lexical
     if words is None:
         weights = weights._replace(similarity=1.0, lexical=0.0)
-    fused = fuse(similar, normalise(lexical, 0.0), strength, confidence, cue.limit, weights)
+    else:
+        shared = normalise(lexical, 0.0)
+    fused = fuse(similar, shared, strength, confidence, cue.limit, weights)
     hits = []
     for position, score in zip(fused.order.tolist(), fused.scores.tolist(), strict=True):
         row = int(rows[position])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.kernels.protocol import KernelBackend
-from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, take
+from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, RowSet, take
 from engram.state.space import View
 
 # 256 rows give the mean of a cosine to about 0.01, for 60 us at 384 dimensions.
@@ -16,12 +16,6 @@ _SAMPLE_ROWS: Final = 256
 # As if 10 unrelated rows of cosine 0 had been seen before the space was looked at.
 _PRIOR_ROWS: Final = 10
 _EMPTY = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
-
-
-def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the vector scaled to length 1; a zero vector stays zero."""
-    norm = float(np.linalg.norm(vector.astype(np.float64)))
-    return (vector / norm).astype(np.float32) if norm else vector
 
 
 def top_k(
@@ -100,6 +94,6 @@ def cosines(
     """Return the cosine of a unit query with each of `rows`; 0 where a row has no vector."""
     if not view.vectors or not len(rows):
         return np.zeros(len(rows), np.float32)
-    positions = rows.astype(np.int64)
-    products = take(view.vectors, positions) @ query
-    return np.asarray(products * take(view.inverse_norms, positions), np.float32)
+    chosen = RowSet(rows)
+    products = chosen.take(view.vectors) @ query
+    return np.asarray(products * chosen.take(view.inverse_norms), np.float32)

@@ -121,16 +121,39 @@ class PagedColumn:
         return self.pages[number]
 
 
+class RowSet:
+    """Rows sorted out by page once, to be taken from several columns. Takes integers [n]."""
+
+    __slots__ = ("_parts", "rows")
+
+    def __init__(self, rows: Array) -> None:
+        self.rows = rows.astype(np.int64, copy=False)
+        numbers = self.rows >> PAGE_SHIFT
+        offsets = self.rows & PAGE_MASK
+        self._parts: list[tuple[int, Array, Array]] = []
+        for number in sorted(set(numbers.tolist())):
+            inside = np.flatnonzero(numbers == number)
+            self._parts.append((number, inside, offsets[inside]))
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.rows)
+
+    def take(self, pages: Pages) -> Array:
+        """Return the values of the rows, in their order."""
+        if len(pages) == 1:
+            return np.asarray(pages[0][self.rows])
+        out = np.empty((len(self.rows), *pages[0].shape[1:]), pages[0].dtype)
+        for number, inside, offsets in self._parts:
+            out[inside] = pages[number][offsets]
+        return out
+
+
 def take(pages: Pages, rows: Array) -> Array:
     """Return the values of `rows`, in their order."""
     if len(pages) == 1:
         return np.asarray(pages[0][rows])
-    numbers = rows >> PAGE_SHIFT
-    out = np.empty((len(rows), *pages[0].shape[1:]), pages[0].dtype)
-    for number in np.unique(numbers):
-        inside = numbers == number
-        out[inside] = pages[number][rows[inside] & PAGE_MASK]
-    return out
+    return RowSet(rows).take(pages)
 
 
 class Arena:

@@ -33,6 +33,7 @@ def retrievability(
         reviewed_at: int64[n], nanoseconds since the epoch; a time after `now` counts as `now`.
         stability_days: float32[n], days, above zero.
     """
-    elapsed = np.maximum(now - reviewed_at, 0) / NANOSECONDS_PER_DAY
-    curve = (1.0 + FACTOR * elapsed / stability_days) ** -DECAY
-    return np.clip(curve, 0.0, 1.0).astype(np.float32)
+    elapsed = np.maximum(now - reviewed_at, 0)
+    # At least 1 under a negative power: the result lies in (0, 1] without clipping.
+    growth = 1.0 + elapsed * (FACTOR / NANOSECONDS_PER_DAY) / stability_days
+    return (growth**-DECAY).astype(np.float32)
