@@ -15,9 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 try:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface as _Hook
@@ -35,8 +34,7 @@ _BUILD_SECONDS_MAX: Final = 600
 _X86_LEVELS: Final = ("x86_64", "x86_64_v3", "x86_64_v4+avx512vnni-prefer_256_bit")
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A platform one library serves."""
 
     zig: str

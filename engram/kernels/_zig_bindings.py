@@ -22,6 +22,10 @@ def declare(library: CDLL) -> None:
     library.engram_abi_version.restype = c_uint32
     library.engram_isa_level.argtypes = []
     library.engram_isa_level.restype = c_uint32
+    library.engram_isa_supported.argtypes = [
+        c_uint32,
+    ]
+    library.engram_isa_supported.restype = c_uint32
     library.engram_select_isa.argtypes = [
         c_uint32,
     ]

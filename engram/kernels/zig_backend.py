@@ -60,11 +60,8 @@ class ZigBackend:
     @property
     def isa_levels(self) -> tuple[str, ...]:
         """Every level this machine and library can run."""
-        before = self._library.engram_isa_level()
-        select = self._library.engram_select_isa
-        levels = tuple(name for name, n in _LEVELS.items() if select(n) == abi.STATUS_OK)
-        select(before)
-        return levels
+        supported = self._library.engram_isa_supported
+        return tuple(name for name, number in _LEVELS.items() if supported(number))
 
     def select_isa(self, level: str) -> None:
         """Use another level in the whole process; BackendUnavailable when it is not to be had."""

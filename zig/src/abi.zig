@@ -30,6 +30,12 @@ export fn engram_isa_level() u32 {
     return @intFromEnum(isa.current());
 }
 
+/// Returns 1 when this machine and library can run the level, else 0.
+export fn engram_isa_supported(level: u32) u32 {
+    if (level > isa_neon) return 0;
+    return @intFromBool(isa.isSupported(@enumFromInt(level)));
+}
+
 /// Uses another level in the whole process; `unsupported` when this machine or library lacks it.
 export fn engram_select_isa(level: u32) i32 {
     const wanted: isa.Level = switch (level) {
@@ -57,7 +63,7 @@ export fn engram_top_k_f32(
 ) i64 {
     if (rows_count == 0) return 0;
     if (rows_count > 0xffff_ffff or dimensions == 0 or capacity == 0) return status_invalid_argument;
-    return @intCast(isa.kernels().top_k_f32(
+    return @intCast(isa.kernelsForScan(rows_count * dimensions * @sizeOf(f32)).top_k_f32(
         query orelse return status_invalid_argument,
         dimensions,
         rows orelse return status_invalid_argument,

@@ -21,6 +21,9 @@ const has_fma = switch (builtin.cpu.arch) {
 /// partial sums in registers.
 const block_rows: usize = if (builtin.cpu.arch == .x86_64 and builtin.cpu.has(.x86, .avx512f)) 4 else 2;
 
+/// Larger matrices come from DRAM or a shared cache, where one stream of reads is fastest.
+const block_bytes_max = 1 << 20;
+
 /// The best rows by `dot(query, row) * inv_norms[row]`, best first; returns how many.
 pub fn topK(
     query: []const f32,
@@ -38,7 +41,10 @@ pub fn topK(
         .inv_norms = inv_norms,
         .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
     };
-    if (mask) |bits| scan.masked(rows_count, bits) else scan.all(rows_count);
+    const is_small = rows_count * query.len * @sizeOf(f32) <= block_bytes_max;
+    if (mask) |bits| {
+        scan.masked(rows_count, bits);
+    } else if (is_small) scan.all(block_rows, rows_count) else scan.all(1, rows_count);
     scan.best.sort();
     return scan.best.len;
 }
@@ -49,12 +55,12 @@ const Scan = struct {
     inv_norms: ?[*]const f32,
     best: Best,
 
-    fn all(self: *Scan, rows_count: usize) void {
+    fn all(self: *Scan, comptime together: usize, rows_count: usize) void {
         var row: usize = 0;
-        while (row + block_rows <= rows_count) : (row += block_rows) {
-            var block: [block_rows]u32 = undefined;
-            inline for (0..block_rows) |i| block[i] = @intCast(row + i);
-            self.score(block_rows, block);
+        while (row + together <= rows_count) : (row += together) {
+            var block: [together]u32 = undefined;
+            inline for (0..together) |i| block[i] = @intCast(row + i);
+            self.score(together, block);
         }
         while (row < rows_count) : (row += 1) self.score(1, .{@intCast(row)});
     }
