@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from engram.engine.readers import Readers
 from engram.engine.space_engine import SpaceEngine, recover
 from engram.model.errors import (
     Closed,
@@ -52,6 +53,7 @@ class SpaceRegistry:
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
+        self._readers = Readers()
 
     def open_now(self, space: str) -> SpaceEngine | None:
         """Return the engine of a space that is open and serves, None otherwise."""
@@ -113,6 +115,8 @@ class SpaceRegistry:
         for engine in list(self._engines.values()):
             await engine.aclose()
         self._engines.clear()
+        with anyio.CancelScope(shield=True):
+            await self._readers.aclose()
 
     async def _open(self, space: str, *, create: bool) -> SpaceEngine:
         if self._closed:
@@ -133,7 +137,7 @@ class SpaceRegistry:
             with anyio.CancelScope(shield=True):
                 await log.aclose()
             raise
-        engine = self._engines[space] = SpaceEngine(space, log, self._clock, state)
+        engine = self._engines[space] = SpaceEngine(space, log, self._clock, state, self._readers)
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
         return engine

@@ -14,6 +14,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
+from engram.engine.readers import Readers
 from engram.engine.words import Words
 from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
 from engram.model.errors import (
@@ -74,10 +75,13 @@ class _Group:
 class SpaceEngine:
     """A recovered space. `run` must be running for `submit` to return."""
 
-    def __init__(self, space: str, log: Log, clock: Clock, state: SpaceState) -> None:
+    def __init__(
+        self, space: str, log: Log, clock: Clock, state: SpaceState, readers: Readers
+    ) -> None:
         self.space = space
         self.log = log
         self.words = Words()
+        self.readers = readers
         self.groups_committed = 0
         self._clock = clock
         self._state = state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple, TypedDict
 
 import anyio.to_thread
@@ -63,7 +64,7 @@ async def recall(
     if view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
         found = _search(core, engine, view, cue, now)
     else:
-        found = await anyio.to_thread.run_sync(_search, core, engine, view, cue, now)
+        found = await engine.readers.run(partial(_search, core, engine, view, cue, now))
     recollections = tuple(
         _recollection(view, hit, engine.space, now, question) for hit in found.hits
     )
