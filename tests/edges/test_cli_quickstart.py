@@ -115,7 +115,7 @@ def test_ctrl_c_keeps_what_was_acknowledged_and_the_next_run_goes_on(cli: Comman
     stopped = cli("quickstart")
     assert stopped.code == 130
     assert stopped.err == (
-        f"INTERRUPTED: interrupted with 80 of {TEXTS} texts durable in space quickstart; nothing "
+        f"INTERRUPTED: stopped with 80 of {TEXTS} texts durable in space quickstart; nothing "
         "acknowledged is lost, run it again to go on\n"
     )
     cli.open_with()

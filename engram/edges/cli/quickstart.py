@@ -94,7 +94,7 @@ class Quickstart:
 
     def _say_where_it_stopped(self, run: _Run) -> None:
         self._session.interrupted = (
-            f"interrupted with {run.durable} of {run.total} texts durable in space {run.space}; "
+            f"stopped with {run.durable} of {run.total} texts durable in space {run.space}; "
             "nothing acknowledged is lost, run it again to go on"
         )
 
@@ -183,12 +183,12 @@ class Quickstart:
 
 
 def _facts(run: _Run) -> list[tuple[str, str]]:
-    slowest_ms = max(result.timings_us["total"] for _, result in run.answers) / 1_000
+    first_ms = run.answers[0][1].timings_us["total"] / 1_000
     remembered = (
         f"{run.memories_per_second:,.0f} memories/s, embedding and {run.syncs} syncs included"
     )
     recalled = (
-        f"{run.recall_ms_p50:.1f} ms at the median, {slowest_ms:.0f} ms at most; "
+        f"{run.recall_ms_p50:.1f} ms at the median, {first_ms:.0f} ms for the first; "
         f"{run.answered_count} of {len(run.answers)} answers among the first {_RECALLED_COUNT}"
     )
     dimensions = f", {run.embedder[1]} dimensions" if run.embedder[1] else ""
@@ -220,8 +220,8 @@ def _remembered_sentence(run: _Run) -> str:
         return f"All {run.total} are on the disk, in space {run.space}."
     if run.created == 0:
         return (
-            f"All {run.total} were here already, whole after the restart; none was stored twice "
-            f"(space {run.space} holds {run.held})."
+            f"All {run.total} are here from an earlier run: nothing was lost, and none is stored "
+            f"twice (space {run.space} holds {run.held})."
         )
     return (
         f"{run.total - run.created} were here already; {run.created} were added "

@@ -19,7 +19,7 @@ class Session:
         self.machine = machine
         self.console = console
         self.errors = errors
-        self.interrupted = "interrupted; nothing acknowledged is lost"
+        self.interrupted = "stopped; nothing acknowledged is lost"
         """What to say when the user stops the program; long commands say how far they came."""
 
     def run(self, command: Callable[[], Awaitable[Any]]) -> Any:

@@ -117,7 +117,7 @@ class SpaceCommands:
 
         settings = place.settings()
         self._session.interrupted = (
-            "interrupted; the space still answers with its old vectors, nothing was changed"
+            "stopped; the space still answers with its old vectors, nothing was changed"
         )
         bar = progress_bar(self._session.errors)
 
