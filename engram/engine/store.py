@@ -47,21 +47,32 @@ class Store:
 
 
 def _read_or_create(filesystem: Filesystem, entropy: Entropy, lock: Handle, path: str) -> bytes:
-    data = filesystem.read_at(lock, 0, _BYTES)
-    if len(data) == _BYTES:
-        magic, version, store_id = _HEADER.unpack_from(data)
-        (stored,) = _CRC.unpack_from(data, _HEADER.size)
-        intact = stored == google_crc32c.value(data[: _HEADER.size])
-        if magic == _MAGIC and intact:
-            if version > FORMAT_VERSION:
-                raise StoreTooNew(path, version, FORMAT_VERSION)
-            return bytes(store_id)
-    if any(not name.startswith(".") for name in filesystem.list("") if name != STORE_FILE):
+    has_spaces = any(not name.startswith(".") for name in filesystem.list("") if name != STORE_FILE)
+    store_id = _read(filesystem, lock, path)
+    if store_id is not None and has_spaces:
+        return store_id
+    if has_spaces:
         # Only the creation of an empty store may leave this file unfinished.
         raise LogCorrupted(f"{path}/{STORE_FILE}", 0, 0, 0, "the store's header is not intact")
-    store_id = entropy.token(_STORE_ID_BYTES)
+    # A header may be readable and yet on no medium: the start that wrote it was killed, or its sync
+    # failed. So it is written again until there are spaces, which come only after this.
+    store_id = store_id or entropy.token(_STORE_ID_BYTES)
     header = _HEADER.pack(_MAGIC, FORMAT_VERSION, store_id)
     filesystem.write_at(lock, 0, [header, _CRC.pack(google_crc32c.value(header))])
     filesystem.sync(lock)
     filesystem.sync_directory("")
     return store_id
+
+
+def _read(filesystem: Filesystem, lock: Handle, path: str) -> bytes | None:
+    """Return the store's id, None when the header is not intact."""
+    data = filesystem.read_at(lock, 0, _BYTES)
+    if len(data) < _BYTES:
+        return None
+    magic, version, store_id = _HEADER.unpack_from(data)
+    (stored,) = _CRC.unpack_from(data, _HEADER.size)
+    if magic != _MAGIC or stored != google_crc32c.value(data[: _HEADER.size]):
+        return None
+    if version > FORMAT_VERSION:
+        raise StoreTooNew(path, version, FORMAT_VERSION)
+    return bytes(store_id)
