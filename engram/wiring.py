@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,6 +17,7 @@ from engram.adapters.local.filesystem import LocalFilesystem
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
 from engram.kernels.selection import select_backend
+from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
 from engram.ports import Clock, Embedder, Entropy, Filesystem
 from engram.service.core import Core, Recovery
@@ -28,19 +29,27 @@ from engram.wal.protocol import Log
 # Says "what the settings name"; None means no embedder at all.
 FROM_SETTINGS: Final = "from settings"
 
+# Called as `FileLog.open` is; a simulation passes one that writes in the calling task.
+OpenLog = Callable[..., Awaitable[FileLog]]
+
 
 class _Logs:
     """Opens the log of each space and remembers how that went."""
 
     def __init__(
-        self, filesystem: Filesystem, store: Store, clock: Clock, entropy: Entropy
+        self,
+        open_log: OpenLog,
+        filesystem: Filesystem,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
     ) -> None:
-        self._filesystem, self._store = filesystem, store
+        self._open_log, self._filesystem, self._store = open_log, filesystem, store
         self._clock, self._entropy = clock, entropy
         self._opened: dict[str, FileLog] = {}
 
     async def make(self, space: str) -> Log:
-        log = await FileLog.open(
+        log = await self._open_log(
             self._filesystem,
             f"{space}/wal",
             store_id=self._store.store_id,
@@ -83,6 +92,7 @@ async def open_store(
     filesystem: Filesystem | None = None,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
+    open_log: OpenLog = FileLog.open,
 ) -> AsyncIterator[Engram]:
     """Open the store at `path`, or make one there, until the block is left.
 
@@ -95,6 +105,7 @@ async def open_store(
         filesystem: where bytes go; left out, this machine's disk.
         clock: tells the time; left out, this machine's clocks.
         entropy: the source of chance; left out, the operating system's.
+        open_log: opens the log of a space; left out, `FileLog.open`.
 
     Raises:
         StoreInUse: another process holds the store.
@@ -111,7 +122,7 @@ async def open_store(
     failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            logs = _Logs(filesystem, store, clock, entropy)
+            logs = _Logs(open_log, filesystem, store, clock, entropy)
             registry = SpaceRegistry(filesystem, clock, entropy, tasks, logs.make)
             core = Core(
                 registry, backend, chosen, clock, entropy, logs.recovery_of, logs.log_bytes_of
@@ -126,7 +137,10 @@ async def open_store(
             except BaseException as error:  # noqa: BLE001 - raised again below, outside the group
                 failure = error
             finally:
-                await registry.aclose()
+                try:
+                    await registry.aclose()
+                except EngramError as error:
+                    failure = failure or error
     finally:
         store.close()
     if failure is not None:

@@ -110,11 +110,17 @@ class SpaceRegistry:
         await anyio.to_thread.run_sync(self._sweep)
 
     async def aclose(self) -> None:
-        """Close every space; harmless when repeated."""
+        """Close every space, then raise the first failure; harmless when repeated."""
         self._closed = True
+        failure: EngramError | None = None
         for engine in list(self._engines.values()):
-            await engine.aclose()
+            try:
+                await engine.aclose()
+            except EngramError as error:
+                failure = failure or error
         self._engines.clear()
+        if failure is not None:
+            raise failure
         with anyio.CancelScope(shield=True):
             await self._readers.aclose()
 
@@ -147,10 +153,14 @@ class SpaceRegistry:
         for name in self._filesystem.list(""):
             try:
                 check_space_id(name)
-                logs = self._filesystem.list(f"{name}/wal")
-            except EngramError:
+            except InvalidRequest:
                 continue
-            if logs:
+            try:
+                is_space = bool(self._filesystem.list(f"{name}/wal"))
+            except StorageFailed:
+                # One that cannot be read is not hidden: opening it says why.
+                is_space = True
+            if is_space:
                 found.append(name)
         return found
 
@@ -161,14 +171,31 @@ class SpaceRegistry:
         self._remove_tree(gone)
 
     def _sweep(self) -> None:
-        for name in self._filesystem.list(""):
-            if name.startswith(_DROPPED):
+        left = [name for name in self._filesystem.list("") if name.startswith(_DROPPED)]
+        if not left:
+            return
+        try:
+            # A drop that was killed may not have made the new name durable. Were files removed
+            # before it is, a power loss could bring the space back under its old name without them.
+            self._filesystem.sync_directory("")
+            for name in left:
                 self._remove_tree(name)
+        except StorageFailed:
+            # The next start tries again: what nobody sees must not keep the spaces from serving.
+            return
 
     def _remove_tree(self, path: str) -> None:
-        for name in self._filesystem.list(path):
+        try:
+            self._filesystem.remove(path)
+        except StorageFailed as failure:
             try:
-                self._filesystem.remove(f"{path}/{name}")
-            except StorageFailed:
-                self._remove_tree(f"{path}/{name}")
+                inside = self._filesystem.list(path)
+            except StorageFailed:  # it is a file
+                raise failure from None
+            if not inside:
+                raise
+        else:
+            return
+        for name in inside:
+            self._remove_tree(f"{path}/{name}")
         self._filesystem.remove(path)
