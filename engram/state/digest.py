@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from engram.state.columns import take
-from engram.state.space import ALIVE, HAS_VECTOR, SpaceState
+from engram.state.space import ALIVE, HAS_VECTOR, SpaceState, View
 
 _NUMBERS = (
     "id_high",
@@ -24,9 +24,9 @@ _NUMBERS = (
 )
 
 
-def digest(state: SpaceState) -> str:
+def digest(state: SpaceState | View) -> str:
     """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order."""
-    view = state.view()
+    view = state if isinstance(state, View) else state.view()
     hasher = hashlib.blake2b(digest_size=32)
     hasher.update(f"{view.embedder} {view.dimensions} {view.lsn}\n".encode())
     rows = np.arange(view.count)

@@ -1,0 +1,405 @@
+"""Seeded histories of a whole store: spaces and memories come and go, and the disk fails.
+
+The same seed gives the same requests and faults. Each generation opens the store, compares what it
+holds with what was promised, works until the power fails or the generation ends, and crashes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import anyio
+import msgspec
+import numpy as np
+from anyio import lowlevel
+
+from engram.model.errors import DimensionMismatch, DurabilityError, InvariantViolated, check
+from engram.model.ids import DEFAULT_SPACE
+from engram.model.limits import LIMIT_MAX
+from engram.settings import Settings
+from engram.state.digest import digest
+from engram.testing.clock import FakeClock, SeededEntropy
+from engram.testing.embedders import HashingEmbedder
+from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.store_ledger import (
+    SpacePromise,
+    StorePromise,
+    Trace,
+    check_replay,
+    contents,
+)
+from engram.wal.file_log import FileLog
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from numpy.typing import NDArray
+
+    from engram.engine.space_engine import SpaceEngine
+    from engram.service.preparing import NewMemory
+    from engram.service.space import Space
+    from engram.service.store import Engram
+
+    OpenStore = Callable[..., AbstractAsyncContextManager[Engram]]
+
+SPACES: Final = (DEFAULT_SPACE, "notes", "given-1", "given-2")
+GENERATIONS_MAX: Final = 5
+CALLS_MAX: Final = 120
+STEPS_MAX: Final = 14
+DIMENSIONS: Final = 8
+SEGMENT_BYTES_MAX: Final = 32_768
+TAGS: Final = ("red", "green", "\u0645\u0631\u062d\u0628\u0627", "a tag with spaces")
+EPOCH: Final = datetime(2020, 2, 29, 12, tzinfo=UTC)
+TEXT_CHARACTERS: Final = (0, 1, 40, 300, 5_000)
+FAULTS: Final = ("power", "power", "power", "EIO", "ENOSPC", "short")
+KEEP_ALL_SHARE: Final = 0.3
+QUIET_SHARE: Final = 0.25
+
+
+class _HistoryClock(FakeClock):
+    """Clock that only the history moves, so that tasks in the background change no time."""
+
+    async def sleep_until(self, deadline: int) -> None:  # noqa: ARG002 - no time passes
+        await lowlevel.checkpoint()
+
+
+def simulated_log() -> Callable[..., Awaitable[FileLog]]:
+    """Return what opens a log whose file calls are all made in the calling task."""
+    return partial(FileLog.open, inline=True, segment_bytes_max=SEGMENT_BYTES_MAX)
+
+
+def engine_of(store: Engram, space: str) -> SpaceEngine | None:
+    """Return the engine of an open space that serves: a proof looks behind the library."""
+    return store._core.registry.open_now(space)  # noqa: SLF001 - nobody else needs it
+
+
+async def run_store_history(seed: int, open_store: OpenStore) -> int:
+    """Run one whole history and return how many memories were promised and found.
+
+    `open_store` is `engram.open`.
+
+    Raises:
+        InvariantViolated: a promise was broken.
+        LogCorrupted: the store refused what only a crash had done to it.
+    """
+    history = StoreHistory(seed, open_store)
+    for _ in range(history.chance.randint(2, GENERATIONS_MAX)):
+        await history.generation()
+    return await history.end()
+
+
+class StoreHistory:
+    """One history: the disk, the promise, and the next thing to do."""
+
+    def __init__(self, seed: int, open_store: OpenStore) -> None:
+        self.chance = random.Random(seed)  # noqa: S311 - repeatable is the point
+        self.filesystem = SimulatedFilesystem(seed)
+        self.promise = StorePromise()
+        self._open_store = open_store
+        self._embedder = HashingEmbedder(DIMENSIONS)
+        self._clock = _HistoryClock(tick_ns=0)
+        self._entropy = SeededEntropy(seed)
+        self._stopped: set[str] = set()
+        self._opened = False
+        self._text_count = 0
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Engram]:
+        """Open the store on the simulated disk."""
+        async with self._open_store(
+            "simulated",
+            settings=Settings(),
+            embedder=self._embedder,
+            kernels="numpy",
+            filesystem=self.filesystem,
+            clock=self._clock,
+            entropy=self._entropy,
+            open_log=simulated_log(),
+        ) as store:
+            yield store
+
+    async def generation(self) -> None:
+        """Open, compare, work until something fails or enough is done, crash."""
+        filesystem = self.filesystem
+        dies_at = filesystem.call_count + self.chance.randint(1, CALLS_MAX)
+        fault = self.chance.choice(FAULTS)
+        quiet = self.chance.random() < QUIET_SHARE
+
+        def plan(call: int, _: str) -> str | None:
+            return fault if call == dies_at and not quiet else None
+
+        filesystem.plan = plan
+        self._stopped.clear()
+        self.promise.spaces.setdefault(DEFAULT_SPACE, SpacePromise("perhaps new"))
+        dies_open = self.chance.random() < 1 / 2
+        keep_all = self.chance.random() < KEEP_ALL_SHARE
+        try:
+            async with self.opened() as store:
+                await self.settle(store)
+                await self._work(store)
+                self._note_digests(store)
+                if dies_open:
+                    filesystem.plan = lambda *_: "power"
+        except DurabilityError as error:
+            _check_expected(str(error))
+        filesystem.plan = None
+        filesystem.crash(keep_all=keep_all)
+
+    async def end(self) -> int:
+        """Open twice with no fault: both times everything must be there."""
+        for _ in range(2):
+            self.promise.spaces.setdefault(DEFAULT_SPACE, SpacePromise("perhaps new"))
+            async with self.opened() as store:
+                await self.settle(store)
+                self._note_digests(store)
+        left = [name for name in self.filesystem.list("") if name.startswith(".")]
+        check(not left, "what a drop left behind is still there after a start")
+        return sum(len(space.kept) for space in self.promise.spaces.values())
+
+    async def settle(self, store: Engram) -> None:
+        """Compare the store with what was promised."""
+        infos = await store.spaces()
+        failed = [info for info in infos if info.phase != "ready"]
+        for info in failed:
+            _check_expected(str(info.reason))
+            await store.space(info.id)  # a fault of the moment has passed, a power loss has not
+        if failed:
+            infos = await store.spaces()
+        for info in infos:
+            check(info.phase == "ready", f"{info.id!r} is {info.phase}: {info.reason}")
+        self.promise.settle_names(info.id for info in infos)
+        for name, promise in self.promise.spaces.items():
+            engine = engine_of(store, name)
+            if engine is None:
+                raise InvariantViolated(f"{name!r} is listed as ready and does not serve")
+            was_certain, before = promise.is_certain, promise.digest
+            promise.settle(contents(engine))
+            promise.digest = None
+            after = await check_replay(engine)
+            check(not (was_certain and before) or before == after, "reopening changed the digest")
+
+    async def _work(self, store: Engram) -> None:
+        verbs = (
+            (self._remember, 30),
+            (self._remember_many, 20),
+            (self._burst, 12),
+            (self._again, 8),
+            (self._forget, 16),
+            (self._recall, 6),
+            (self._refused, 4),
+            (self._create, 8),
+            (self._drop, 8),
+        )
+        for _ in range(self.chance.randint(1, STEPS_MAX)):
+            self._clock.advance(self.chance.choice([0, 1, 1_000_000, 10**12]))
+            if self.chance.random() < 0.05:  # noqa: PLR2004 - now and then a clock is set back
+                self._clock.set_wall_time(self._clock.now() - 10**10)
+            (verb,) = self.chance.choices([v for v, _ in verbs], [weight for _, weight in verbs])
+            name = self.chance.choice([name for name in SPACES if name not in self._stopped])
+            try:
+                await verb(store, name)
+            except DurabilityError as error:
+                _check_expected(str(error))
+                self._stopped.add(name)
+                if not self._has_power() or len(self._stopped) == len(SPACES):
+                    return
+
+    def _has_power(self) -> bool:
+        try:
+            self.filesystem.list("")
+        except DurabilityError:
+            return False
+        return True
+
+    async def _remember(self, store: Engram, name: str) -> None:
+        await self._remember_one(await store.space(name), await self._trace(name))
+
+    async def _burst(self, store: Engram, name: str) -> None:
+        """Several callers at once: their requests share a commit group."""
+        space = await store.space(name)
+        failures: list[DurabilityError] = []
+        traces = [await self._trace(name) for _ in range(self.chance.randint(2, 5))]
+        kept = self._kept(name)
+        doomed = self.chance.choice(kept)[0] if kept else None
+
+        async def call(verb: Awaitable[None]) -> None:
+            try:
+                await verb
+            except DurabilityError as error:
+                failures.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for trace in traces:
+                tasks.start_soon(call, self._remember_one(space, trace))
+            if doomed is not None:
+                tasks.start_soon(call, self._forget_one(space, doomed))
+        if failures:
+            raise failures[0]
+
+    async def _remember_one(self, space: Space, trace: Trace) -> None:
+        promise = self._promised(space.id)
+        promise.perhaps_remembered.append([trace])
+        done = await space.remember(**_fields(trace), embedding=_given(space.id, [trace]))
+        check(done.created, "a new memory was taken for a known one")
+        promise.perhaps_remembered.remove([trace])
+        promise.presence = "there"
+        promise.keep(done.id, trace)
+        memory = await space.get(done.id)
+        check(memory.content == trace.content, "a write is not visible to the next read")
+
+    async def _remember_many(self, store: Engram, name: str) -> None:
+        """A batch of new memories, and one that is known already."""
+        promise, space = self._promised(name), await store.space(name)
+        traces = [await self._trace(name) for _ in range(self.chance.randint(1, 6))]
+        known = self._kept_texts(name)
+        again = self.chance.choice(known) if known else None
+        items = traces if again is None else [*traces, again[1]]
+        promise.perhaps_remembered.append(traces)
+        if again is not None:
+            promise.perhaps_seen.append(again[0])
+        vectors = _given(name, items)
+        done = await space.remember_many(
+            [cast("NewMemory", _fields(each)) for each in items], embeddings=vectors
+        )
+        check(done.created_count == len(traces), "a batch counts what was new")
+        promise.perhaps_remembered.remove(traces)
+        promise.presence = "there"
+        for memory_id, trace in zip(done.ids, traces, strict=False):
+            promise.keep(memory_id, trace)
+        if again is not None:
+            check(done.ids[-1] == again[0], "a known memory has its id")
+            promise.perhaps_seen.remove(again[0])
+            promise.seen[again[0]] += 1
+
+    async def _again(self, store: Engram, name: str) -> None:
+        known = self._kept_texts(name)
+        if not known:
+            return
+        promise = self._promised(name)
+        memory_id, trace = self.chance.choice(known)
+        promise.perhaps_seen.append(memory_id)
+        space = await store.space(name)
+        done = await space.remember(**_fields(trace), embedding=_given(name, [trace]))
+        check((done.id, done.created) == (memory_id, False), "a known memory was stored twice")
+        promise.perhaps_seen.remove(memory_id)
+        promise.seen[memory_id] += 1
+
+    async def _forget(self, store: Engram, name: str) -> None:
+        kept = self._kept(name)
+        if kept:
+            await self._forget_one(await store.space(name), self.chance.choice(kept)[0])
+
+    async def _forget_one(self, space: Space, memory_id: str) -> None:
+        promise = self._promised(space.id)
+        promise.perhaps_forgotten.add(memory_id)
+        await space.forget(memory_id)
+        promise.perhaps_forgotten.remove(memory_id)
+        del promise.kept[memory_id], promise.seen[memory_id]
+
+    async def _recall(self, store: Engram, name: str) -> None:
+        kept = self._kept_texts(name)
+        if not kept:
+            return
+        memory_id, trace = self.chance.choice(kept)
+        found = await (await store.space(name)).recall(trace.content.split()[0], limit=LIMIT_MAX)
+        recalled = {each.memory.id for each in found}
+        check(memory_id in recalled, "a memory is not recalled by its own word")
+
+    async def _refused(self, store: Engram, name: str) -> None:
+        """A request that is refused leaves nothing behind."""
+        if not self._kept(name):
+            return
+        try:
+            await (await store.space(name)).remember("refused", embedding=[1.0] * (DIMENSIONS + 1))
+        except DimensionMismatch:
+            return
+        check(condition=False, sentence="a vector of another length was taken")
+
+    async def _create(self, store: Engram, name: str) -> None:
+        if name in self.promise.spaces:
+            return
+        promise = self.promise.spaces[name] = SpacePromise("perhaps new")
+        await store.create_space(name)
+        promise.presence = "there"
+
+    async def _drop(self, store: Engram, name: str) -> None:
+        promise = self.promise.spaces.get(name)
+        if promise is None or name == DEFAULT_SPACE:
+            return
+        promise.presence = "perhaps gone"
+        await store.drop_space(name)
+        del self.promise.spaces[name]
+
+    def _promised(self, name: str) -> SpacePromise:
+        """Return the promise of a space, which the first write to it may create."""
+        return self.promise.spaces.setdefault(name, SpacePromise("perhaps new"))
+
+    def _note_digests(self, store: Engram) -> None:
+        for name, promise in self.promise.spaces.items():
+            engine = engine_of(store, name)
+            certain = engine is not None and promise.is_certain and name not in self._stopped
+            promise.digest = digest(engine.view) if engine and certain else None
+
+    def _kept(self, name: str) -> list[tuple[str, Trace]]:
+        promise = self.promise.spaces.get(name)
+        return [] if promise is None else list(promise.kept.items())
+
+    def _kept_texts(self, name: str) -> list[tuple[str, Trace]]:
+        return [(memory_id, trace) for memory_id, trace in self._kept(name) if trace.content]
+
+    async def _trace(self, name: str) -> Trace:
+        """Return a memory like no other; a space named "given" gets its vectors from the caller."""
+        chance = self.chance
+        self._text_count += 1
+        given = name.startswith("given")
+        length = chance.choice(TEXT_CHARACTERS)
+        content = f"w{self._text_count} " + "na\u00efve \u5317\u4eac word " * (length // 14)
+        if given and not length:
+            content = ""
+        if given:
+            vector = np.array([chance.uniform(-1, 1) for _ in range(DIMENSIONS)], "<f4")
+        else:
+            vector = (await self._embedder.embed([content]))[0].astype("<f4")
+        days = chance.choice([None, 0, 7, -9000])
+        return Trace(
+            content=content,
+            vector=vector.tobytes(),
+            tags=tuple(chance.sample(TAGS, chance.randrange(len(TAGS)))),
+            kind=chance.choice(["episodic", "semantic", "procedural", "concept"]),
+            confidence=chance.choice([0.0, 0.1, 0.9, 1.0]),
+            source=chance.choice([None, "letter", "diary"]),
+            session=chance.choice([None, "s1"]),
+            metadata=chance.choice([b"", b"{}", b'{"page":7,"of":["x",null]}']),
+            occurred_at=None if days is None else EPOCH + timedelta(days=days),
+        )
+
+
+def _check_expected(reason: str) -> None:
+    check("injected" in reason or "the power is off" in reason, f"not to be expected: {reason}")
+
+
+def _fields(trace: Trace) -> dict[str, Any]:
+    """Return the trace as a caller writes it, its vector aside."""
+    fields: dict[str, Any] = {
+        "content": trace.content,
+        "tags": trace.tags,
+        "kind": trace.kind,
+        "confidence": trace.confidence,
+        "source": trace.source,
+        "session": trace.session,
+        "metadata": msgspec.json.decode(trace.metadata) if trace.metadata else None,
+        "occurred_at": trace.occurred_at,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _given(name: str, traces: Sequence[Trace]) -> NDArray[np.float32] | None:
+    """Return the vectors a caller gives with the traces, None where the store makes them."""
+    if not name.startswith("given"):
+        return None
+    return np.stack([np.frombuffer(trace.vector, "<f4") for trace in traces])
