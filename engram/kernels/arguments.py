@@ -23,7 +23,15 @@ def check_top_k(query: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 |
         and query.dtype is rows.dtype is _FLOAT32
         and query.ndim == 1
         and rows.ndim == 2  # noqa: PLR2004 - rows and dimensions
-        and inv_norms is None
+        and (
+            inv_norms is None
+            or (
+                type(inv_norms) is np.ndarray
+                and inv_norms.dtype is _FLOAT32
+                and inv_norms.shape == (len(rows),)
+                and inv_norms.flags.c_contiguous
+            )
+        )
         and mask is None
         and type(k) is int
         and k >= 1
