@@ -1,0 +1,67 @@
+"""Hypothesis strategies: commands that a space may be asked to carry out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from engram.model.commands import Remember, RememberBatch, collect
+
+DIMENSIONS = 3
+TIMES_NS = st.integers(-(1 << 62), 1 << 62)
+"""Wall times, many of them before 1970."""
+
+_CONTENTS = st.sampled_from(["", "a", "b", "tea", "tea\x00", "m\u00e1", "ma\u0301", "\u5317\u4eac"])
+TEXTS = _CONTENTS | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+"""Texts, few enough that the same often comes twice."""
+
+LABELS = st.none() | st.sampled_from(["x", "y", "\u0645", "z" * 128])
+VECTORS = st.none() | st.lists(
+    st.floats(-100, 100, width=32), min_size=DIMENSIONS, max_size=DIMENSIONS
+)
+
+
+def content_key(content: bytes) -> int:
+    """Return the key two memories with this content share; 0 for none."""
+    digest = hashlib.blake2b(content, digest_size=8).digest()
+    return int.from_bytes(digest, "little") if content else 0
+
+
+@st.composite
+def remembers(draw: st.DrawFn, *, vectors: st.SearchStrategy[list[float] | None]) -> Remember:
+    """Draw one memory to be remembered."""
+    content = draw(TEXTS).encode()
+    vector = draw(vectors)
+    length = math.sqrt(sum(x * x for x in vector or ()))
+    return Remember(
+        content=content,
+        content_key=content_key(content),
+        kind=draw(st.integers(0, 3)),
+        confidence=draw(st.floats(0, 1, width=32)),
+        occurred_at=draw(st.none() | TIMES_NS),
+        source=draw(LABELS),
+        session=draw(LABELS),
+        tags=tuple(dict.fromkeys(filter(None, draw(st.lists(LABELS, max_size=3))))),
+        metadata=draw(st.sampled_from([b"", b"{}", '{"\u00e4":[1,null]}'.encode()])),
+        vector=b"" if vector is None else struct.pack(f"<{DIMENSIONS}f", *vector),
+        inverse_norm=math.nan if vector is None else (1 / length if length else 0.0),
+        embedder="",
+        chance=draw(st.binary(min_size=10, max_size=10)),
+    )
+
+
+GROUPS = st.lists(remembers(vectors=VECTORS), min_size=1, max_size=5)
+"""Lone commands that wait together."""
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> RememberBatch:
+    """Draw a bulk command; some of its memories have a vector, and some come twice."""
+    items: Sequence[Remember] = draw(st.lists(remembers(vectors=VECTORS), min_size=1, max_size=8))
+    items = [*items, *draw(st.lists(st.sampled_from(items), max_size=3))]
+    with_vectors = any(item.vector for item in items)
+    return collect(items, "", DIMENSIONS if with_vectors else 0)

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from engram.model.commands import AdoptEmbedder, Command, Forget, Reembed, Remember, RememberBatch
+from engram.model.errors import Conflict, MemoryNotFound
+from engram.model.events import decode, encode
+from engram.model.ids import MemoryId
+from engram.model.memory import Memory, to_datetime
+from engram.state.apply import apply
+from engram.state.decide import Decision, decide
+from engram.state.digest import digest
+from engram.state.reading import memory_at
+from engram.state.space import SpaceState, View
+from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, batches
+
+NOW = 1_700_000_000_000_000_000
+
+
+class _Known(NamedTuple):
+    """What the model says of one memory."""
+
+    command: Remember
+    recorded_at: int
+    seen: int
+    vector: bytes
+    embedder: str
+
+
+def _listed(view: View) -> dict[str, Memory]:
+    memories = [memory_at(view, row, "s", NOW) for row in range(view.count)]
+    flags = view.gather("flags", np.arange(view.count)).tolist() if view.count else []
+    return {m.id: m for m, flag in zip(memories, flags, strict=True) if flag & 1}
+
+
+def _items(batch: RememberBatch) -> list[Remember]:
+    """Return the memories of a batch one by one, read from its columns."""
+    lengths = np.frombuffer(batch.content_bytes, "<u4")
+    metadata_lengths = np.frombuffer(batch.metadata_bytes, "<u4")
+    norms = np.frombuffer(batch.inverse_norms, "<f4")
+    tag_counts = np.frombuffer(batch.tag_counts, "u1")
+    tags = np.frombuffer(batch.tags, "<u4")
+    names = [None, *batch.labels]
+    size = 4 * batch.dimensions
+    items = []
+    for n in range(batch.count):
+        start, meta = int(lengths[:n].sum()), int(metadata_lengths[:n].sum())
+        row = int((~np.isnan(norms[:n])).sum())
+        first_tag = int(tag_counts[:n].sum())
+        own_tags = tags[first_tag : first_tag + int(tag_counts[n])]
+        items.append(
+            Remember(
+                content=batch.contents[start : start + int(lengths[n])],
+                content_key=int(np.frombuffer(batch.content_keys, "<u8")[n]),
+                kind=batch.kinds[n],
+                confidence=float(np.frombuffer(batch.confidences, "<f4")[n]),
+                occurred_at=int(np.frombuffer(batch.occurred_at, "<i8")[n])
+                if batch.dated[n]
+                else None,
+                source=names[int(np.frombuffer(batch.sources, "<u4")[n])],
+                session=names[int(np.frombuffer(batch.sessions, "<u4")[n])],
+                tags=tuple(str(names[number]) for number in own_tags.tolist()),
+                metadata=batch.metadata[meta : meta + int(metadata_lengths[n])],
+                vector=b""
+                if np.isnan(norms[n])
+                else bytes(batch.vectors[row * size : (row + 1) * size]),
+                inverse_norm=float(norms[n]),
+                embedder=batch.embedder,
+                chance=b"",
+            )
+        )
+    return items
+
+
+class ReplayLaw(RuleBasedStateMachine):
+    """A space beside a plain dictionary: what it lists, what its log leads to, what views keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = SpaceState()
+        self.log: list[tuple[int, bytes]] = []
+        self.model: dict[str, _Known] = {}
+        self.forgotten: list[MemoryId] = []
+        self.views: list[tuple[View, dict[str, Memory]]] = []
+        self.recorded_last = 0
+        self.chances = 0
+
+    def _chance(self, count: int = 1) -> bytes:
+        """Return bytes for ids; chance that repeats would be chance that is broken."""
+        first, self.chances = self.chances, self.chances + count
+        return b"".join(n.to_bytes(10, "big") for n in range(first, first + count))
+
+    def _commit(self, commands: list[Command], now: int) -> Decision:
+        before = digest(self.state)
+        decision = decide(self.state, "s", commands, now)
+        assert digest(self.state) == before, "decide changes nothing"
+        for event, vectors in decision.events:
+            kind, buffers = encode(event, vectors)
+            self.log.append((kind, b"".join(buffers)))
+            apply(self.state, event, vectors, self.state.lsn + 1)
+        return decision
+
+    def _expect(self, item: Remember, id_text: str, *, created: bool) -> None:
+        twin = next(
+            (
+                known_id
+                for known_id, known in self.model.items()
+                if item.content and known.command.content == item.content
+            ),
+            None,
+        )
+        assert created == (twin is None)
+        if twin is not None:
+            assert id_text == twin
+            self.model[twin] = self.model[twin]._replace(seen=self.model[twin].seen + 1)
+            return
+        row = self.state.row_of(int(id_text[:18].replace("-", ""), 16), _low(id_text))
+        recorded = int(self.state.columns["recorded_at"].value(row or 0))
+        assert recorded > self.recorded_last, "recorded times only grow"
+        self.recorded_last = recorded
+        self.model[id_text] = _Known(item, recorded, 1, item.vector, "given" if item.vector else "")
+
+    @rule(group=GROUPS, now=TIMES_NS)
+    def remember(self, group: list[Remember], now: int) -> None:
+        """Remember memories that wait together."""
+        group = [msgspec.structs.replace(item, chance=self._chance()) for item in group]
+        decision = self._commit(list(group), now)
+        assert decision.taken == len(group)
+        for item, outcome in zip(group, decision.outcomes, strict=True):
+            assert outcome.refusal is None
+            self._expect(item, str(outcome.ids[0]), created=bool(outcome.created[0]))
+
+    @rule(batch=batches(), now=TIMES_NS)
+    def remember_many(self, batch: RememberBatch, now: int) -> None:
+        """Remember a batch in which some come twice."""
+        batch = msgspec.structs.replace(batch, chance=self._chance(batch.count))
+        outcome = self._commit([batch], now).outcomes[0]
+        assert outcome.refusal is None
+        ids = [str(MemoryId(int(high), int(low))) for high, low in outcome.ids]
+        for item, id_text, created in zip(_items(batch), ids, outcome.created, strict=True):
+            self._expect(item, id_text, created=bool(created))
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def forget_and_remember(self, data: st.DataObject, now: int) -> None:
+        """Forget a memory and remember its text again in one group."""
+        if not self.model:
+            return
+        id_text = data.draw(st.sampled_from(sorted(self.model)))
+        identity = MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text))
+        same = self.model[id_text].command
+        fresh = msgspec.structs.replace(same, chance=self._chance(), vector=b"")
+        fresh.inverse_norm = float("nan")
+        decision = self._commit([Forget(identity), fresh, Forget(identity)], now)
+        assert decision.taken == 3
+        assert isinstance(decision.outcomes[2].refusal, MemoryNotFound)
+        del self.model[id_text]
+        self.forgotten.append(identity)
+        self._expect(fresh, str(decision.outcomes[1].ids[0]), created=True)
+
+    @rule(now=TIMES_NS)
+    def forget_unknown(self, now: int) -> None:
+        """Forget what is not there, or no more."""
+        for identity in [MemoryId(1, 2), *self.forgotten[-1:]]:
+            decision = self._commit([Forget(identity)], now)
+            assert isinstance(decision.outcomes[0].refusal, MemoryNotFound)
+            assert not decision.events
+
+    @rule(now=TIMES_NS, share=st.floats(0, 1), vector=st.binary(min_size=12, max_size=12))
+    def reembed(self, now: int, share: float, vector: bytes) -> None:
+        """Stage vectors for some texts, then try to adopt them."""
+        vector = np.nan_to_num(np.frombuffer(vector, "<f4"), posinf=1, neginf=1).tobytes()
+        texts = [id_text for id_text, known in self.model.items() if known.command.content]
+        staged = texts[: round(share * len(texts))]
+        ids = [(int(i[:18].replace("-", ""), 16), _low(i)) for i in staged]
+        norms = np.ones(len(ids), "<f4").tobytes()
+        raw = np.array(ids, "<u8").reshape(-1, 2).tobytes()
+        self._commit([Reembed(raw, "given", DIMENSIONS, norms, vector * len(ids))], now)
+        outcome = self._commit([AdoptEmbedder("given", DIMENSIONS)], now).outcomes[0]
+        missing = len(texts) - len(self.state.staged["given"].rows) if outcome.refusal else 0
+        assert (outcome.refusal is None) or (isinstance(outcome.refusal, Conflict) and missing >= 0)
+        if outcome.refusal is not None:
+            return
+        for id_text, known in self.model.items():
+            row = self.state.row_of(int(id_text[:18].replace("-", ""), 16), _low(id_text))
+            assert row is not None
+            held = b""
+            if int(self.state.columns["flags"].value(row)) & 2:
+                assert self.state.vectors is not None
+                held = self.state.vectors.value(row).tobytes()
+                assert known.command.content
+            assert bool(held) == bool(known.command.content)
+            if id_text in staged:
+                assert held == vector
+            self.model[id_text] = known._replace(vector=held)
+
+    @rule()
+    def look(self) -> None:
+        """Hold a view to be compared at the end."""
+        view = self.state.view()
+        self.views.append((view, _listed(view)))
+
+    @invariant()
+    def lists_what_the_model_says(self) -> None:
+        """Compare every field of every memory with the dictionary."""
+        view = self.state.view()
+        listed = _listed(view)
+        assert listed.keys() == self.model.keys()
+        assert view.count - view.forgotten_count == len(self.model)
+        assert view.vector_count == sum(bool(known.vector) for known in self.model.values())
+        for id_text, known in self.model.items():
+            memory, command = listed[id_text], known.command
+            occurred = command.occurred_at
+            occurred = known.recorded_at if occurred is None else occurred
+            assert memory.content.encode() == command.content
+            assert memory.occurred_at == to_datetime(occurred)
+            assert memory.recorded_at == to_datetime(known.recorded_at)
+            assert np.float32(memory.confidence) == np.float32(command.confidence)
+            assert (memory.tags, memory.source, memory.session, memory.seen_count) == (
+                command.tags,
+                command.source,
+                command.session,
+                known.seen,
+            )
+            row = self.state.row_of(int(id_text[:18].replace("-", ""), 16), _low(id_text))
+            assert row is not None
+            assert bytes(view.metadata_of(row)) == command.metadata
+            if known.vector:
+                assert self.state.vectors is not None
+                assert self.state.vectors.value(row).tobytes() == known.vector
+
+    @invariant()
+    def its_log_leads_to_the_same_state(self) -> None:
+        """Replay the encoded log from nothing."""
+        replayed = SpaceState()
+        for lsn, (kind, payload) in enumerate(self.log, start=1):
+            event, vectors = decode(kind, payload)
+            apply(replayed, event, vectors, lsn)
+        assert digest(replayed) == digest(self.state)
+
+    def teardown(self) -> None:
+        """Compare what each view shows with what it showed."""
+        for view, listed in self.views:
+            assert _listed(view) == listed, "a view never changes"
+
+
+def _low(id_text: str) -> int:
+    return int(id_text[19:].replace("-", ""), 16)
+
+
+TestReplayLaw = ReplayLaw.TestCase
+TestReplayLaw.settings = settings(max_examples=15, stateful_step_count=6, deadline=None)
