@@ -34,6 +34,7 @@ _REMEDIES = {
     errno.EROFS: "the medium is read-only: mount it writable, or choose another path",
     errno.ENOSPC: "the disk is full: free space or move the store, then open it again",
     errno.EDQUOT: "the disk quota is used up: raise it or free space, then open the store again",
+    errno.EFBIG: "no file may grow that large here: raise the limit (`ulimit -f`)",
     errno.EIO: "the medium reports an error: check the disk (dmesg, SMART), restore from a copy",
     errno.EMFILE: "too many files are open: raise the limit (`ulimit -n`)",
     errno.ENFILE: "too many files are open on this machine: raise the system's limit",
