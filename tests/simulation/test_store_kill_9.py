@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+import engram
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engram.service.store import Engram
+
+ROUNDS = 10
+ROUNDS_LONG = 200
+SEED = 23
+STORES = 5
+ACKNOWLEDGEMENTS_MAX = 1_500
+SPACES = ("default", "second")
+
+# 16 writers in two spaces; a forgotten memory is acknowledged too.
+CHILD = """
+import sys
+import anyio
+import engram
+
+async def main():
+    async with engram.open(sys.argv[1], embedder=None) as db:
+        async def write(number):
+            name = ("default", "second")[number % 2]
+            space = await db.space(name)
+            step = 0
+            while True:
+                step += 1
+                text = f"run {sys.argv[2]} writer {number} step {step} " + "lorem " * (step % 200)
+                done = await space.remember(text, tags=[f"w{number}"], metadata={"step": step})
+                if step % 7 == 0:
+                    await space.forget(done.id)
+                    sys.stdout.write(f"forgot {name} {done.id}\\n")
+                else:
+                    sys.stdout.write(f"kept {name} {done.id} {number} {step}\\n")
+                sys.stdout.flush()
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(16):
+                tasks.start_soon(write, number)
+
+anyio.run(main)
+"""
+
+
+def _killed_while_writing(root: Path, run: int, acknowledgements: int) -> list[list[str]]:
+    """Run writers, kill them after that many acknowledgements, return all that came through."""
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", CHILD, str(root), str(run)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    lines: list[list[str]] = []
+    try:
+        for count, line in enumerate(child.stdout):
+            if count == acknowledgements:
+                child.send_signal(signal.SIGKILL)
+            if line.endswith("\n"):
+                lines.append(line.split())
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    assert child.returncode == -signal.SIGKILL
+    return lines
+
+
+async def _check(db: Engram, run: int, lines: list[list[str]]) -> int:
+    """Check every acknowledgement of one run and return how many memories were kept."""
+    kept = 0
+    for verb, name, memory_id, *rest in lines:
+        space = await db.space(name)
+        if verb == "forgot":
+            with pytest.raises(engram.errors.MemoryNotFound):
+                await space.get(memory_id)
+            continue
+        number, step = rest
+        memory = await space.get(memory_id)
+        text = f"run {run} writer {number} step {step} " + "lorem " * (int(step) % 200)
+        assert memory.content == text
+        assert (memory.tags, memory.metadata) == ((f"w{number}",), {"step": int(step)})
+        kept += 1
+    return kept
+
+
+async def _reopened(root: Path, runs: dict[int, list[list[str]]]) -> int:
+    """Check all runs so far of one store; recall must answer with what they wrote."""
+    async with engram.open(root, embedder=None) as db:
+        assert {info.phase for info in await db.spaces()} == {"ready"}
+        kept = sum([await _check(db, run, lines) for run, lines in runs.items()])
+        for name in SPACES:
+            writer = SPACES.index(name)
+            written = [line for lines in runs.values() for line in lines if line[1] == name]
+            if any(line[0] == "kept" and line[3] == str(writer) for line in written):
+                found = await (await db.space(name)).recall("writer", tags_all=[f"w{writer}"])
+                assert f"writer {writer}" in found[0].memory.content
+        await (await db.space()).remember("it goes on")
+    return kept
+
+
+def _rounds(root: Path, rounds: int) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - repeatable is the point
+    runs: dict[Path, dict[int, list[list[str]]]] = {}
+    for run in range(rounds):
+        directory = root / str(run // STORES)
+        known = runs.setdefault(directory, {})
+        known[run] = _killed_while_writing(directory, run, chance.randrange(ACKNOWLEDGEMENTS_MAX))
+        assert anyio.run(_reopened, directory, known) > 0
+
+
+def test_a_store_loses_nothing_acknowledged_by_kill_9(tmp_path: Path) -> None:
+    _rounds(tmp_path, ROUNDS)
+
+
+@pytest.mark.prove
+def test_a_store_loses_nothing_acknowledged_by_many_kills(tmp_path: Path) -> None:
+    _rounds(tmp_path, ROUNDS_LONG)
