@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -21,12 +22,12 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=60, deadline=None)
-def test_the_index_finds_what_a_dictionary_of_sets_finds(steps: list[tuple[str, object]]) -> None:
+def test_the_index_finds_what_a_dictionary_of_sets_finds(steps: list[tuple[str, Any]]) -> None:
     column, known = PagedColumn("u8"), dict[int, set[int]]()
     index, stored = KeyIndex(column), list[int]()
     for what, argument in steps:
         if what == "remove" and stored:
-            row = int(str(argument)) % len(stored)
+            row = argument % len(stored)
             index.remove(stored[row], row)
             known[stored[row]].discard(row)
             continue

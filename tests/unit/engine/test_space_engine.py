@@ -86,8 +86,15 @@ def waits_for_more(engine: SpaceEngine, before: int) -> bool:
     return engine._waiting_count > before
 
 
-async def submit_all(engine: SpaceEngine, commands: Sequence[Command]) -> list[object]:
-    """Submit at once; return the outcome or the error of each."""
+async def refused(engine: SpaceEngine, command: Command) -> None:
+    with pytest.raises(MemoryNotFound):
+        await engine.submit(command)
+
+
+async def submit_all(
+    engine: SpaceEngine, log: CountingLog, commands: Sequence[Command]
+) -> list[object]:
+    """Let commands wait in their order behind one on its way; return each outcome or error."""
     answers: list[object] = [None] * len(commands)
 
     async def one(position: int, command: Command) -> None:
@@ -96,9 +103,15 @@ async def submit_all(engine: SpaceEngine, commands: Sequence[Command]) -> list[o
         except Exception as error:  # noqa: BLE001 - it is the answer
             answers[position] = error
 
+    log.held, syncs = anyio.Event(), log.syncs
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.submit, text("on its way", 1 << 40))
+        await until(lambda: log.syncs == syncs + 1)
         for position, command in enumerate(commands):
+            before = waiting_count(engine)
             tasks.start_soon(one, position, command)
+            await until(partial(waits_for_more, engine, before))
+        log.held.set()
     return answers
 
 
@@ -185,6 +198,7 @@ async def test_a_caller_that_gives_up_loses_only_its_answer() -> None:
             tasks.start_soon(engine.submit, text("first"))
             await until(lambda: log.syncs == 1)
             tasks.start_soon(impatient)
+            await until(lambda: engine._waiting_count == 1)
             tasks.start_soon(engine.submit, text("patient", 2))
             await until(lambda: engine._waiting_count == 2)
             scope.cancel()
@@ -199,11 +213,11 @@ async def test_closing_finishes_what_waits_and_then_refuses() -> None:
     async with running(log) as engine:
         log.held = anyio.Event()
         async with anyio.create_task_group() as tasks:
-            for n in range(3):
-                tasks.start_soon(engine.submit, text(f"t{n}", n))
+            tasks.start_soon(engine.submit, text("first"))
             await until(lambda: log.syncs == 1)
-            tasks.start_soon(engine.submit, text("late", 9))
-            await until(lambda: engine._waiting_count == 1)
+            for n in range(3):
+                tasks.start_soon(engine.submit, text(f"t{n}", n + 1))
+            await until(lambda: engine._waiting_count == 3)
             tasks.start_soon(engine.aclose)
             await until(lambda: engine._closing)
             with pytest.raises(Closed, match="'s'"):
@@ -221,7 +235,8 @@ async def test_a_full_queue_refuses_and_takes_more_later() -> None:
             tasks.start_soon(engine.submit, text("first"))
             await until(lambda: log.syncs == 1)
             unknown = Forget(MemoryId(1, 2))
-            tasks.start_soon(submit_all, engine, [unknown] * QUEUE_COUNT_MAX)
+            for _ in range(QUEUE_COUNT_MAX):
+                tasks.start_soon(refused, engine, unknown)
             await until(lambda: engine._waiting_count == QUEUE_COUNT_MAX)
             with pytest.raises(Overloaded, match="queue_count_max of 8192"):
                 await engine.submit(text("a", 1))
@@ -250,22 +265,26 @@ async def test_commands_are_carried_out_in_the_order_they_came_lone_or_bulk() ->
 
 
 async def test_one_group_may_remember_and_forget_the_same_memory() -> None:
-    async with running(MemoryLog()) as engine:
+    log = CountingLog()
+    async with running(log) as engine:
         outcome, _ = await engine.submit(text("a"))
         memory = MemoryId(*map(int, outcome.ids[0]))
         commands: list[Command] = [Forget(memory), text("a", 1), text("a", 2), Forget(memory)]
-        gone, fresh, twin, refused = await submit_all(engine, commands)
+        gone, fresh, twin, refused = await submit_all(engine, log, commands)
         contents = [getattr(answer, "ids", None) for answer in (gone, fresh, twin)]
         assert contents[0] == (memory,)
         assert contents[1] == contents[2] != (memory,)
         assert isinstance(refused, MemoryNotFound)
-        assert engine.view.count - engine.view.forgotten_count == 1
+        assert engine.view.count - engine.view.forgotten_count == 2
 
 
 async def test_a_refusal_leaves_its_companions_alone() -> None:
-    async with running(MemoryLog()) as engine:
+    log = CountingLog()
+    async with running(log) as engine:
         answers = await submit_all(
-            engine, [text("a", 1), Forget(MemoryId(1, 2)), text("b", 2), Forget(MemoryId(3, 4))]
+            engine,
+            log,
+            [text("a", 1), Forget(MemoryId(1, 2)), text("b", 2), Forget(MemoryId(3, 4))],
         )
         kinds = [type(answer).__name__ for answer in answers]
         assert kinds == ["Outcome", "MemoryNotFound", "Outcome", "MemoryNotFound"]
@@ -276,19 +295,21 @@ async def test_more_text_than_one_record_holds_becomes_several_groups() -> None:
     log = CountingLog()
     async with running(log) as engine:
         commands = [text(b"%d" % n + bytes(100_000), n) for n in range(300)]
-        answers = await submit_all(engine, commands)
+        answers = await submit_all(engine, log, commands)
         assert not [answer for answer in answers if isinstance(answer, Exception)]
-        assert engine.view.count == 300
-        assert log.syncs == 3
+        assert engine.view.count == 301
+        assert log.syncs == 4
 
 
 async def test_labels_count_towards_what_a_record_holds() -> None:
     log = CountingLog()
     async with running(log) as engine:
         tags = [tuple(f"{n:04}{t:02}" + "\U0001f436" * 120 for t in range(64)) for n in range(600)]
-        answers = await submit_all(engine, [text(f"{n}", n, own) for n, own in enumerate(tags)])
+        answers = await submit_all(
+            engine, log, [text(f"{n}", n, own) for n, own in enumerate(tags)]
+        )
         assert not [answer for answer in answers if isinstance(answer, Exception)]
-        assert engine.view.count == 600
+        assert engine.view.count == 601
 
 
 async def test_what_is_too_long_for_a_log_of_short_records_is_refused_and_the_space_serves() -> (
