@@ -1,0 +1,127 @@
+"""Bytes of format version 1, opened for ever: never rewrite these files."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import google_crc32c
+import pytest
+
+from engram.engine.store import Store
+from engram.model.errors import InvariantViolated, LogCorrupted, StoreTooNew
+from engram.model.events import (
+    EmbedderAdopted,
+    Event,
+    Forgotten,
+    Reembedded,
+    Remembered,
+    SeenAgain,
+    UnknownEvent,
+    decode,
+    encode,
+)
+from engram.testing.clock import SeededEntropy
+from engram.testing.filesystem import SimulatedFilesystem
+
+V1 = Path(__file__).parent / "v1"
+ID = struct.pack("<QQ", 1, 2)
+ONE = struct.pack("<f", 1.0)
+
+EVENTS: list[tuple[str, Event, bytes]] = [
+    (
+        "event-1-remembered.bin",
+        Remembered(
+            count=1,
+            ids=struct.pack("<QQ", 0x018BCFE568007662, 0xA7A97C65C1E582E2),
+            recorded_at=struct.pack("<q", 1_700_000_000_000_000_000),
+            occurred_at=struct.pack("<q", -5),
+            dated=b"\1",
+            kinds=b"\2",
+            confidences=struct.pack("<f", 0.5),
+            stabilities=struct.pack("<f", 2.5),
+            difficulties=struct.pack("<f", 2.0),
+            sources=struct.pack("<I", 1),
+            sessions=struct.pack("<I", 0),
+            tag_counts=b"\1",
+            tags=struct.pack("<I", 2),
+            labels=["s", "t"],
+            content_keys=struct.pack("<Q", 7),
+            content_bytes=struct.pack("<I", 2),
+            contents="\u00e4".encode(),
+            metadata_bytes=struct.pack("<I", 2),
+            metadata=b"{}",
+            inverse_norms=ONE,
+            dimensions=2,
+            embedder="given",
+        ),
+        struct.pack("<2f", 0.0, 1.0),
+    ),
+    ("event-2-seen_again.bin", SeenAgain(ID, 3), b""),
+    ("event-3-forgotten.bin", Forgotten(ID, 3), b""),
+    ("event-4-reembedded.bin", Reembedded(ID, "m@1", 2, ONE), struct.pack("<2f", 1.0, 0.0)),
+    ("event-5-embedder_adopted.bin", EmbedderAdopted("m@1", 2, 3), b""),
+]
+
+
+@pytest.mark.parametrize(("name", "event", "vectors"), EVENTS)
+def test_an_event_of_version_1_is_read_as_it_was_written(
+    name: str, event: Event, vectors: bytes
+) -> None:
+    payload = (V1 / name).read_bytes()
+    read, read_vectors = decode(int(name.split("-")[1]), payload)
+    assert (read, bytes(read_vectors)) == (event, vectors)
+
+
+@pytest.mark.parametrize(("name", "event", "vectors"), EVENTS)
+def test_an_event_is_still_written_as_version_1(name: str, event: Event, vectors: bytes) -> None:
+    kind, buffers = encode(event, vectors)
+    assert f"event-{kind}-" in name
+    assert b"".join(buffers) == (V1 / name).read_bytes()
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x09\0\0\0\x90", b"\1\0\0\0\x90", b"\1\0\0\0\xc1"])
+def test_a_payload_that_is_no_event_is_a_violated_invariant(payload: bytes) -> None:
+    with pytest.raises(InvariantViolated):
+        decode(1, payload)
+
+
+def test_an_event_of_a_later_release_names_the_remedy() -> None:
+    with pytest.raises(UnknownEvent, match="upgrade with"):
+        decode(200, b"\0\0\0\0")
+
+
+def disk_with(store: bytes, *spaces: str) -> SimulatedFilesystem:
+    disk = SimulatedFilesystem()
+    disk.write_at(disk.create_exclusive("STORE"), 0, [store])
+    for space in spaces:
+        disk.create_exclusive(f"{space}/wal/x")
+    return disk
+
+
+def test_the_store_file_of_version_1_is_read_and_still_written_so() -> None:
+    stored = (V1 / "STORE").read_bytes()
+    opened = Store.open(disk_with(stored, "default"), SeededEntropy(9), "p")
+    assert opened.store_id == stored[12:28]
+    disk = SimulatedFilesystem()
+    assert Store.open(disk, SeededEntropy(1), "p").store_id == opened.store_id
+    assert disk.content("STORE") == stored
+
+
+@pytest.mark.parametrize("position", range(0, 32, 3))
+def test_a_damaged_store_file_beside_spaces_is_refused(position: int) -> None:
+    stored = bytearray((V1 / "STORE").read_bytes())
+    stored[position] ^= 1
+    disk = disk_with(bytes(stored), "default")
+    with pytest.raises(LogCorrupted, match="header is not intact"):
+        Store.open(disk, SeededEntropy(9), "p")
+    assert disk.content("STORE") == bytes(stored)
+    disk.lock("STORE").close()
+
+
+def test_a_store_of_a_newer_format_names_the_remedy() -> None:
+    newer = bytearray((V1 / "STORE").read_bytes()[:28])
+    newer[8:12] = struct.pack("<I", 2)
+    newer += struct.pack("<I", google_crc32c.value(bytes(newer)))
+    with pytest.raises(StoreTooNew, match="has format 2; this release reads up to 1: upgrade"):
+        Store.open(disk_with(bytes(newer), "default"), SeededEntropy(9), "p")

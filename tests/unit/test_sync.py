@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import engram.sync
+from engram.model.errors import InvalidRequest, StoreInUse
+
+
+def test_what_was_remembered_without_async_is_there_when_opened_again(tmp_path: Path) -> None:
+    with engram.sync.open(tmp_path, embedder=None, kernels="numpy") as db:
+        space = db.space()
+        stored = space.remember("Ada met Babbage.")
+        assert space.recall("who met Babbage?")[0].memory.id == stored.id
+        with pytest.raises(InvalidRequest):
+            space.remember("")
+        with pytest.raises(StoreInUse), engram.sync.open(tmp_path, embedder=None, kernels="numpy"):
+            pass
+    with engram.sync.open(tmp_path, embedder=None, kernels="numpy") as db:
+        assert db.space().get(stored.id).content == "Ada met Babbage."
+        db.create_space("other").remember("x")
+        db.drop_space("other")
+        assert [info.id for info in db.spaces()] == ["default"]
