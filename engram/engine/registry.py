@@ -119,10 +119,10 @@ class SpaceRegistry:
             except EngramError as error:
                 failure = failure or error
         self._engines.clear()
-        if failure is not None:
-            raise failure
         with anyio.CancelScope(shield=True):
             await self._readers.aclose()
+        if failure is not None:
+            raise failure
 
     async def _open(self, space: str, *, create: bool) -> SpaceEngine:
         if self._closed:
