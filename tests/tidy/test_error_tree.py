@@ -1,0 +1,75 @@
+"""The errors are a tree by whose move is next, drawn where they stand and explained to users."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from engram.model import errors
+
+BRANCHES = {"RequestError", "Overloaded", "Unavailable", "DurabilityError", "InvariantViolated"}
+
+
+def error_classes() -> list[type[errors.EngramError]]:
+    """Return every error class, in the order of the source."""
+    return [
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and issubclass(value, errors.EngramError)
+    ]
+
+
+def drawn(docstring: str) -> dict[str, str]:
+    """Return child -> parent of a tree drawn with `|--` and '`--'."""
+    parents: dict[str, str] = {}
+    path: list[str] = []
+    for line in docstring.splitlines():
+        found = re.match(r"((?:[| ]   )*)([|`]-- )?([A-Z]\w*)(?:\s{2,}|$)", line)
+        if found is None:
+            continue
+        depth = len(found[1]) // 4 + bool(found[2])
+        path[depth:] = [found[3]]
+        if depth:
+            parents[found[3]] = path[depth - 1]
+    return parents
+
+
+def test_the_drawing_shows_the_classes_as_they_are() -> None:
+    built = {
+        kind.__name__: kind.__bases__[0].__name__
+        for kind in error_classes()
+        if kind is not errors.EngramError
+    }
+    assert drawn(errors.__doc__ or "") == built
+
+
+def test_a_missing_branch_is_noticed() -> None:
+    assert drawn("A\n|-- B    text\n|   `-- C\n`-- D") == {"B": "A", "C": "B", "D": "A"}
+
+
+def test_every_error_belongs_to_someone() -> None:
+    """Below the root stand the five branches and nothing else."""
+    assert {kind.__name__ for kind in errors.EngramError.__subclasses__()} == BRANCHES
+
+
+def test_every_error_says_when_it_is_raised() -> None:
+    kinds = [kind for kind in error_classes() if kind is not errors.EngramError]
+    assert [k.__name__ for k in kinds if not (k.__doc__ or "").startswith("Raised when")] == []
+
+
+def test_every_code_is_a_stable_word() -> None:
+    assert [
+        k.__name__ for k in error_classes() if not re.fullmatch("[A-Z]+(_[A-Z]+)*", k.code)
+    ] == []
+
+
+def test_every_error_is_documented(root: Path) -> None:
+    """docs/reference/errors.md has a row `name | code | when` for each class."""
+    page = (root / "docs/reference/errors.md").read_text(encoding="utf-8")
+    rows = [
+        f"| `{kind.__name__}` | `{kind.code}` | {(kind.__doc__ or '').splitlines()[0]} |"
+        for kind in error_classes()
+    ]
+    assert [row for row in rows if row not in page] == []
+    assert len(re.findall(r"^\| `", page, re.MULTILINE)) == len(rows)
