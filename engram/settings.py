@@ -22,7 +22,6 @@ class Settings(msgspec.Struct, frozen=True):
     data_root: str = _DATA_ROOT
     memory_space: str = DEFAULT_SPACE
     kernels: str = "auto"
-    kernels_isa: str = ""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
