@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SKIPPED = {".zig-cache", "zig-out", "__pycache__"}
+SKIPPED = {".zig-cache", "zig-out", "__pycache__", "golden"}
 
 
 @pytest.fixture(scope="session")
