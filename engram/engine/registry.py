@@ -102,7 +102,9 @@ class SpaceRegistry:
         )
 
     async def names(self) -> list[str]:
-        """Return the ids of all spaces, sorted."""
+        """Return the ids of all spaces, sorted; Closed when the store is."""
+        if self._closed:
+            raise Closed("the store")
         return await anyio.to_thread.run_sync(self._names)
 
     async def sweep(self) -> None:

@@ -8,6 +8,7 @@ EngramError
 |   |-- MemoryNotFound
 |   |-- DimensionMismatch
 |   |-- EmbedderMismatch
+|   |-- VectorsWouldBeLost
 |   |-- Conflict
 |   |-- BackendUnavailable   a kernel backend was asked for by name and is not there
 |   |-- StoreInUse
@@ -107,6 +108,19 @@ class EmbedderMismatch(RequestError):
             f"memory space {space!r} holds vectors of embedder {stored!r}, not of {offered!r}, and "
             f"they cannot be compared; open it with {stored!r}, pass embeddings yourself, or "
             f"convert it with `engram reembed --space {space}`"
+        )
+
+
+class VectorsWouldBeLost(RequestError):
+    """Raised when a space is converted whose memories have vectors that cannot be made anew."""
+
+    code = "CONFLICT"
+
+    def __init__(self, count: int, embedder: str) -> None:
+        self.count, self.embedder = count, embedder
+        super().__init__(
+            f"{count} memories have a vector and no text, so {embedder!r} cannot embed them and "
+            "they could no longer be found; forget them first, or copy the others to a new space"
         )
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import AdoptEmbedder, Reembed
 from engram.model.cue import NO_FILTERS
-from engram.model.errors import Conflict, MemoryNotFound
+from engram.model.errors import Conflict, MemoryNotFound, VectorsWouldBeLost
 from engram.ports import Embedder
 from engram.retrieval.filters import rows_passing
 from engram.service.core import Core
 from engram.service.preparing import check_vectors
 from engram.service.vectors import embed
+from engram.state.decide import vectors_without_text
 
 # 512 texts a step: a progress bar moves several times a second with the offline embedder.
 STEP_ROWS: Final = 512
@@ -32,6 +33,9 @@ async def reembed(
 
     Writes go on meanwhile; what they add is embedded in a further round before the switch.
     """
+    textless = vectors_without_text(engine.view)
+    if textless:
+        raise VectorsWouldBeLost(textless, embedder.identity)
     done_rows, embedded = 0, 0
     while True:
         view = engine.view

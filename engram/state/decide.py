@@ -32,6 +32,7 @@ from engram.model.errors import (
     InvalidRequest,
     MemoryNotFound,
     Overloaded,
+    VectorsWouldBeLost,
 )
 from engram.model.events import (
     EmbedderAdopted,
@@ -44,7 +45,7 @@ from engram.model.events import (
 from engram.model.ids import MemoryId, mint_id
 from engram.model.limits import SPACE_MEMORIES_MAX
 from engram.state.batches import decide_batch, remembered
-from engram.state.space import SpaceState
+from engram.state.space import ALIVE, HAS_VECTOR, SpaceState, View
 
 # The embedder of vectors that a caller made and did not name.
 GIVEN: Final = "given"
@@ -207,6 +208,15 @@ def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event,
     return event, command.vectors
 
 
+def vectors_without_text(view: View) -> int:
+    """Return how many living memories have a vector and no text to make another one from."""
+    rows = np.arange(view.count)
+    if not len(rows):
+        return 0
+    held = (view.gather("flags", rows) & (ALIVE | HAS_VECTOR)) == (ALIVE | HAS_VECTOR)
+    return int(np.count_nonzero(held & (view.gather("content_bytes", rows) == 0)))
+
+
 def _adopted(state: SpaceState, command: AdoptEmbedder, now: int) -> Event:
     staged = state.staged.get(command.embedder)
     missing = [
@@ -221,6 +231,9 @@ def _adopted(state: SpaceState, command: AdoptEmbedder, now: int) -> Event:
             f"{len(missing)} memories have no vector of embedder {command.embedder!r} yet; "
             "embed them first"
         )
+    textless = vectors_without_text(state.view())
+    if textless:
+        raise VectorsWouldBeLost(textless, command.embedder)
     if staged is not None and staged.dimensions != command.dimensions:
         raise InvalidRequest(f"embedder {command.embedder!r} was staged with another length")
     return EmbedderAdopted(command.embedder, command.dimensions, now)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from engram.model.errors import (
+    Closed,
     EmbedderMismatch,
     EngramError,
     MemoryNotFound,
     SpaceAlreadyExists,
+    VectorsWouldBeLost,
 )
 from engram.testing.clock import START_NS, FakeClock
 from engram.testing.embedders import HashingEmbedder
@@ -185,6 +187,24 @@ async def test_a_space_opened_with_another_embedder_refuses_until_it_is_converte
         assert (await space.recall("text 3", limit=1))[0].memory.content == "text 3"
         stats = await space.stats()
         assert (stats.embedder, stats.dimensions, stats.with_vectors) == ("two@1", 8, 5)
+
+
+async def test_a_conversion_that_would_lose_vectors_is_refused_before_it_begins() -> None:
+    disk = SimulatedFilesystem()
+    async with simulated_store(disk, embedder=HashingEmbedder(16, "one@1")) as engram:
+        space = await engram.space()
+        await space.remember("a text")
+        await space.remember(embedding=np.ones(16, np.float32))
+    async with simulated_store(disk, embedder=HashingEmbedder(8, "two@1")) as engram:
+        with pytest.raises(VectorsWouldBeLost, match="1 memories have a vector and no text"):
+            await engram.reembed()
+
+
+async def test_a_closed_store_says_so_itself() -> None:
+    async with simulated_store() as engram:
+        pass
+    with pytest.raises(Closed):
+        await engram.spaces()
 
 
 async def test_conversions_at_once_and_writes_between_all_end() -> None:
