@@ -1,0 +1,86 @@
+"""What a measurement is, and what of it is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A "must reach": an absolute bound a figure has to keep, whatever the baseline says."""
+
+    what: str
+    value: float
+    bound: float
+    at_least: bool = False
+
+    def shortfall(self) -> float:
+        """Return by which factor the bound is missed; 1 or less when it is kept."""
+        if self.at_least:
+            return self.bound / self.value if self.value else float("inf")
+        if not self.bound:
+            return float("inf") if self.value else 0.0
+        return self.value / self.bound
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One workload measured beside its floor in the same run; times in microseconds."""
+
+    name: str
+    subject_us: float
+    floor_us: float
+    floor: str
+    ratio: float
+    extras: dict[str, float] = {}
+    limits: tuple[Limit, ...] = ()
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What ratios depend on."""
+
+    cpu: str
+    kernels: str
+    isa: str
+    python: str
+    numpy: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Everything one run measured."""
+
+    machine: Machine
+    figures: tuple[Figure, ...] = ()
+    instructions: dict[str, int] = {}
+    skipped: dict[str, str] = {}
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A ratio to hold, and how far above it unchanged code was seen to come."""
+
+    ratio: float
+    line: float
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """What `baselines.json` holds."""
+
+    commit: str
+    date: str
+    reason: str
+    machine: Machine
+    instructions: dict[str, int]
+    ratios: dict[str, Held]
+
+
+BASELINE_PATH = Path(__file__).with_name("baselines.json")
+
+
+def read_baseline(path: Path = BASELINE_PATH) -> Baseline:
+    """Return the baseline that is held now."""
+    return msgspec.json.decode(path.read_bytes(), type=Baseline)
+
+
+def write_baseline(baseline: Baseline, path: Path = BASELINE_PATH) -> None:
+    """Replace the baseline."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(baseline), indent=2) + b"\n")

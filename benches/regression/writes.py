@@ -1,0 +1,148 @@
+"""Durable writes: many writers, a lone one, and batches; the floor is the disk itself."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from pathlib import Path
+from time import perf_counter_ns
+
+import anyio
+import numpy as np
+
+import engram
+from benches.regression.corpus import unit_rows
+from benches.regression.figures import Figure, Limit
+from benches.regression.pairs import paired
+
+_WRITERS = 64
+_WRITES_PER_WRITER = 30
+_BATCH = 10_000
+_TEXT = " ".join(["what was said at length about the matter"] * 5)
+
+
+class RawFile:
+    """A growing file written and synced as plainly as the operating system allows."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._offset = 0
+        self._bytes = os.urandom(1 << 24)
+
+    def groups(self, groups_count: int, bytes_count: int) -> int:
+        """Write and sync that many groups of equal size; return nanoseconds."""
+        each = bytes_count // groups_count
+        data = memoryview(self._bytes)[:each]
+        started = perf_counter_ns()
+        for _ in range(groups_count):
+            os.pwrite(self._descriptor, data, self._offset)
+            os.fdatasync(self._descriptor)
+            self._offset += each
+        return perf_counter_ns() - started
+
+
+async def measure(directory: Path, *, quick: bool) -> list[Figure]:
+    """Return the figures of the write path."""
+    rows = unit_rows(_BATCH)
+    raw = RawFile(directory / "raw")
+    async with engram.open(directory / "store", embedder=None) as db:
+        space = await db.space("writes")
+        await space.remember("the first memory", embedding=rows[0])
+        return [
+            await _many_writers(space, raw, rows, 5 if quick else 20),
+            await _lone(space, raw, rows, 50 if quick else 200),
+            await _batches(await db.space("batches"), raw, rows, 3 if quick else 8),
+        ]
+
+
+async def _many_writers(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int) -> Figure:
+    numbers = count()
+    syncs_count, grown_bytes = [1], [4096]
+    writes = _WRITERS * _WRITES_PER_WRITER
+
+    async def writer() -> None:
+        for _ in range(_WRITES_PER_WRITER):
+            number = next(numbers)
+            await space.remember(f"{number} {_TEXT}", embedding=rows[number % _BATCH])
+
+    async def subject() -> int:
+        before = await space.stats()
+        started = perf_counter_ns()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(_WRITERS):
+                tasks.start_soon(writer)
+        took = perf_counter_ns() - started
+        after = await space.stats()
+        syncs_count.append(after.syncs - before.syncs)
+        grown_bytes.append(after.log_bytes - before.log_bytes)
+        return took
+
+    async def floor() -> int:
+        return raw.groups(syncs_count[-1], grown_bytes[-1])
+
+    pairs = await paired(rounds, subject, floor)
+    rate = writes / pairs.subject_us * 1e6
+    extras = {
+        "per_s": rate,
+        "per_s_best": writes / min(pairs.subject) * 1e9,
+        "syncs": syncs_count[-1],
+        "writes": writes,
+    }
+    limit = Limit("remember per s, 64 writers", rate, 20_000, at_least=True)
+    return pairs.figure(
+        "remember.64_writers",
+        "the same bytes in as many raw pwrite + fdatasync",
+        waits=True,
+        extras=extras,
+        limits=(limit,),
+    )
+
+
+async def _lone(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int) -> Figure:
+    numbers = count()
+    before = await space.stats()
+    await space.remember(f"measured {_TEXT}", embedding=rows[0])
+    grown = (await space.stats()).log_bytes - before.log_bytes
+
+    async def subject() -> int:
+        text = f"lone {next(numbers)} {_TEXT}"
+        started = perf_counter_ns()
+        await space.remember(text, embedding=rows[0])
+        return perf_counter_ns() - started
+
+    async def floor() -> int:
+        return raw.groups(1, grown)
+
+    pairs = await paired(rounds, subject, floor)
+    over = pairs.subject_us - pairs.floor_us
+    return pairs.figure(
+        "remember.lone",
+        "raw pwrite + fdatasync of the same size",
+        waits=True,
+        extras={"over_us": over, "bytes": grown},
+        limits=(Limit("us over the disk, p50", over, 200),),
+    )
+
+
+async def _batches(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int) -> Figure:
+    numbers = count()
+
+    async def subject() -> int:
+        first = next(numbers) * _BATCH
+        items = [f"{first + number} was said about the matter" for number in range(_BATCH)]
+        started = perf_counter_ns()
+        await space.remember_many(items, embeddings=rows)
+        return perf_counter_ns() - started
+
+    async def floor() -> int:
+        return raw.groups(1, rows.nbytes)
+
+    pairs = await paired(rounds, subject, floor)
+    rate = _BATCH / pairs.subject_us * 1e6
+    return pairs.figure(
+        "remember_many.10000",
+        "one raw pwrite + fdatasync of the vectors",
+        waits=True,
+        extras={"per_s": rate, "per_s_best": _BATCH / min(pairs.subject) * 1e9},
+        limits=(Limit("remember_many per s", rate, 150_000, at_least=True),),
+    )
