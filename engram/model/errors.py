@@ -13,6 +13,7 @@ EngramError
 |   |-- BackendUnavailable   a kernel backend was asked for by name and is not there
 |   |-- StoreInUse
 |   |-- StoreTooNew
+|   |-- UnknownEvent
 |   `-- Closed
 |-- Overloaded               nobody's: the same request, later
 |-- Unavailable              a dependency's: later, or without it
@@ -166,6 +167,19 @@ class StoreTooNew(RequestError):
         super().__init__(
             f"the store at {path} has format {found}; this release reads up to {supported}: "
             "upgrade with `pip install --upgrade engram-memory-engine`"
+        )
+
+
+class UnknownEvent(RequestError):
+    """Raised when a log holds an event of a newer release than this one."""
+
+    code = "UNSUPPORTED"
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+        super().__init__(
+            f"the log holds an event of kind {kind}, which this release does not know; it was "
+            "written by a newer one: upgrade with `pip install --upgrade engram-memory-engine`"
         )
 
 

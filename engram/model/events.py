@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from engram.model.errors import EngramError, InvariantViolated, check
+from engram.model.errors import InvariantViolated, UnknownEvent, check
 
 _LENGTH: Final = struct.Struct("<I")
 
@@ -88,19 +88,6 @@ _KINDS: Final[dict[type[Event], int]] = {
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
-
-
-class UnknownEvent(EngramError):
-    """Raised when a record holds an event this release does not know."""
-
-    code = "DATA_LOSS"
-
-    def __init__(self, kind: int) -> None:
-        self.kind = kind
-        super().__init__(
-            f"the log holds an event of kind {kind}, which this release does not know; "
-            "it was written by a newer one: upgrade with `pip install -U engram-memory-engine`"
-        )
 
 
 def encode(event: Event, vectors: Vectors = b"") -> tuple[int, list[bytes | memoryview]]:

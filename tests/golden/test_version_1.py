@@ -9,7 +9,7 @@ import google_crc32c
 import pytest
 
 from engram.engine.store import Store
-from engram.model.errors import InvariantViolated, LogCorrupted, StoreTooNew
+from engram.model.errors import InvariantViolated, LogCorrupted, StoreTooNew, UnknownEvent
 from engram.model.events import (
     EmbedderAdopted,
     Event,
@@ -17,7 +17,6 @@ from engram.model.events import (
     Reembedded,
     Remembered,
     SeenAgain,
-    UnknownEvent,
     decode,
     encode,
 )
