@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -50,7 +51,21 @@ def test_a_missing_branch_is_noticed() -> None:
 
 def test_every_error_belongs_to_someone() -> None:
     """Below the root stand the five branches and nothing else."""
-    assert {kind.__name__ for kind in errors.EngramError.__subclasses__()} == BRANCHES
+    top = {kind.__name__ for kind in error_classes() if kind.__base__ is errors.EngramError}
+    assert top == BRANCHES
+
+
+def test_no_error_stands_outside_the_tree(trees: dict[str, ast.Module]) -> None:
+    """Error classes live in engram.model.errors, or are private to a module."""
+    strays = [
+        f"{path}: {node.name}"
+        for path, tree in trees.items()
+        if path.startswith("engram/") and path != "engram/model/errors.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        if {ast.unparse(base) for base in node.bases} & {kind.__name__ for kind in error_classes()}
+    ]
+    assert strays == []
 
 
 def test_every_error_says_when_it_is_raised() -> None:

@@ -41,3 +41,11 @@ def test_what_the_package_and_its_build_need_is_pinned_within_their_bounds(root:
         versions = pinned.get(canonicalize_name(wanted.name), [])
         assert versions, f"{wanted.name} is not pinned in .ci/requirements.txt"
         assert all(wanted.specifier.contains(version) for version in versions), text
+
+
+def test_nothing_is_pinned_twice(root: Path) -> None:
+    found = [
+        (canonicalize_name(pin.name), str(pin.marker))
+        for pin in pins(root, "requirements.txt", "requirements-dev.txt")
+    ]
+    assert sorted(set(found)) == sorted(found)
