@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
-from engram.model.cue import Filters, make_filters
+from engram.model.cue import NO_FILTERS, Filters, make_filters
 from engram.model.errors import DimensionMismatch, InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
-from engram.model.memory import Page, RecallResult, Recollection, SpaceStats
+from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats
 from engram.retrieval import pipeline
 from engram.retrieval.filters import rows_passing
 from engram.service.core import Core
 from engram.service.preparing import check_vector
 from engram.service.vectors import embed, embedder_for
-from engram.state.reading import memory_at
+from engram.state.reading import memories_at
 from engram.state.space import View
 
 # Below this many bytes of vectors a recall takes less than a hop to a worker thread and back.
@@ -59,15 +59,15 @@ async def recall(
     """Carry out a recall over the newest durable view."""
     started = core.clock.monotonic()
     view = engine.view
-    cue, embedded_us = await _cue(core, engine, view, question, make_filters(**arguments))
+    filters = make_filters(**arguments) if arguments else NO_FILTERS
+    cue, embedded_us = await _cue(core, engine, view, question, filters)
     now = core.clock.now()
     if view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
         found = _search(core, engine, view, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, cue, now))
-    recollections = tuple(
-        _recollection(view, hit, engine.space, now, question) for hit in found.hits
-    )
+    memories = memories_at(view, [hit.row for hit in found.hits], engine.space, now)
+    recollections = tuple(map(partial(_recollection, question), found.hits, memories))
     timings = {"embed": embedded_us, **found.timings_us}
     timings["total"] = (core.clock.monotonic() - started) / 1_000
     return RecallResult(
@@ -118,11 +118,9 @@ def _search(
     )
 
 
-def _recollection(
-    view: View, hit: pipeline.Hit, space: str, now: int, question: Question
-) -> Recollection:
+def _recollection(question: Question, hit: pipeline.Hit, memory: Memory) -> Recollection:
     return Recollection(
-        memory=memory_at(view, hit.row, space, now, hit.parts["retrievability"]),
+        memory=memory,
         score=hit.score,
         parts=hit.parts,
         matched_terms=hit.matched_terms,
@@ -167,7 +165,8 @@ async def listing(
     arguments: FilterArguments,
 ) -> Page:
     """Return one page of the newest durable view; a cursor is the time of its last row."""
-    view, limit, filters = engine.view, _limit(limit), make_filters(**arguments)
+    view, limit = engine.view, _limit(limit)
+    filters = make_filters(**arguments) if arguments else NO_FILTERS
     after = _after(cursor)
     rows = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, filters))
     recorded = view.gather("recorded_at", rows) if len(rows) else np.zeros(0, np.int64)
@@ -176,7 +175,7 @@ async def listing(
     now = core.clock.now()
     more = first + limit < len(rows)
     return Page(
-        memories=tuple(memory_at(view, row, engine.space, now) for row in shown),
+        memories=tuple(memories_at(view, shown, engine.space, now)),
         total=len(rows),
         cursor=f"{recorded[first + limit - 1]:x}" if more else None,
     )

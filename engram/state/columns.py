@@ -103,7 +103,9 @@ class PagedColumn:
             self._frozen = None
         page = self.pages[-1]
         if offset + rows > len(page):
-            grown = self._page(min(PAGE_ROWS, 1 << (offset + rows - 1).bit_length()))
+            # Eightfold: the copies of a growing first page stay below a sixth of the full one.
+            wanted = max(8 * len(page), 1 << (offset + rows - 1).bit_length())
+            grown = self._page(min(PAGE_ROWS, wanted))
             grown[:offset] = page[:offset]
             self.pages[-1] = page = grown
             self._shared[-1] = False
