@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from engram.engine.activity import Activity
 from engram.engine.readers import Readers
 from engram.engine.space_engine import SpaceEngine, recover
 from engram.model.errors import (
@@ -54,6 +55,7 @@ class SpaceRegistry:
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
         self._readers = Readers()
+        self._activity = Activity()
 
     def open_now(self, space: str) -> SpaceEngine | None:
         """Return the engine of a space that is open and serves, None otherwise."""
@@ -145,7 +147,9 @@ class SpaceRegistry:
             with anyio.CancelScope(shield=True):
                 await log.aclose()
             raise
-        engine = self._engines[space] = SpaceEngine(space, log, self._clock, state, self._readers)
+        engine = self._engines[space] = SpaceEngine(
+            space, log, self._clock, state, self._readers, self._activity
+        )
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
         return engine

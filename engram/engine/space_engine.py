@@ -14,6 +14,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
+from engram.engine.activity import Activity
 from engram.engine.readers import Readers
 from engram.engine.words import Words
 from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
@@ -76,12 +77,19 @@ class SpaceEngine:
     """A recovered space. `run` must be running for `submit` to return."""
 
     def __init__(
-        self, space: str, log: Log, clock: Clock, state: SpaceState, readers: Readers
+        self,
+        space: str,
+        log: Log,
+        clock: Clock,
+        state: SpaceState,
+        readers: Readers,
+        activity: Activity | None = None,
     ) -> None:
         self.space = space
         self.log = log
         self.words = Words()
         self.readers = readers
+        self.activity = activity or Activity()
         self.groups_committed = 0
         self._clock = clock
         self._state = state
@@ -134,6 +142,7 @@ class SpaceEngine:
             self._waiting.append(_Group())
         group = self._waiting[-1]
         position = group.add(command, size)
+        self.activity.begin()
         self._waiting_count += 1
         self._wake.set()
         await group.done.wait()
@@ -173,7 +182,7 @@ class SpaceEngine:
         while not self._closing:
             self._grown = anyio.Event()
             while self.words.rows_indexed < self._view.count and not self._closing:
-                before = self.groups_committed
+                before = self.activity.begun
                 await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
                 while self._idle_since(before):
                     if not await anyio.to_thread.run_sync(self.words.step, self._view):
@@ -189,9 +198,9 @@ class SpaceEngine:
             await self._stopped.wait()
             await self.log.aclose()
 
-    def _idle_since(self, groups_committed: int) -> bool:
+    def _idle_since(self, begun: int) -> bool:
         busy = self._waiting or self._committing or self._closing
-        return not busy and self.groups_committed == groups_committed
+        return not busy and self.activity.begun == begun
 
     async def _commit(self, group: _Group) -> None:
         try:

@@ -21,8 +21,9 @@ from engram.state.columns import RowSet
 from engram.state.forgetting import retrievability
 from engram.state.space import View
 
-# Candidates each source contributes: enough that a memory both sources like in the middle of their
-# lists is still seen (recall_at_10 on LoCoMo did not move beyond 100).
+# Candidates of a lone source: four times what is asked for, so that a fading or doubted memory can
+# make room for the next. Where two sources are fused, enough that a memory both like in the middle
+# of their lists is still seen.
 CANDIDATES_MIN: Final = 100
 CANDIDATES_PER_RESULT: Final = 4
 
@@ -82,7 +83,9 @@ def search(
     stages = _Stages(monotonic)
     masks = row_masks(view, cue.filters)
     stages.done("filter")
-    k = max(CANDIDATES_MIN, CANDIDATES_PER_RESULT * cue.limit)
+    k = CANDIDATES_PER_RESULT * cue.limit
+    if cue.text:
+        k = max(CANDIDATES_MIN, k)
     by_vector = by_words = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
     words = None
     if cue.vector is not None and masks.candidates:

@@ -58,6 +58,7 @@ async def recall(
 ) -> RecallResult:
     """Carry out a recall over the newest durable view."""
     started = core.clock.monotonic()
+    engine.activity.begin()
     view = engine.view
     filters = make_filters(**arguments) if arguments else NO_FILTERS
     cue, embedded_us = await _cue(core, engine, view, question, filters)

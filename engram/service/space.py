@@ -130,6 +130,7 @@ class Space:
             prepare_many, texts, self._core.entropy, embeddings is not None
         )
         engine = await self._core.registry.open(self.id, create=True)
+        engine.activity.begin()
         rows = _own_embeddings(texts) if embeddings is None else embeddings
         given = norms = None
         if rows is not None:

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 import numpy as np
 
 from engram.model.ids import format_id
 from engram.model.memory import Memory, MemoryKind, to_datetime
-from engram.state.columns import RowSet
+from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
 from engram.state.forgetting import retrievability
 from engram.state.space import View
 
-# The other columns serve searching and deciding only.
-_READ: Final = frozenset(
-    {
-        "id_high",
-        "id_low",
-        "recorded_at",
-        "occurred_at",
-        "reviewed_at",
-        "stability_days",
-        "difficulty",
-        "confidence",
-        "kind",
-        "source",
-        "session",
-        "seen_count",
-        "content_address",
-        "content_bytes",
-        "metadata_address",
-        "metadata_bytes",
-        "tag_count",
-    }
-)
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in MemoryKind}
 
 
@@ -45,43 +22,47 @@ def memory_at(view: View, row: int, space: str, now: int) -> Memory:
 
 
 def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[Memory]:
-    """Return the memories in `rows`, each with its retrievability at wall time `now`.
-
-    Column by column: for ten rows in half the time of going row by row.
-    """
+    """Return the memories in `rows`, each with its retrievability at wall time `now`."""
     if not rows:
         return []
-    chosen = RowSet(np.array(rows))
-    columns = {name: chosen.take(pages) for name, pages in view.columns.items() if name in _READ}
-    strengths = retrievability(now, columns["reviewed_at"], columns["stability_days"])
-    values = {name: column.tolist() for name, column in columns.items()}
-    confidences = [_shortest(confidence) for confidence in columns["confidence"]]
-    labels = view.labels.labels
-    read, read_metadata = view.contents.read, view.metadata.read
-    memories = []
-    for at, strength in enumerate(strengths.tolist()):
-        metadata_bytes = values["metadata_bytes"][at]
-        metadata = read_metadata(values["metadata_address"][at], metadata_bytes)
-        memories.append(
-            Memory(
-                id=format_id(values["id_high"][at], values["id_low"][at]),
-                space=space,
-                content=read(values["content_address"][at], values["content_bytes"][at]).decode(),
-                kind=_KIND_NAMES.get(values["kind"][at], "unknown"),
-                confidence=confidences[at],
-                occurred_at=to_datetime(values["occurred_at"][at]),
-                recorded_at=to_datetime(values["recorded_at"][at]),
-                tags=view.tags_of(rows[at]) if values["tag_count"][at] else (),
-                source=labels[values["source"][at]] or None,
-                session=labels[values["session"][at]] or None,
-                metadata=msgspec.json.decode(metadata) if metadata_bytes else None,
-                seen_count=values["seen_count"][at],
-                stability_days=values["stability_days"][at],
-                difficulty=values["difficulty"][at],
-                retrievability=strength,
-            )
-        )
-    return memories
+    chosen, columns = RowSet(np.array(rows)), view.columns
+    strengths = retrievability(
+        now, chosen.take(columns["reviewed_at"]), chosen.take(columns["stability_days"])
+    )
+    return [
+        _memory(view, row, space, strength)
+        for row, strength in zip(rows, strengths.tolist(), strict=True)
+    ]
+
+
+def _memory(view: View, row: int, space: str, strength: float) -> Memory:
+    """Return one memory; `item` reads a value in half the time of indexing and converting it."""
+    columns, labels = view.columns, view.labels.labels
+    page, at = row >> PAGE_SHIFT, row & PAGE_MASK
+    content_bytes = columns["content_bytes"][page].item(at)
+    metadata_bytes = columns["metadata_bytes"][page].item(at)
+    content = view.contents.read(columns["content_address"][page].item(at), content_bytes)
+    metadata = None
+    if metadata_bytes:
+        address = columns["metadata_address"][page].item(at)
+        metadata = msgspec.json.decode(view.metadata.read(address, metadata_bytes))
+    return Memory(
+        id=format_id(columns["id_high"][page].item(at), columns["id_low"][page].item(at)),
+        space=space,
+        content=content.decode(),
+        kind=_KIND_NAMES.get(columns["kind"][page].item(at), "unknown"),
+        confidence=_shortest(columns["confidence"][page][at]),
+        occurred_at=to_datetime(columns["occurred_at"][page].item(at)),
+        recorded_at=to_datetime(columns["recorded_at"][page].item(at)),
+        tags=view.tags_of(row) if columns["tag_count"][page].item(at) else (),
+        source=labels[columns["source"][page].item(at)] or None,
+        session=labels[columns["session"][page].item(at)] or None,
+        metadata=metadata,
+        seen_count=columns["seen_count"][page].item(at),
+        stability_days=columns["stability_days"][page].item(at),
+        difficulty=columns["difficulty"][page].item(at),
+        retrievability=strength,
+    )
 
 
 def _shortest(value: np.float32) -> float:
