@@ -19,9 +19,10 @@ from benches.regression.figures import Baseline, Figure, Held, Machine, Report
 
 INSTRUCTIONS_LINE: Final = 1.02
 RATIO_LINE_MIN: Final = 1.05
-# Two shared cores took up to twice the quiet time for the same work; a bound missed by less than
-# this is reported and does not fail.
-LIMIT_SLACK: Final = 1.25
+# A bound missed by less than this is reported and does not fail: it is absolute, so it moves with
+# the machine and its neighbours (beside other work on both cores the same code took up to 2.6
+# times as long). What got slower is found by the counts and the ratios.
+LIMIT_SLACK: Final = 2.0
 
 Word = Literal["held", "faster", "missed", "slower", "absent", "new", "not judged"]
 FAILING: Final[frozenset[Word]] = frozenset({"slower", "absent"})

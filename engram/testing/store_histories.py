@@ -11,10 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import anyio
-import msgspec
 import numpy as np
 from anyio import lowlevel
 
@@ -32,6 +31,7 @@ from engram.testing.store_ledger import (
     Trace,
     check_replay,
     contents,
+    fields_of,
 )
 from engram.wal.file_log import FileLog
 
@@ -244,7 +244,7 @@ class StoreHistory:
     async def _remember_one(self, space: Space, trace: Trace) -> None:
         promise = self._promised(space.id)
         promise.perhaps_remembered.append([trace])
-        done = await space.remember(**_fields(trace), embedding=_given(space.id, [trace]))
+        done = await space.remember(**fields_of(trace), embedding=_given(space.id, [trace]))
         check(done.created, "a new memory was taken for a known one")
         promise.perhaps_remembered.remove([trace])
         promise.presence = "there"
@@ -264,7 +264,7 @@ class StoreHistory:
             promise.perhaps_seen.append(again[0])
         vectors = _given(name, items)
         done = await space.remember_many(
-            [cast("NewMemory", _fields(each)) for each in items], embeddings=vectors
+            [cast("NewMemory", fields_of(each)) for each in items], embeddings=vectors
         )
         check(done.created_count == len(traces), "a batch counts what was new")
         promise.perhaps_remembered.remove(traces)
@@ -284,7 +284,7 @@ class StoreHistory:
         memory_id, trace = self.chance.choice(known)
         promise.perhaps_seen.append(memory_id)
         space = await store.space(name)
-        done = await space.remember(**_fields(trace), embedding=_given(name, [trace]))
+        done = await space.remember(**fields_of(trace), embedding=_given(name, [trace]))
         check((done.id, done.created) == (memory_id, False), "a known memory was stored twice")
         promise.perhaps_seen.remove(memory_id)
         promise.seen[memory_id] += 1
@@ -381,21 +381,6 @@ class StoreHistory:
 
 def _check_expected(reason: str) -> None:
     check("injected" in reason or "the power is off" in reason, f"not to be expected: {reason}")
-
-
-def _fields(trace: Trace) -> dict[str, Any]:
-    """Return the trace as a caller writes it, its vector aside."""
-    fields: dict[str, Any] = {
-        "content": trace.content,
-        "tags": trace.tags,
-        "kind": trace.kind,
-        "confidence": trace.confidence,
-        "source": trace.source,
-        "session": trace.session,
-        "metadata": msgspec.json.decode(trace.metadata) if trace.metadata else None,
-        "occurred_at": trace.occurred_at,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _given(name: str, traces: Sequence[Trace]) -> NDArray[np.float32] | None:

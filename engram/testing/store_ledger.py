@@ -8,7 +8,7 @@ Rule 3: nothing else is there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -49,6 +49,21 @@ class Trace(NamedTuple):
     def key(self) -> tuple[str, bytes]:
         """What tells this trace from all others."""
         return self.content, self.vector
+
+
+def fields_of(trace: Trace) -> dict[str, Any]:
+    """Return the trace as a caller writes it, its vector aside."""
+    fields: dict[str, Any] = {
+        "content": trace.content,
+        "tags": trace.tags,
+        "kind": trace.kind,
+        "confidence": trace.confidence,
+        "source": trace.source,
+        "session": trace.session,
+        "metadata": msgspec.json.decode(trace.metadata) if trace.metadata else None,
+        "occurred_at": trace.occurred_at,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 class Found(NamedTuple):
