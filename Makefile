@@ -11,7 +11,7 @@ PYTEST := $(RUN) -m pytest -q
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fix kernels prove bench bench-baseline bench-gate embedder-table
+.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate embedder-table
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ prove: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the long proofs
 
 bench: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## measure the workloads on this machine
 	@$(RUN) -m benches.regression run
+
+bench-micro: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## time small pieces of the hot paths
+	@$(PYTEST) benches/regression --benchmark-only
 
 bench-baseline: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## make today's figures the ones to hold
 	@$(RUN) -m benches.regression baseline

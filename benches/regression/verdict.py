@@ -2,7 +2,9 @@
 
 Rule 1: instruction counts are exact and judge first, at a line of 2 %.
 Rule 2: a ratio to its floor is judged at its own line: the p99 of the ratios that unchanged code
-        gave against itself when the baseline was made, never under 5 %.
+        gave against itself when the baseline was made, never under 15 %, and never under 50 %
+        where the disk answers: ten runs of an hour do not show what a disk does in a month. What
+        is exact to 5 % are the counts.
 Rule 3: a "must reach" fails beyond its bound times the slack, whatever the baseline says.
 Rule 4: what is held and was not measured fails; what is measured and not held is said.
 """
@@ -18,7 +20,9 @@ from typing import Final, Literal, NamedTuple
 from benches.regression.figures import Baseline, Figure, Held, Machine, Report
 
 INSTRUCTIONS_LINE: Final = 1.02
-RATIO_LINE_MIN: Final = 1.05
+RATIO_LINE_MIN: Final = 1.15
+DISK_LINE_MIN: Final = 1.5
+_ON_DISK: Final = ("remember", "open")
 # A bound missed by less than this is reported and does not fail: it is absolute, so it moves with
 # the machine and its neighbours (beside other work on both cores the same code took up to 2.6
 # times as long). What got slower is found by the counts and the ratios.
@@ -78,16 +82,19 @@ def held_of(runs: Sequence[Report]) -> dict[str, Held]:
     for run in runs:
         for figure in run.figures:
             ratios.setdefault(figure.name, []).append(figure.ratio)
-    return {name: Held(statistics.median(seen), line_of(seen)) for name, seen in ratios.items()}
+    return {
+        name: Held(statistics.median(seen), line_of(name, seen)) for name, seen in ratios.items()
+    }
 
 
-def line_of(ratios: Sequence[float]) -> float:
-    """Return the p99 of one run over another run of the same code, at least 1.05."""
+def line_of(name: str, ratios: Sequence[float]) -> float:
+    """Return the p99 of one run over another run of the same code, at least the least line."""
+    least = DISK_LINE_MIN if name.startswith(_ON_DISK) else RATIO_LINE_MIN
     quotients = sorted(one / other for one, other in itertools.permutations(ratios, 2))
     if not quotients:
-        return RATIO_LINE_MIN
+        return least
     p99 = quotients[math.ceil(0.99 * len(quotients)) - 1]
-    return max(RATIO_LINE_MIN, p99)
+    return max(least, p99)
 
 
 def _better(one: Figure, other: Figure) -> Figure:

@@ -54,8 +54,9 @@ def test_the_better_of_two_attempts_is_kept() -> None:
 
 
 def test_the_line_is_never_under_five_per_cent_and_covers_what_was_seen() -> None:
-    assert verdict.line_of([1.0, 1.0, 1.0]) == 1.05
-    assert verdict.line_of([1.0, 1.2]) == pytest.approx(1.2)
+    assert verdict.line_of("recall", [1.0, 1.0, 1.0]) == 1.15
+    assert verdict.line_of("remember.lone", [1.0, 1.0, 1.0]) == 1.5
+    assert verdict.line_of("recall", [1.0, 1.2]) == pytest.approx(1.2)
 
 
 def test_instructions_of_other_libraries_and_of_calls_are_left_out() -> None:
