@@ -24,9 +24,9 @@ RATIO_LINE_MIN: Final = 1.15
 DISK_LINE_MIN: Final = 1.5
 _ON_DISK: Final = ("remember", "open")
 # A bound missed by less than this is reported and does not fail: it is absolute, so it moves with
-# the machine and its neighbours (beside other work on both cores the same code took up to 2.6
-# times as long). What got slower is found by the counts and the ratios.
-LIMIT_SLACK: Final = 2.0
+# the machine, its disk and its neighbours (the same code took up to 2.6 times as long beside other
+# work, and its raw disk as well). What got slower is found by the counts and the ratios.
+LIMIT_SLACK: Final = 4.0
 
 Word = Literal["held", "faster", "missed", "slower", "absent", "new", "not judged"]
 FAILING: Final[frozenset[Word]] = frozenset({"slower", "absent"})
