@@ -6,6 +6,7 @@ A violated invariant here is a bug or a damaged log; it is raised, never repaire
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,10 @@ from engram.model.events import (
     Vectors,
 )
 from engram.state.apply_one import remembered_one
-from engram.state.columns import PagedColumn
+from engram.state.columns import take
 from engram.state.space import ALIVE, DATED, HAS_VECTOR, SpaceState, Staged, vector_rows
+
+_NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
 
 
 def apply(state: SpaceState, event: Event, vectors: Vectors, lsn: int) -> None:
@@ -157,35 +160,25 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
 def _reembedded(event: Reembedded, state: SpaceState, vectors: Vectors) -> None:
     staged = state.staged.get(event.embedder)
     if staged is None or staged.dimensions != event.dimensions:
-        staged = state.staged[event.embedder] = Staged(event.dimensions, {})
-    norms = np.frombuffer(event.inverse_norms, "<f4").tolist()
-    size = 4 * event.dimensions
-    for number, row in enumerate(_rows(state, event.ids)):
-        vector = bytes(vectors[number * size : (number + 1) * size])
-        staged.rows[row] = (norms[number], vector)
+        staged = state.staged[event.embedder] = Staged(event.dimensions)
+    staged.reach(state.count)
+    rows = np.array(_rows(state, event.ids), np.int64)
+    staged.vectors.set(rows, vector_rows(vectors, event.dimensions))
+    staged.norms.set(rows, np.frombuffer(event.inverse_norms, "<f4"))
 
 
 @_apply.register
 def _embedder_adopted(event: EmbedderAdopted, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
-    staged = state.staged.pop(event.embedder, Staged(event.dimensions, {}))
+    staged = state.staged.pop(event.embedder, Staged(event.dimensions))
     check(staged.dimensions == event.dimensions, "an embedder is adopted as it was staged")
-    fresh = PagedColumn("f4", event.dimensions)
-    norms = PagedColumn("f4")
-    fresh.append_zeros(state.count)
-    norms.append_zeros(state.count)
-    flags = state.columns["flags"]
-    state.vector_count = 0
-    for row in range(state.count):
-        before = int(flags.value(row))
-        after = before & ~HAS_VECTOR
-        if row in staged.rows and before & ALIVE:
-            norm, vector = staged.rows[row]
-            fresh.set(np.array([row]), np.frombuffer(vector, "<f4").reshape(1, -1))
-            norms.set(np.array([row]), norm)
-            after |= HAS_VECTOR
-            state.vector_count += 1
-        if after != before:
-            flags.set(np.array([row]), after)
-    state.vectors, state.inverse_norms = fresh, norms
+    staged.reach(state.count)
+    rows = np.arange(state.count)
+    flags = take(state.columns["flags"].view(), rows) if len(rows) else np.zeros(0, np.uint8)
+    adopted = staged.present(state.count) & ((flags & ALIVE) != 0)
+    staged.norms.set(rows[~adopted], 0.0)
+    staged.vectors.set(rows[~adopted], 0.0)
+    state.columns["flags"].set(rows, np.where(adopted, flags | HAS_VECTOR, flags & _NO_VECTOR))
+    state.vectors, state.inverse_norms = staged.vectors, staged.norms
+    state.vector_count = int(np.count_nonzero(adopted))
     state.embedder, state.dimensions = event.embedder, event.dimensions
     state.staged.clear()

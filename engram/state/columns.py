@@ -26,11 +26,11 @@ CHUNK_BYTES: Final = 4 << 20
 
 
 class PagedColumn:
-    """A growing column of one dtype, `width` values a row (1: a flat column)."""
+    """A growing column of one dtype: flat, or with `width` values a row."""
 
     __slots__ = ("_frozen", "_shared", "count", "dtype", "pages", "width")
 
-    def __init__(self, dtype: DTypeLike, width: int = 1) -> None:
+    def __init__(self, dtype: DTypeLike, width: int = 0) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.width = width
         self.count = 0
@@ -113,7 +113,7 @@ class PagedColumn:
         return page
 
     def _page(self, rows: int) -> Array:
-        return np.empty(rows if self.width == 1 else (rows, self.width), self.dtype)
+        return np.empty((rows, self.width) if self.width else rows, self.dtype)
 
     def _own(self, number: int) -> Array:
         if self._shared[number]:

@@ -210,28 +210,31 @@ def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event,
 
 def vectors_without_text(view: View) -> int:
     """Return how many living memories have a vector and no text to make another one from."""
+    flags, content_bytes = _flags_and_bytes(view)
+    held = (flags & (ALIVE | HAS_VECTOR)) == (ALIVE | HAS_VECTOR)
+    return int(np.count_nonzero(held & (content_bytes == 0)))
+
+
+def _flags_and_bytes(view: View) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     rows = np.arange(view.count)
     if not len(rows):
-        return 0
-    held = (view.gather("flags", rows) & (ALIVE | HAS_VECTOR)) == (ALIVE | HAS_VECTOR)
-    return int(np.count_nonzero(held & (view.gather("content_bytes", rows) == 0)))
+        return np.zeros(0, np.uint8), np.zeros(0, np.uint32)
+    return view.gather("flags", rows), view.gather("content_bytes", rows)
 
 
 def _adopted(state: SpaceState, command: AdoptEmbedder, now: int) -> Event:
-    staged = state.staged.get(command.embedder)
-    missing = [
-        row
-        for row in range(state.count)
-        if state.alive(row)
-        and int(state.columns["content_bytes"].value(row))
-        and (staged is None or row not in staged.rows)
-    ]
+    staged, view = state.staged.get(command.embedder), state.view()
+    flags, content_bytes = _flags_and_bytes(view)
+    wanted = ((flags & ALIVE) != 0) & (content_bytes > 0)
+    if staged is not None:
+        wanted &= ~staged.present(view.count)
+    missing = int(np.count_nonzero(wanted))
     if missing:
         raise Conflict(
-            f"{len(missing)} memories have no vector of embedder {command.embedder!r} yet; "
+            f"{missing} memories have no vector of embedder {command.embedder!r} yet; "
             "embed them first"
         )
-    textless = vectors_without_text(state.view())
+    textless = vectors_without_text(view)
     if textless:
         raise VectorsWouldBeLost(textless, command.embedder)
     if staged is not None and staged.dimensions != command.dimensions:

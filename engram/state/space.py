@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -104,11 +104,27 @@ class View(msgspec.Struct, frozen=True):
         return page[row & 0xFFFF]  # type: ignore[no-any-return]
 
 
-class Staged(NamedTuple):
-    """Vectors of another embedder, waiting to be adopted."""
+class Staged:
+    """Vectors of another embedder, waiting to be adopted; a norm of NaN: none yet."""
 
-    dimensions: int
-    rows: dict[int, tuple[float, bytes]]
+    def __init__(self, dimensions: int) -> None:
+        self.dimensions = dimensions
+        self.vectors = PagedColumn("f4", dimensions)
+        self.norms = PagedColumn("f4")
+
+    def reach(self, count: int) -> None:
+        """Make room for as many rows as the space has."""
+        more = count - self.norms.count
+        self.vectors.append_zeros(more)
+        self.norms.append(np.full(more, np.nan, np.float32))
+
+    def present(self, count: int) -> NDArray[np.bool_]:
+        """Return bool[count]: which rows have a vector here."""
+        known = min(count, self.norms.count)
+        out = np.zeros(count, bool)
+        if known:
+            out[:known] = ~np.isnan(take(tuple(self.norms.pages), np.arange(known)))
+        return out
 
 
 class SpaceState:

@@ -34,7 +34,7 @@ def _stored(column: PagedColumn | None) -> bytes:
         return b"no column"
     rows = [page.reshape(len(page), -1) for page in column.pages]
     return b"".join([page.tobytes() for page in rows])[
-        : column.count * column.width * column.dtype.itemsize
+        : column.count * max(1, column.width) * column.dtype.itemsize
     ]
 
 

@@ -241,3 +241,12 @@ async def test_a_batch_of_long_labels_is_cut_into_parts_the_log_takes() -> None:
         ]
         assert (await space.remember_many(items)).created_count == 600
         assert (await space.remember("still serves")).created
+
+
+async def test_vectors_of_one_dimension_are_vectors() -> None:
+    async with simulated_store(embedder=None) as engram:
+        space = await engram.space()
+        await space.remember("up", embedding=[2.0])
+        await space.remember_many(["down", "up too"], embeddings=[[-1.0], [3.0]])
+        found = await space.recall(embedding=np.array([1.0], np.float32))
+        assert {hit.memory.content for hit in found} == {"up", "up too"}
