@@ -11,7 +11,7 @@ from engram.kernels.protocol import KernelBackend
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, RowSet, take
 from engram.state.space import View
 
-# 256 rows give the mean of a cosine to about 0.01, for 60 us at 384 dimensions.
+# 256 rows are gathered and compared in 14 us at 384 dimensions.
 _SAMPLE_ROWS: Final = 256
 # As if 10 unrelated rows of cosine 0 had been seen before the space was looked at.
 _PRIOR_ROWS: Final = 10

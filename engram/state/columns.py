@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 Pages = tuple[Array, ...]
 
-# 65,536 rows a page: a copied page of single bytes is 64 KiB (5 us), and 10 M rows are 153 pages.
+# 65,536 rows a page: a copied page of single bytes is 64 KiB (1 us), and 10 M rows are 153 pages.
 PAGE_SHIFT: Final = 16
 PAGE_ROWS: Final = 1 << PAGE_SHIFT
 PAGE_MASK: Final = PAGE_ROWS - 1

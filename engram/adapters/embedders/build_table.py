@@ -7,8 +7,8 @@ downloaded. Recipe, each step with its reason:
 1. Every vocabulary token alone through the model as `[CLS] token [SEP]`, mean pooled: what the
    model thinks of the word, after Model2Vec (https://github.com/MinishLab/model2vec).
 2. Rows of unit length: how much a word counts is said by its weight alone.
-3. The 256 leading directions of the *uncentred* rows (SVD). The usual PCA centres first; keeping
-   the mean keeps a share of weight common to all words, so long and short texts stay comparable.
+3. The 256 leading directions of the *uncentred* rows (SVD). The usual PCA centres first; on the
+   development questions cosine alone found 0.577 this way and about 0.53 centred (recall_at_10).
 4. SIF weights a / (a + p), a = 1e-3 (Arora, Liang, Ma, ICLR 2017). The probability p comes from
    Zipf's law over the position in the vocabulary, which is sorted by frequency: no corpus needed.
 5. int8, one scale a row.
