@@ -30,8 +30,8 @@ BATCH_COUNT_MAX: Final = 10_000
 # 1,000 results of one recall or page: what a screen or a prompt can still hold.
 LIMIT_MAX: Final = 1_000
 
-# 10,000,000 memories in one space, dead rows included: what one machine is meant to hold; row numbers
-# would allow four billion.
+# 10,000,000 memories in one space, dead rows included: what one machine is meant to hold;
+# row numbers would allow four billion.
 SPACE_MEMORIES_MAX: Final = 10_000_000
 
 # 8,192 commands waiting for one space's writer: at 20,000 writes a second under half a second.

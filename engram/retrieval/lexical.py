@@ -68,7 +68,8 @@ class WordIndex:
 
     `language` is a Snowball stemmer's or "none"; `k1` bounds what a repeated word adds, `b` is how
     much a long text is held back. The defaults, 0.9 and 0.4, found more than the usual 1.2 and 0.75
-    on LoCoMo's development part (recall_at_10 0.646 against 0.630). InvalidRequest outside the rules.
+    on LoCoMo's development part (recall_at_10 0.646 against 0.630). InvalidRequest outside the
+    rules.
 
     Memory: ~6 bytes for each different word of a row, 4 for the row, ~150 for each term. Terms are
     not given back when their last row is removed; building the index anew does that.
