@@ -24,7 +24,8 @@ from engram.engine.store import STORE_FILE
 from engram.kernels._zig_bindings import ABI_VERSION
 from engram.kernels.protocol import KernelBackend
 from engram.kernels.selection import select_backend
-from engram.kernels.zig_backend import ZigBackend, library_path
+from engram.kernels.zig_backend import ZigBackend
+from engram.kernels.zig_library import library_path
 from engram.model.errors import (
     BackendUnavailable,
     EngramError,
@@ -35,7 +36,7 @@ from engram.model.errors import (
 from engram.model.memory import SpaceInfo
 from engram.service.store import Engram
 from engram.settings import Settings
-from engram.testing.kernels import check_kernel_backend
+from engram.testing.kernels.suite import check_kernel_backend
 from engram.wiring import FROM_SETTINGS, make_embedder, open_store
 
 _PYTHON_MIN: Final = (3, 11)

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from benches.regression.corpus import unit_rows
-from engram.kernels.zig_backend import ZigBackend, library_path
+from engram.kernels.zig_backend import ZigBackend
+from engram.kernels.zig_library import library_path
 
 # Another library than the package's own: to count a copy before it replaces it.
 LIBRARY_VARIABLE: Final = "ENGRAM_BENCH_LIBRARY"

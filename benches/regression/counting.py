@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benches.regression.counted import CALLS, LIBRARY_VARIABLE
-from engram.kernels.zig_backend import library_path
+from engram.kernels.zig_library import library_path
 
 # Without symbols callgrind gives the entry of the library to who called it: libffi, for ctypes.
 _CALLER: Final = "libffi"

@@ -1,36 +1,21 @@
 """What a kernel backend promises; `engram.testing.kernels` holds every backend to it.
 
-Rule 1: `reference` is the meaning, the others are the same sooner. A score lies within 1e-6 of the
-        reference for unit rows up to 1,024 dimensions (4 eps sqrt(d) beyond), and within 1e-6 times
-        the sum of |x y| for inner products. Where that sum leaves float32's range nothing is
-        promised but a return.
-Rule 2: best first; equal scores by lower row; NaN last, then by row. Equal rows get equal scores,
-        wherever in the matrix they stand.
-Rule 3: inputs are read, never written; no backend starts a thread of its own.
+Rule 1: `reference` is the meaning, the others are the same sooner; how near they come to it stands
+        in the protocol of each family.
+Rule 2: inputs are read, never written; no backend starts a thread of its own.
+Rule 3: every mistake in the arguments is an InvalidRequest with a sentence, never a crash.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    F32: TypeAlias = NDArray[np.float32]
-    U32: TypeAlias = NDArray[np.uint32]
-    U8: TypeAlias = NDArray[np.uint8]
+from engram.kernels.vectors.protocol import VectorKernels
 
 BackendName: TypeAlias = Literal["reference", "numpy", "zig"]
 
-ROW_NORM_MIN = 2.0**-100
-"""Shorter rows count as zero rows: products with a query's elements would be denormal numbers."""
 
-ROW_NORM_MAX = (2.0 - 2.0**-23) * 2.0**127
-"""Longer rows (float32's largest number) have no score: a dot product with them may overflow."""
-
-
-class KernelBackend(Protocol):
+class KernelBackend(VectorKernels, Protocol):
     """Runs the kernels over C-contiguous arrays owned by the caller; safe to call from threads."""
 
     @property
@@ -40,43 +25,3 @@ class KernelBackend(Protocol):
     @property
     def isa(self) -> str:
         """Instruction set in use: `python`, `numpy`, `baseline`, `avx2`, `avx512` or `neon`."""
-
-    def top_k_f32(
-        self,
-        query: F32,
-        rows: F32,
-        k: int,
-        *,
-        inv_norms: F32 | None = None,
-        mask: U8 | None = None,
-    ) -> tuple[F32, U32]:
-        """Return the best `min(k, candidates)` rows for a query as (scores, rows).
-
-        The score of a row is `dot(query, row) * inv_norms[row]`: with a unit query the cosine.
-        Without `inv_norms` it is the inner product.
-
-        Args:
-            query: float32[d].
-            rows: float32[n, d], 1 <= d, n < 2**32.
-            k: how many at most, 1 or more.
-            inv_norms: float32[n] as `normalize_f32` returns it.
-            mask: uint8[ceil(n / 8)], least significant bit first (`np.packbits` with
-                `bitorder="little"`); a set bit makes the row a candidate. Bits past n are ignored.
-
-        Returns:
-            float32[m] scores, best first, and uint32[m] row numbers; both new.
-
-        Raises:
-            InvalidRequest: an argument has another type, dtype, shape or layout.
-        """
-
-    def normalize_f32(self, rows: F32) -> F32:
-        """Return float32[n]: for each row of float32[n, d] one over its Euclidean norm.
-
-        Summed in float64 (no overflow). A zero row, and one shorter than `ROW_NORM_MIN`, gets 0,
-        so that it scores 0 against everything. A row with NaN or infinity in it, and one longer
-        than `ROW_NORM_MAX`, gets NaN, so that it ranks last.
-
-        Raises:
-            InvalidRequest: `rows` has another type, dtype, shape or layout.
-        """

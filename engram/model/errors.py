@@ -16,6 +16,7 @@ EngramError
 |   |-- UnknownEvent
 |   `-- Closed
 |-- Overloaded               nobody's: the same request, later
+|   `-- KernelCancelled      a kernel was stopped before its end
 |-- Unavailable              a dependency's: later, or without it
 |   `-- EmbedderUnavailable
 |-- DurabilityError          the operator's: stop, look at the disk
@@ -198,6 +199,17 @@ class Overloaded(EngramError):
     def __init__(self, limit: str, value: int) -> None:
         self.limit, self.value = limit, value
         super().__init__(f"{limit} of {value} is reached; try again later, or raise {limit}")
+
+
+class KernelCancelled(Overloaded):
+    """Raised when a kernel stopped because whoever asked no longer wanted the answer."""
+
+    code = "DEADLINE_EXCEEDED"
+
+    def __init__(self) -> None:
+        EngramError.__init__(
+            self, "the search was stopped before it ended; allow it more time, or ask for less"
+        )
 
 
 class Unavailable(EngramError):

@@ -15,24 +15,13 @@ from hypothesis import strategies as st
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.reference import ReferenceBackend
 from engram.kernels.zig_backend import ZigBackend
-from engram.testing import kernels
+from engram.testing.kernels import vectors
+from engram.testing.kernels.suite import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from engram.kernels.protocol import KernelBackend
-
-CHECKS = [
-    kernels.check_dimensions,
-    kernels.check_row_counts,
-    kernels.check_ties,
-    kernels.check_non_finite,
-    kernels.check_extremes,
-    kernels.check_masks,
-    kernels.check_unaligned,
-    kernels.check_norms,
-    kernels.check_refusals,
-]
 
 
 @pytest.fixture(params=["reference", "numpy", "zig-baseline", "zig-avx2", "zig-avx512", "zig-neon"])
@@ -79,4 +68,4 @@ def test_differs_from_the_reference_by_rounding_only(
     mask = np.packbits(random.random(n) < random.random(), bitorder="little") if masked else None
     for backend in (NumpyBackend(), ZigBackend()):
         inv_norms = backend.normalize_f32(rows) if cosine else None
-        kernels.check_against_reference(backend, query, rows, k, inv_norms, mask)
+        vectors.check_against_reference(backend, query, rows, k, inv_norms, mask)

@@ -7,6 +7,8 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const Best = @import("best.zig").Best;
+const cancel = @import("cancel.zig");
+const status = @import("status.zig");
 
 const lanes = 32;
 const Vector = @Vector(lanes, f32);
@@ -24,9 +26,19 @@ const block_rows: usize = if (builtin.cpu.arch == .x86_64 and builtin.cpu.has(.x
 /// Larger matrices come from DRAM or a shared cache, where one stream of reads is fastest.
 const block_bytes_max = 1 << 20;
 
-/// The best rows by `dot(query, row) * inv_norms[row]`, best first; returns how many.
-pub fn topK(
-    query: []const f32,
+/// What a level offers of this family.
+pub const Table = extern struct {
+    top_k_f32: *const @TypeOf(topK),
+    normalize_f32: *const @TypeOf(normalize),
+};
+
+pub const table: Table = .{ .top_k_f32 = topK, .normalize_f32 = normalize };
+
+/// Writes the best rows by `dot(query, row) * inv_norms[row]`, best first; returns how many, or
+/// `cancelled`.
+fn topK(
+    query: [*]const f32,
+    dimensions: usize,
     rows: [*]const f32,
     rows_count: usize,
     inv_norms: ?[*]const f32,
@@ -34,19 +46,27 @@ pub fn topK(
     out_scores: [*]f32,
     out_rows: [*]u32,
     capacity: usize,
-) usize {
+    flag: cancel.Flag,
+) callconv(.c) i64 {
     var scan: Scan = .{
-        .query = query,
+        .query = query[0..dimensions],
         .rows = rows,
         .inv_norms = inv_norms,
         .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
     };
-    const is_small = rows_count * query.len * @sizeOf(f32) <= block_bytes_max;
-    if (mask) |bits| {
-        scan.masked(rows_count, bits);
-    } else if (is_small) scan.all(block_rows, rows_count) else scan.all(1, rows_count);
+    const row_bytes = dimensions * @sizeOf(f32);
+    const is_small = rows_count * row_bytes <= block_bytes_max;
+    const step = (@max(cancel.poll_bytes / row_bytes, 1) + 63) / 64 * 64; // whole words of the mask
+    var first: usize = 0;
+    while (first < rows_count) : (first += step) {
+        if (cancel.isSet(flag)) return status.cancelled;
+        const end = @min(first + step, rows_count);
+        if (mask) |bits| {
+            scan.masked(first, end, bits);
+        } else if (is_small) scan.all(block_rows, first, end) else scan.all(1, first, end);
+    }
     scan.best.sort();
-    return scan.best.len;
+    return @intCast(scan.best.len);
 }
 
 const Scan = struct {
@@ -55,22 +75,22 @@ const Scan = struct {
     inv_norms: ?[*]const f32,
     best: Best,
 
-    fn all(self: *Scan, comptime together: usize, rows_count: usize) void {
-        var row: usize = 0;
-        while (row + together <= rows_count) : (row += together) {
+    fn all(self: *Scan, comptime together: usize, begin: usize, end: usize) void {
+        var row = begin;
+        while (row + together <= end) : (row += together) {
             var block: [together]u32 = undefined;
             inline for (0..together) |i| block[i] = @intCast(row + i);
             self.score(together, block);
         }
-        while (row < rows_count) : (row += 1) self.score(1, .{@intCast(row)});
+        while (row < end) : (row += 1) self.score(1, .{@intCast(row)});
     }
 
-    fn masked(self: *Scan, rows_count: usize, mask: [*]const u8) void {
+    fn masked(self: *Scan, begin: usize, end: usize, mask: [*]const u8) void {
         var block: [block_rows]u32 = undefined;
         var filled: usize = 0;
-        var first: usize = 0;
-        while (first < rows_count) : (first += 64) {
-            var word = maskWord(mask, first, rows_count);
+        var first = begin;
+        while (first < end) : (first += 64) {
+            var word = maskWord(mask, first, end);
             while (word != 0) : (word &= word - 1) {
                 block[filled] = @intCast(first + @ctz(word));
                 filled += 1;
@@ -149,7 +169,7 @@ const norm_max: f64 = std.math.floatMax(f32);
 const norm_lanes = 16;
 
 /// One over each row's Euclidean norm, summed in float64; 0 below `norm_min`, NaN above `norm_max`.
-pub fn normalize(rows: [*]const f32, rows_count: usize, d: usize, out_inv_norms: [*]f32) void {
+fn normalize(rows: [*]const f32, rows_count: usize, d: usize, out_inv_norms: [*]f32) callconv(.c) void {
     for (0..rows_count) |row| {
         const norm = @sqrt(sumOfSquares(rows[row * d ..][0..d]));
         out_inv_norms[row] = if (!(norm <= norm_max))

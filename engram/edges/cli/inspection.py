@@ -85,7 +85,8 @@ class InspectionCommands:
 def _kernels(asked: str) -> dict[str, Any]:
     """Return which backend `asked` gives and why; BackendUnavailable when it is not there."""
     from engram.kernels.selection import select_backend  # noqa: PLC0415 - loads numpy
-    from engram.kernels.zig_backend import ZigBackend, library_path  # noqa: PLC0415 - as above
+    from engram.kernels.zig_backend import ZigBackend  # noqa: PLC0415 - as above
+    from engram.kernels.zig_library import library_path  # noqa: PLC0415 - as above
     from engram.model.errors import BackendUnavailable  # noqa: PLC0415 - not needed for --help
 
     levels: tuple[str, ...] = ()

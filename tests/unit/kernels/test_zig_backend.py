@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engram.kernels import _zig_bindings as abi
-from engram.kernels import zig_backend
+from engram.kernels.addresses import address
 from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import BackendUnavailable
 
@@ -48,7 +48,7 @@ def test_the_level_in_use_is_one_the_machine_has() -> None:
 
 def test_both_ways_to_an_address_agree() -> None:
     array = np.arange(10, dtype=np.float32)[3:]
-    assert zig_backend._address(array) == array.ctypes.data
+    assert address(array) == array.ctypes.data
 
 
 def test_levels_with_fused_multiply_add_agree_to_the_last_bit() -> None:

@@ -1,4 +1,4 @@
-"""What every kernel backend must do: `check_kernel_backend` runs all of it; needs no pytest."""
+"""What the vector kernels of every backend must do."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engram.kernels.protocol import ROW_NORM_MAX, ROW_NORM_MIN
+from engram.kernels.cancel import CancelFlag
 from engram.kernels.reference import ReferenceBackend
-from engram.model.errors import InvalidRequest, check
+from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
+from engram.model.errors import InvalidRequest, KernelCancelled, check
 
 if TYPE_CHECKING:
-    from engram.kernels.protocol import F32, U8, KernelBackend
+    from engram.kernels.arrays import F32, U8
+    from engram.kernels.protocol import KernelBackend
 
 _LANES_MAX = 32
 _REFERENCE = ReferenceBackend()
-
-
-def check_kernel_backend(backend: KernelBackend) -> None:
-    """Raise InvariantViolated naming the first thing `backend` does unlike the reference."""
-    check_dimensions(backend)
-    check_row_counts(backend)
-    check_ties(backend)
-    check_non_finite(backend)
-    check_extremes(backend)
-    check_masks(backend)
-    check_unaligned(backend)
-    check_norms(backend)
-    check_refusals(backend)
 
 
 def check_against_reference(
@@ -38,7 +27,7 @@ def check_against_reference(
     inv_norms: F32 | None = None,
     mask: U8 | None = None,
 ) -> None:
-    """Compare one call with the reference, within the tolerance of `engram.kernels.protocol`.
+    """Compare one call with the reference, within the tolerance of the protocol.
 
     Rows whose scores differ by less than the tolerance may change places.
     """
@@ -197,6 +186,20 @@ def check_refusals(backend: KernelBackend) -> None:
             check(condition=False, sentence=f"a wrong {argument} is refused")
 
 
+def check_cancelled(backend: KernelBackend) -> None:
+    """Check that a set flag stops a scan, and that one that is not set changes nothing."""
+    rows = np.random.default_rng(8).standard_normal((300, 8), dtype=np.float32)
+    flag = CancelFlag()
+    plain = backend.top_k_f32(rows[2], rows, 5)
+    flagged = backend.top_k_f32(rows[2], rows, 5, cancel=flag)
+    check(np.array_equal(plain[1], flagged[1]), "a flag that is not set changes nothing")
+    try:
+        backend.top_k_f32(rows[2], rows, 5, cancel=flag.set())
+    except KernelCancelled:
+        return
+    check(condition=False, sentence="a set flag stops the scan")
+
+
 def _check_order(scores: F32, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
     order = np.lexsort((numbers, -scores))
     check(np.array_equal(order, np.arange(len(scores))), "best first, ties by row, NaN last")
@@ -229,3 +232,17 @@ def _unit(vector: F32) -> F32:
 
 def _mask(candidates: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> U8:
     return np.packbits(candidates, bitorder="little")
+
+
+CHECKS = (
+    check_dimensions,
+    check_row_counts,
+    check_ties,
+    check_non_finite,
+    check_extremes,
+    check_masks,
+    check_unaligned,
+    check_norms,
+    check_refusals,
+    check_cancelled,
+)

@@ -9,7 +9,7 @@ import numpy as np
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from engram.kernels.protocol import F32, U8
+    from engram.kernels.arrays import F32, U8
 
 _FLOAT32 = np.dtype(np.float32)
 _UINT8 = np.dtype(np.uint8)

@@ -1,0 +1,38 @@
+"""Where the bytes of a numpy array lie, without the cost of `.ctypes.data`."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _address_by_attribute(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> int:
+    return int(array.ctypes.data)
+
+
+_DATA_OFFSET: Final = object.__basicsize__
+_read_pointer: Final = ctypes.c_size_t.from_address
+
+
+def _address_by_header(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> int:
+    # `data` is the first field after the object header: numpy's C API, PyArrayObject_fields.
+    return _read_pointer(id(array) + _DATA_OFFSET).value
+
+
+def _choose_address() -> Callable[[np.ndarray[tuple[int, ...], np.dtype[np.generic]]], int]:
+    """Read the pointer from the header (0.1 us) where that proves right, else ask numpy (0.8)."""
+    if sys.implementation.name != "cpython" or "free-threading" in sys.version:
+        return _address_by_attribute
+    probe = np.zeros(4, np.float32)
+    arrays = (probe, probe[1:], np.zeros((2, 3), np.uint8))
+    proven = all(_address_by_header(a) == _address_by_attribute(a) for a in arrays)
+    return _address_by_header if proven else _address_by_attribute
+
+
+address: Final = _choose_address()

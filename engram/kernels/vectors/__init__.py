@@ -1,0 +1,1 @@
+"""Similarity of a query to rows of float32: contract, checks, meaning, numpy and Zig."""

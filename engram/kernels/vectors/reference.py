@@ -1,0 +1,72 @@
+"""The meaning of the vector kernels: plain loops in float64, no case left out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engram.kernels.vectors.arguments import check_rows, check_top_k
+from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
+
+if TYPE_CHECKING:
+    from engram.kernels.arrays import F32, U8, U32
+    from engram.kernels.cancel import CancelFlag
+
+
+class ReferenceVectors:
+    """Computes in Python floats and rounds each result once to float32."""
+
+    def top_k_f32(
+        self,
+        query: F32,
+        rows: F32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `VectorKernels.top_k_f32`."""
+        check_top_k(query, rows, k, inv_norms, mask)
+        query_values = query.tolist()
+        ranked: list[tuple[bool, float, int]] = []
+        for row in range(len(rows)):
+            if cancel is not None:
+                cancel.check()
+            if mask is not None and not (int(mask[row // 8]) >> (row % 8)) & 1:
+                continue
+            score = 0.0
+            for x, y in zip(query_values, rows[row].tolist(), strict=True):
+                score += x * y
+            if inv_norms is not None:
+                score *= float(inv_norms[row])
+            score = _to_float32(score)
+            is_nan = math.isnan(score)
+            ranked.append((is_nan, 0.0 if is_nan else -score, row))
+        ranked.sort()
+        best = ranked[:k]
+        scores = [math.nan if is_nan else -negated for is_nan, negated, _ in best]
+        numbers = [row for _, _, row in best]
+        return np.array(scores, np.float32), np.array(numbers, np.uint32)
+
+    def normalize_f32(self, rows: F32) -> F32:
+        """See `VectorKernels.normalize_f32`."""
+        check_rows(rows)
+        return np.array([_inverse_norm(row.tolist()) for row in rows], np.float32)
+
+
+def _inverse_norm(row: list[float]) -> float:
+    sum_of_squares = 0.0
+    for x in row:
+        sum_of_squares += x * x
+    norm = math.sqrt(sum_of_squares)
+    if not norm <= ROW_NORM_MAX:
+        return math.nan
+    return 0.0 if norm < ROW_NORM_MIN else 1.0 / norm
+
+
+def _to_float32(value: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))

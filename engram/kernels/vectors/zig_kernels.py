@@ -1,0 +1,71 @@
+"""The vector kernels of the Zig library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engram.kernels.addresses import address
+from engram.kernels.status import raise_status
+from engram.kernels.vectors.arguments import check_rows, check_top_k
+from engram.kernels.zig_library import ZigFamily
+
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
+    from engram.kernels.arrays import F32, U8, U32
+    from engram.kernels.cancel import CancelFlag
+
+_FLOAT32: Final = np.dtype(np.float32)
+_UINT32: Final = np.dtype(np.uint32)
+
+
+class ZigVectors(ZigFamily):
+    """Calls the library; results are new arrays."""
+
+    def __init__(self, library: CDLL) -> None:
+        super().__init__(library)
+        self._top_k_f32 = library.engram_top_k_f32
+        self._normalize_f32 = library.engram_normalize_f32
+
+    def top_k_f32(
+        self,
+        query: F32,
+        rows: F32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `VectorKernels.top_k_f32`."""
+        check_top_k(query, rows, k, inv_norms, mask)
+        n, d = rows.shape
+        capacity = min(k, n)
+        scores = np.empty(capacity, _FLOAT32)
+        numbers = np.empty(capacity, _UINT32)
+        count = self._top_k_f32(
+            address(query),
+            d,
+            address(rows),
+            n,
+            None if inv_norms is None else address(inv_norms),
+            None if mask is None else address(mask),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        raise_status(count)
+        return scores[:count].copy(), numbers[:count].copy()
+
+    def normalize_f32(self, rows: F32) -> F32:
+        """See `VectorKernels.normalize_f32`."""
+        check_rows(rows)
+        n, d = rows.shape
+        inv_norms = np.empty(n, _FLOAT32)
+        raise_status(self._normalize_f32(address(rows), n, d, address(inv_norms)))
+        return inv_norms

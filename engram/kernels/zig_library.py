@@ -1,0 +1,42 @@
+"""Finds, loads and declares the Zig library."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+from typing import Final
+
+from engram.kernels import _zig_bindings as abi
+from engram.model.errors import BackendUnavailable
+
+_LIBRARY_NAMES: Final = {"win32": "engram_kernels.dll", "darwin": "libengram_kernels.dylib"}
+
+
+class ZigFamily:
+    """The end of the chain of families: each takes from the library what it calls."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+
+
+def library_path() -> Path:
+    """Return where the library of this platform is looked for."""
+    name = _LIBRARY_NAMES.get(sys.platform, "libengram_kernels.so")
+    return Path(__file__).with_name(name)
+
+
+def load_library(path: Path) -> ctypes.CDLL:
+    """Return the library at `path`, its functions declared; BackendUnavailable names the cause."""
+    if not path.exists():
+        raise BackendUnavailable("zig", f"there is no library {path.name} beside the package")
+    try:
+        library = ctypes.CDLL(str(path))
+        abi.declare(library)
+    except (OSError, AttributeError) as error:
+        raise BackendUnavailable("zig", f"{path.name} cannot be loaded ({error})") from error
+    version = library.engram_abi_version()
+    if version != abi.ABI_VERSION:
+        reason = f"{path.name} has ABI version {version}, this release needs {abi.ABI_VERSION}"
+        raise BackendUnavailable("zig", reason)
+    return library

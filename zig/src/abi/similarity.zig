@@ -1,0 +1,52 @@
+//! The boundary of the float32 similarity kernels.
+
+const isa = @import("../isa.zig");
+const status = @import("../status.zig");
+
+/// Writes the best `capacity` rows, best first, and returns how many there are. `inv_norms` and
+/// `mask` may be null; otherwise they hold `rows_count` elements and that many bits. `cancel` may be
+/// null; else the scan ends with `cancelled` soon after its word is not zero any more.
+export fn engram_top_k_f32(
+    query: ?[*]const f32,
+    dimensions: usize,
+    rows: ?[*]const f32,
+    rows_count: usize,
+    inv_norms: ?[*]const f32,
+    mask: ?[*]const u8,
+    out_scores: ?[*]f32,
+    out_rows: ?[*]u32,
+    capacity: usize,
+    cancel: ?[*]const u32,
+) i64 {
+    if (rows_count == 0) return 0;
+    if (rows_count > 0xffff_ffff or dimensions == 0 or capacity == 0) return status.invalid_argument;
+    return isa.kernelsForScan(rows_count * dimensions * @sizeOf(f32)).similarity.top_k_f32(
+        query orelse return status.invalid_argument,
+        dimensions,
+        rows orelse return status.invalid_argument,
+        rows_count,
+        inv_norms,
+        mask,
+        out_scores orelse return status.invalid_argument,
+        out_rows orelse return status.invalid_argument,
+        capacity,
+        cancel,
+    );
+}
+
+/// Writes one over the norm of each row.
+export fn engram_normalize_f32(
+    rows: ?[*]const f32,
+    rows_count: usize,
+    dimensions: usize,
+    out_inv_norms: ?[*]f32,
+) i32 {
+    if (rows_count == 0) return status.ok;
+    isa.kernels().similarity.normalize_f32(
+        rows orelse return status.invalid_argument,
+        rows_count,
+        dimensions,
+        out_inv_norms orelse return status.invalid_argument,
+    );
+    return status.ok;
+}
