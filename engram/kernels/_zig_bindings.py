@@ -14,6 +14,11 @@ ISA_BASELINE = 0
 ISA_AVX2 = 1
 ISA_AVX512 = 2
 ISA_NEON = 3
+ARENA_OVERFLOW_ERROR = 0
+ARENA_OVERFLOW_FALLBACK = 1
+ARENA_OVERFLOW_PANIC = 2
+ARENA_STATS_COUNT = 11
+ARENA_THREAD_STATS_COUNT = 3
 
 
 def declare(library: CDLL) -> None:
@@ -30,6 +35,27 @@ def declare(library: CDLL) -> None:
         c_uint32,
     ]
     library.engram_select_isa.restype = c_int32
+    library.engram_arena_configure.argtypes = [
+        c_size_t,
+        c_uint32,
+    ]
+    library.engram_arena_configure.restype = c_int32
+    library.engram_arena_reset.argtypes = []
+    library.engram_arena_reset.restype = None
+    library.engram_arena_reset_metrics.argtypes = []
+    library.engram_arena_reset_metrics.restype = None
+    library.engram_arena_deinit_thread.argtypes = []
+    library.engram_arena_deinit_thread.restype = None
+    library.engram_arena_stats.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+    ]
+    library.engram_arena_stats.restype = c_int64
+    library.engram_arena_refusal.argtypes = [
+        c_void_p,
+    ]
+    library.engram_arena_refusal.restype = c_int32
     library.engram_top_k_f32.argtypes = [
         c_void_p,
         c_size_t,

@@ -9,6 +9,7 @@ const isa = @import("isa.zig");
 const status = @import("status.zig");
 
 comptime {
+    _ = @import("abi/arena.zig");
     _ = @import("abi/similarity.zig");
 }
 
