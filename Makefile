@@ -11,7 +11,7 @@ PYTEST := $(RUN) -m pytest -q
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate embedder-table
+.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate wheels embedder-table
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ bench-baseline: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## make today's figu
 
 bench-gate: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## fail when a workload got worse than its baseline
 	@$(RUN) -m benches.regression compare
+
+wheels: $(VENV)/.engram-dev ## build a wheel for each platform into dist/, and check it
+	@$(RUN) build_wheels.py
 
 embedder-table: ## distil the offline embedder's table anew (downloads torch)
 	@PYTHON=$(PYTHON) .ci/embedder-table

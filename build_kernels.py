@@ -1,8 +1,9 @@
 """Builds zig/ into one shared library with the `ziglang` wheel, and its Python bindings.
 
 `python build_kernels.py` puts the library for this machine into engram/kernels, where Python looks
-for it. hatchling calls `KernelBuildHook` for wheels and editable installs; where Zig cannot run the
-install goes on without the library and says so.
+for it; `--output` puts it elsewhere, for another platform or with Zig's safety checks. hatchling
+calls `KernelBuildHook` for wheels and editable installs; where Zig cannot run the install goes on
+without the library and says so.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ ROOT: Final = Path(__file__).resolve().parent
 SOURCES: Final = Path("zig", "src")
 PACKAGE: Final = Path("engram", "kernels")
 BINDINGS: Final = PACKAGE / "_zig_bindings.py"
+CACHE: Final = Path(".zig-cache")
 TARGET_VARIABLE: Final = "ENGRAM_BUILD_TARGET"
+MODES: Final = ("ReleaseFast", "ReleaseSafe")  # safe: undefined behaviour stops with a message
 _ATTEMPTS_MAX: Final = 2  # a rare race while Zig sets up a target was reported through 0.16
 _BUILD_SECONDS_MAX: Final = 600
 
@@ -78,42 +81,49 @@ def host_target() -> str:
     return name
 
 
-def build(target_name: str, root: Path = ROOT) -> Path:
-    """Build the library of a target into the package and return its path; retries once.
+def build(
+    target_name: str, root: Path = ROOT, *, output: Path | None = None, mode: str = MODES[0]
+) -> Path:
+    """Build the library of a target and return its path, in the package or `output`; retries once.
 
     Raises:
         KernelBuildError: Zig cannot run, or the build failed twice.
     """
     target = TARGETS[target_name]
+    library = output or root / PACKAGE / target.library
     for attempt in range(1, _ATTEMPTS_MAX + 1):
         try:
-            return _build_once(target, root)
+            return _build_once(target, root, library, mode)
         except KernelBuildError:
             if attempt == _ATTEMPTS_MAX:
                 raise
     raise KernelBuildError("no attempt was made")
 
 
-def _build_once(target: Target, root: Path) -> Path:
+def _build_once(target: Target, root: Path, library: Path, mode: str) -> Path:
     source = root / SOURCES
-    common = ["-O", "ReleaseFast", "-target", target.zig, "-fstrip", "-lc", "-fPIC"]
-    common += ["--cache-dir", str(root / ".zig-cache")]
-    with tempfile.TemporaryDirectory(prefix="build-", dir=root / PACKAGE) as scratch:
+    common = ["-O", mode, "-target", target.zig, "-lc", "-fPIC"]
+    common += ["--cache-dir", str(root / CACHE)]
+    if mode == MODES[0]:
+        common += ["-fstrip"]
+    link = ["--name", "engram_kernels", "-fno-emit-implib"]
+    if "macos" in target.zig:
+        # Otherwise it would be the path of the scratch folder here, another one each time.
+        link += ["-install_name", f"@rpath/{target.library}"]
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent) as scratch:
         objects = []
         for number, level in enumerate(target.levels):
-            output = Path(scratch, f"level{number}.o")
-            _zig(
-                "build-obj", *common, f"-mcpu={level}", f"-femit-bin={output}", source / "level.zig"
-            )
-            objects.append(output)
-        library = Path(scratch, target.library)
+            part = Path(scratch, f"level{number}.o")
+            _zig("build-obj", *common, f"-mcpu={level}", f"-femit-bin={part}", source / "level.zig")
+            objects.append(part)
+        built = Path(scratch, target.library)
         _zig(
-            "build-lib", "-dynamic", *common, f"-mcpu={target.levels[0]}",
-            "--name", "engram_kernels", f"-femit-bin={library}", "-fno-emit-implib",
-            source / "abi.zig", *objects,
+            "build-lib", "-dynamic", *common, f"-mcpu={target.levels[0]}", *link,
+            f"-femit-bin={built}", source / "abi.zig", *objects,
         )  # fmt: skip
         # Replaced, never rewritten: a process may have the old library mapped.
-        return library.replace(root / PACKAGE / target.library)
+        return built.replace(library)
 
 
 def _zig(*arguments: str | Path) -> None:
@@ -197,6 +207,16 @@ def _chosen_target() -> str:
     return name
 
 
+def _library_place(target_name: str, root: Path) -> Path | None:
+    """Keep another platform's library out of the package, where this machine's belongs."""
+    try:
+        if target_name == host_target():
+            return None
+    except KernelBuildError:
+        pass
+    return root / CACHE / target_name / TARGETS[target_name].library
+
+
 class KernelBuildHook(_Hook):  # type: ignore[misc, type-arg, unused-ignore]
     """Builds the library into a wheel, or leaves it out with a warning where Zig cannot run."""
 
@@ -207,7 +227,7 @@ class KernelBuildHook(_Hook):  # type: ignore[misc, type-arg, unused-ignore]
         root = Path(self.root)
         try:
             name = _chosen_target()
-            library = build(name, root)
+            library = build(name, root, output=_library_place(name, root))
         except KernelBuildError as error:
             if os.environ.get(TARGET_VARIABLE):
                 raise
@@ -218,13 +238,15 @@ class KernelBuildHook(_Hook):  # type: ignore[misc, type-arg, unused-ignore]
             return
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{TARGETS[name].wheel_platform}"
-        build_data["artifacts"].append(library.relative_to(root).as_posix())
+        build_data["force_include"][str(library)] = (PACKAGE / library.name).as_posix()
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--target", choices=TARGETS, help="platform to build for (default: this)")
+    parser.add_argument("--output", type=Path, help="file to write instead of the package's")
+    parser.add_argument("--optimize", choices=MODES, default=MODES[0], help="default: ReleaseFast")
     parser.add_argument("--bindings-only", action="store_true", help="write the bindings, no more")
     parser.add_argument("--check", action="store_true", help="fail if the bindings are out of date")
     options = parser.parse_args(arguments)
@@ -238,17 +260,23 @@ def main(arguments: list[str]) -> int:
         (ROOT / BINDINGS).write_text(text, encoding="utf-8")
     if options.bindings_only:
         return 0
+    return _build_and_tell(options.target, options.output, options.optimize)
+
+
+def _build_and_tell(target_name: str | None, output: Path | None, mode: str) -> int:
     started = time.monotonic()
     try:
-        name = options.target or host_target()
+        name = target_name or host_target()
         sys.stdout.write(f"kernels: building for {name} ... ")
         sys.stdout.flush()
-        library = build(name)
+        place = output.resolve() if output else _library_place(name, ROOT)
+        library = build(name, output=place, mode=mode)
     except KernelBuildError as error:
         sys.stderr.write(f"\n{error}\nEngram works without it, on its numpy backend.\n")
         return 1
     seconds = time.monotonic() - started
-    sys.stdout.write(f"{library.relative_to(ROOT)} in {seconds:.1f} s\n")
+    shown = library.relative_to(ROOT) if library.is_relative_to(ROOT) else library
+    sys.stdout.write(f"{shown} in {seconds:.1f} s\n")
     return 0
 
 

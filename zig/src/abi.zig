@@ -8,6 +8,8 @@
 const isa = @import("isa.zig");
 const status = @import("status.zig");
 
+pub const panic = @import("panic.zig").handler;
+
 comptime {
     _ = @import("abi/arena.zig");
     _ = @import("abi/similarity.zig");

@@ -3,6 +3,8 @@
 const builtin = @import("builtin");
 const Kernels = @import("kernels.zig").Kernels;
 
+pub const panic = @import("panic.zig").handler;
+
 const name = switch (builtin.cpu.arch) {
     .x86_64 => if (builtin.cpu.has(.x86, .avx512f))
         "avx512"
