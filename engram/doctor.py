@@ -23,7 +23,6 @@ from engram.edges.cli.machine import Finding
 from engram.engine.store import STORE_FILE
 from engram.kernels._zig_bindings import ABI_VERSION
 from engram.kernels.protocol import KernelBackend
-from engram.kernels.selection import select_backend
 from engram.kernels.zig_backend import ZigBackend
 from engram.kernels.zig_library import library_path
 from engram.model.errors import (
@@ -37,7 +36,7 @@ from engram.model.memory import SpaceInfo
 from engram.service.store import Engram
 from engram.settings import Settings
 from engram.testing.kernels.suite import check_kernel_backend
-from engram.wiring import FROM_SETTINGS, make_embedder, open_store
+from engram.wiring import FROM_SETTINGS, make_embedder, make_kernels, open_store
 
 _PYTHON_MIN: Final = (3, 11)
 # 4 KiB, the least a commit group writes (docs/formats), 21 times: the median then is stable to a
@@ -100,7 +99,7 @@ def _zig() -> Finding:
 
 def _kernels(settings: Settings) -> Finding:
     try:
-        backend = select_backend(settings.kernels)
+        backend = make_kernels(settings)
     except EngramError as error:
         return Finding("kernels", "fail", str(error))
     return _conformance(backend)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from engram.model.errors import InvalidRequest
 from engram.model.ids import DEFAULT_SPACE, check_space_id
+from engram.model.limits import ARENA_BYTES_MAX, ARENA_BYTES_MIN
 
 KERNEL_CHOICES: Final = ("auto", "zig", "numpy")
+ISA_CHOICES: Final = ("auto", "baseline", "avx2", "avx512", "neon")
+OVERFLOW_CHOICES: Final = ("error", "fallback", "panic")
 _DATA_ROOT: Final = "~/.local/share/engram"
 
 
@@ -22,6 +26,11 @@ class Settings(msgspec.Struct, frozen=True):
     data_root: str = _DATA_ROOT
     memory_space: str = DEFAULT_SPACE
     kernels: str = "auto"
+    kernels_isa: str = "auto"
+    arena_size: int | None = None
+    """In bytes; None leaves it as it is: 1 MiB, or what `configure_arena` set."""
+    arena_overflow: str | None = None
+    """None leaves it as it is: `error`, or what `configure_arena` set."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
@@ -37,25 +46,68 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     return Path(path).expanduser()
 
 
+def bytes_of(text: str) -> int:
+    """Return the number of bytes that `1048576`, `512KiB`, `4MiB` or `1GiB` says.
+
+    InvalidRequest for anything else.
+    """
+    found = re.fullmatch(r"(\d+)(?: ?([KMG])iB)?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise InvalidRequest(f"{text!r} is not a size; write bytes, or like 512KiB, 4MiB, 1GiB")
+    return int(found[1]) << 10 * (" KMG".index(found[2].upper()) if found[2] else 0)
+
+
+def _arena_size(text: str) -> int:
+    size = bytes_of(text)
+    if not ARENA_BYTES_MIN <= size <= ARENA_BYTES_MAX:
+        raise InvalidRequest(f"{size} bytes are not within {ARENA_BYTES_MIN} to {ARENA_BYTES_MAX}")
+    return size
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise InvalidRequest(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _space(text: str) -> str:
+    check_space_id(text)
+    return text
+
+
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "memory_space": _space,
+    "kernels": _one_of(*KERNEL_CHOICES),
+    "kernels_isa": _one_of(*ISA_CHOICES),
+    "arena_size": _arena_size,
+    "arena_overflow": _one_of(*OVERFLOW_CHOICES),
+}
+
+
 def load_settings(
     environment: Mapping[str, str] | None = None, **arguments: str | None
 ) -> Settings:
     """Return the settings in force; arguments that are None count as not given.
 
-    Raises InvalidRequest that names the variable and what it may be.
+    Raises InvalidRequest that names everything that is wrong and what it may be.
     """
     environment = os.environ if environment is None else environment
-    chosen: dict[str, str] = {}
+    chosen: dict[str, Any] = {}
+    violations = []
     for name in Settings.__struct_fields__:
-        value = arguments.get(name)
+        value, source = arguments.get(name), ""
         if value is None:
             value = environment.get(f"ENGRAM_{name.upper()}") or None
-        if value is not None:
-            chosen[name] = value
-    settings = Settings(**chosen)
-    if settings.kernels not in KERNEL_CHOICES:
-        raise InvalidRequest(
-            f"ENGRAM_KERNELS={settings.kernels!r} is not one of {', '.join(KERNEL_CHOICES)}"
-        )
-    check_space_id(settings.memory_space)
-    return settings
+            source = f"ENGRAM_{name.upper()}={value}: "
+        if value is None:
+            continue
+        try:
+            chosen[name] = _READERS.get(name, str)(value)
+        except InvalidRequest as error:
+            violations.append(f"{source}{error}")
+    if violations:
+        raise InvalidRequest(*violations)
+    return Settings(**chosen)

@@ -16,6 +16,8 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
+from engram.kernels.arena import configure_arena
+from engram.kernels.protocol import KernelBackend
 from engram.kernels.selection import select_backend
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
@@ -68,6 +70,18 @@ class _Logs:
         return self._opened[space].size_bytes
 
 
+def make_kernels(settings: Settings, wanted: str | None = None) -> KernelBackend:
+    """Return the kernels asked for, the process's level and arenas set as the settings say.
+
+    Raises:
+        BackendUnavailable: a backend or level was asked for by name and is not there.
+    """
+    backend = select_backend(wanted or settings.kernels, isa=settings.kernels_isa)
+    if backend.name != "numpy":
+        configure_arena(size_bytes=settings.arena_size, overflow=settings.arena_overflow)
+    return backend
+
+
 def make_embedder(settings: Settings, wanted: Embedder | str | None) -> Embedder | None:
     """Return the embedder asked for: an object as it is, a name loaded, None for none."""
     if wanted is not None and not isinstance(wanted, str):
@@ -116,7 +130,7 @@ async def open_store(
     root = str(settings.data_path if path is None else expanded(path))
     filesystem = filesystem or LocalFilesystem(root)
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    backend = select_backend(kernels or settings.kernels)
+    backend = make_kernels(settings, kernels)
     chosen = make_embedder(settings, embedder)
     store = await anyio.to_thread.run_sync(Store.open, filesystem, entropy, root)
     failure: BaseException | None = None

@@ -14,6 +14,7 @@ ISA_BASELINE = 0
 ISA_AVX2 = 1
 ISA_AVX512 = 2
 ISA_NEON = 3
+ISA_AUTO = 255
 ARENA_OVERFLOW_ERROR = 0
 ARENA_OVERFLOW_FALLBACK = 1
 ARENA_OVERFLOW_PANIC = 2
@@ -52,10 +53,14 @@ def declare(library: CDLL) -> None:
         c_size_t,
     ]
     library.engram_arena_stats.restype = c_int64
-    library.engram_arena_refusal.argtypes = [
+    library.engram_arena_take_refusal.argtypes = [
         c_void_p,
     ]
-    library.engram_arena_refusal.restype = c_int32
+    library.engram_arena_take_refusal.restype = c_int32
+    library.engram_arena_probe.argtypes = [
+        c_size_t,
+    ]
+    library.engram_arena_probe.restype = c_int32
     library.engram_top_k_f32.argtypes = [
         c_void_p,
         c_size_t,

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import BackendUnavailable, InvalidRequest
+from engram.settings import KERNEL_CHOICES
 
-CHOICES: Final = ("auto", "zig", "numpy")
+if TYPE_CHECKING:
+    from engram.kernels.zig_backend import ZigBackend
+
 _logger: Final = logging.getLogger("engram.kernels")
 _said: list[str] = []
 
 
-def select_backend(name: str) -> KernelBackend:
+def select_backend(name: str, *, isa: str = "auto") -> KernelBackend:
     """Return the backend called `name`; `auto` takes Zig where it runs and else says so once.
 
+    Args:
+        name: auto, zig or numpy.
+        isa: the level of the Zig kernels in the whole process; `auto` leaves it as it is. It says
+            nothing to numpy.
+
     Raises:
-        BackendUnavailable: it was asked for by name and cannot be used here.
+        BackendUnavailable: it was asked for by name and cannot be used here, or this machine does
+            not have the level.
         InvalidRequest: there is no backend of that name.
     """
-    if name not in CHOICES:
-        raise InvalidRequest(f"there is no kernel backend {name!r}; choose {', '.join(CHOICES)}")
+    if name not in KERNEL_CHOICES:
+        choices = ", ".join(KERNEL_CHOICES)
+        raise InvalidRequest(f"there is no kernel backend {name!r}; choose {choices}")
     if name == "numpy":
         return NumpyBackend()
     try:
-        return _zig()
+        backend = _zig()
     except BackendUnavailable as error:
         if name == "zig":
             raise
@@ -34,12 +44,14 @@ def select_backend(name: str) -> KernelBackend:
             _said.append(error.reason)
             _logger.warning("the numpy kernels are used: %s", error)
         return NumpyBackend()
+    if isa != "auto":
+        backend.select_isa(isa)
+    return backend
 
 
-def _zig() -> KernelBackend:
+def _zig() -> ZigBackend:
     try:
         from engram.kernels.zig_backend import ZigBackend  # noqa: PLC0415 - absent without a build
     except ImportError as error:
         raise BackendUnavailable("zig", str(error)) from error
-    backend: KernelBackend = ZigBackend()
-    return backend
+    return ZigBackend()

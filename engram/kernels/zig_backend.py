@@ -45,8 +45,14 @@ class ZigBackend(ZigVectors):
         return tuple(name for name, number in _LEVELS.items() if supported(number))
 
     def select_isa(self, level: str) -> None:
-        """Use another level in the whole process; BackendUnavailable when it is not to be had."""
-        number = _LEVELS.get(level)
+        """Use another level in the whole process; `auto` goes back to the best there is.
+
+        BackendUnavailable, naming the levels there are, when it is not to be had.
+        """
+        number = abi.ISA_AUTO if level == "auto" else _LEVELS.get(level)
         if number is None or self._library.engram_select_isa(number) != abi.STATUS_OK:
-            reason = f"this machine has no level {level!r}, only {', '.join(self.isa_levels)}"
-            raise BackendUnavailable("zig", reason)
+            raise BackendUnavailable(
+                "zig",
+                f"this machine has no level {level!r}, only {', '.join(self.isa_levels)}",
+                "set ENGRAM_KERNELS_ISA to one of them, or to auto",
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from engram.kernels import _zig_bindings as abi
 from engram.model.errors import BackendUnavailable
 
 _LIBRARY_NAMES: Final = {"win32": "engram_kernels.dll", "darwin": "libengram_kernels.dylib"}
+
+_loaded: dict[int, ctypes.CDLL] = {}
 
 
 class ZigFamily:
@@ -39,4 +42,16 @@ def load_library(path: Path) -> ctypes.CDLL:
     if version != abi.ABI_VERSION:
         reason = f"{path.name} has ABI version {version}, this release needs {abi.ABI_VERSION}"
         raise BackendUnavailable("zig", reason)
+    _loaded[library._handle] = library  # noqa: SLF001 - one entry a library, however often loaded
     return library
+
+
+@cache
+def process_library() -> ctypes.CDLL:
+    """Return the library of this platform; BackendUnavailable when it cannot be used."""
+    return load_library(library_path())
+
+
+def loaded_libraries() -> tuple[ctypes.CDLL, ...]:
+    """Return every library this process has loaded."""
+    return tuple(_loaded.values())

@@ -11,6 +11,7 @@ EngramError
 |   |-- VectorsWouldBeLost
 |   |-- Conflict
 |   |-- BackendUnavailable   a kernel backend was asked for by name and is not there
+|   |-- ArenaExhausted       a kernel needs more scratch memory than its thread's arena has
 |   |-- StoreInUse
 |   |-- StoreTooNew
 |   |-- UnknownEvent
@@ -137,11 +138,28 @@ class BackendUnavailable(RequestError):
 
     code = "UNSUPPORTED"
 
-    def __init__(self, backend: str, reason: str) -> None:
+    def __init__(self, backend: str, reason: str, remedy: str = "") -> None:
         self.backend, self.reason = backend, reason
+        remedy = remedy or (
+            "build it with `make kernels` (or reinstall with the `ziglang` wheel available), or "
+            "set ENGRAM_KERNELS=auto"
+        )
+        super().__init__(f"kernel backend {backend!r} cannot be used: {reason}; {remedy}")
+
+
+class ArenaExhausted(RequestError):
+    """Raised when a kernel needs more scratch memory than its thread's arena has."""
+
+    code = "UNSUPPORTED"
+
+    def __init__(self, needed_bytes: int, size_bytes: int) -> None:
+        self.needed_bytes, self.size_bytes = needed_bytes, size_bytes
+        # The next power of two: the kernel may take more after the part that did not fit.
+        self.size_to_set_bytes = 1 << (needed_bytes - 1).bit_length()
         super().__init__(
-            f"kernel backend {backend!r} cannot be used: {reason}; build it with `make kernels` "
-            "(or reinstall with the `ziglang` wheel available), or set ENGRAM_KERNELS=auto"
+            f"a kernel needs {needed_bytes} bytes of scratch memory but its thread's arena has "
+            f"{size_bytes}; set ENGRAM_ARENA_SIZE={self.size_to_set_bytes} or "
+            "ENGRAM_ARENA_OVERFLOW=fallback"
         )
 
 

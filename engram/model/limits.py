@@ -46,3 +46,15 @@ PART_BYTES_MAX: Final = 12 * 1024 * 1024
 # 8,192 characters of a cue: a question and not a document; a 100 KB cue of 8,000 words took up
 # to 230 ms in the word index alone.
 CUE_CHARACTERS_MAX: Final = 8_192
+
+# 4 KiB of scratch memory a thread: the smallest a machine hands out, one page; small enough to make
+# every kernel that needs more say so in a test.
+ARENA_BYTES_MIN: Final = 4 * 1024
+
+# 1 GiB of scratch memory a thread: the five threads that run kernels hold no more than 5 GiB; a
+# kernel that needs more is wrong, and a larger number in a setting is a slip of the hand.
+ARENA_BYTES_MAX: Final = 1024 * 1024 * 1024
+
+# 1 MiB of scratch memory a thread unless set otherwise: it stays in a core's L2 cache, and a
+# process with 100 threads spends 100 MiB at the most.
+ARENA_BYTES_DEFAULT: Final = 1024 * 1024

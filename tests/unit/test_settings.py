@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engram.model.errors import InvalidRequest
-from engram.settings import Settings, load_settings
+from engram.settings import Settings, bytes_of, load_settings
 
 
 def test_arguments_win_over_the_environment_and_it_over_defaults() -> None:
@@ -24,3 +24,36 @@ def test_a_space_id_in_the_environment_keeps_the_rule() -> None:
 
 def test_the_data_path_has_its_home_expanded() -> None:
     assert "~" not in str(Settings(data_root="~/x").data_path)
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        load_settings({"ENGRAM_KERNELS_ISA": "sse9", "ENGRAM_ARENA_OVERFLOW": "explode"})
+    assert [violation.partition("=")[0] for violation in caught.value.violations] == [
+        "ENGRAM_KERNELS_ISA",
+        "ENGRAM_ARENA_OVERFLOW",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4096", 4096),
+        ("512KiB", 512 << 10),
+        ("4MiB", 4 << 20),
+        ("4 mib", 4 << 20),
+        ("1GiB", 1 << 30),
+    ],
+)
+def test_a_size_is_read_in_bytes_or_binary_units(text: str, size: int) -> None:
+    assert load_settings({"ENGRAM_ARENA_SIZE": text}).arena_size == bytes_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["4MB", "-1", "1.5MiB", "many", "100", "2GiB", "٤٠٩٦"])
+def test_a_size_that_is_none_or_out_of_range_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="ENGRAM_ARENA_SIZE"):
+        load_settings({"ENGRAM_ARENA_SIZE": text})
+
+
+def test_what_is_not_set_about_arenas_leaves_them_as_they_are() -> None:
+    assert (load_settings({}).arena_size, load_settings({}).arena_overflow) == (None, None)

@@ -22,6 +22,8 @@ pub const isa_baseline: u32 = 0;
 pub const isa_avx2: u32 = 1;
 pub const isa_avx512: u32 = 2;
 pub const isa_neon: u32 = 3;
+/// Selects the best level the machine has.
+pub const isa_auto: u32 = 255;
 
 /// Returns `abi_version`.
 export fn engram_abi_version() u32 {
@@ -41,6 +43,10 @@ export fn engram_isa_supported(level: u32) u32 {
 
 /// Uses another level in the whole process; `unsupported` when this machine or library lacks it.
 export fn engram_select_isa(level: u32) i32 {
+    if (level == isa_auto) {
+        isa.selectBest();
+        return status.ok;
+    }
     const wanted: isa.Level = switch (level) {
         isa_baseline => .baseline,
         isa_avx2 => .avx2,

@@ -38,7 +38,8 @@ var ended_high_water: u64 = 0;
 
 threadlocal var mine: ?*Record = null;
 /// The take that failed last on this thread.
-threadlocal var refused: Refusal = .{ .needed_bytes = 0, .size_bytes = 0 };
+threadlocal var refused: Refusal = none;
+const none: Refusal = .{ .needed_bytes = 0, .size_bytes = 0 };
 
 /// A take that failed: the bytes its scope would have held, and those the arena has. A size of zero
 /// says that the operating system gave no memory.
@@ -118,7 +119,8 @@ const Record = struct {
 
     inline fn take(self: *Record, bytes: usize) ?[*]align(alignment) u8 {
         const start = self.used_bytes;
-        if (bytes > self.size_bytes - start) return self.takeSlowly(bytes);
+        // Nothing at all goes the slow way, too: there may be no memory yet.
+        if (bytes -% 1 >= self.size_bytes - start) return self.takeSlowly(bytes);
         // The arena's size is a multiple of the alignment, so this stays within it.
         self.used_bytes = start + std.mem.alignForward(usize, bytes, alignment);
         self.counted(self.used_bytes + self.spilled_bytes);
@@ -203,8 +205,9 @@ fn refuse(needed_bytes: usize, size_bytes: usize) void {
     refused = .{ .needed_bytes = needed_bytes, .size_bytes = size_bytes };
 }
 
-/// Returns the take that failed last on this thread.
-pub fn refusal() Refusal {
+/// Returns the take that failed last on this thread, and forgets it; all zeros when there is none.
+pub fn takeRefusal() Refusal {
+    defer refused = none;
     return refused;
 }
 
@@ -366,10 +369,11 @@ test "takes are aligned, fit exactly, and nest" {
     configure(4096, .fail);
     defer deinitThread();
     var scratch = begin();
+    try std.testing.expectEqual(@as(usize, 0), scratch.take(u64, 0).?.len);
     const all = scratch.take(u8, 4096).?;
     all[4095] = 1;
     try std.testing.expect(scratch.take(u8, 1) == null);
-    try std.testing.expectEqual(Refusal{ .needed_bytes = 4160, .size_bytes = 4096 }, refusal());
+    try std.testing.expectEqual(Refusal{ .needed_bytes = 4160, .size_bytes = 4096 }, takeRefusal());
     scratch.end();
     var outer = begin();
     defer outer.end();

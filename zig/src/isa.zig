@@ -30,6 +30,12 @@ pub fn select(level: Level) bool {
     return true;
 }
 
+/// Goes back to the best level the machine has.
+pub fn selectBest() void {
+    @atomicStore(bool, &is_selected, false, .monotonic);
+    @atomicStore(u32, &level_in_use, undetected, .monotonic);
+}
+
 pub inline fn kernels() *const Kernels {
     const level = current();
     switch (builtin.cpu.arch) {

@@ -51,12 +51,24 @@ export fn engram_arena_stats(out: ?[*]u64, out_threads: ?[*]u64, capacity: usize
     return @intCast(seen.threads_alive);
 }
 
-/// Writes what this thread's last refused take needed, and the size of the arena that refused it:
-/// zero when the operating system gave no memory.
-export fn engram_arena_refusal(out: ?[*]u64) i32 {
+/// Writes what this thread's last refused take needed, and the size of the arena that refused it
+/// (zero when the operating system gave no memory), and forgets it; returns 1 when there was one.
+export fn engram_arena_take_refusal(out: ?[*]u64) i32 {
     const numbers = out orelse return status.invalid_argument;
-    const refusal = arena.refusal();
+    const refusal = arena.takeRefusal();
     numbers[0] = refusal.needed_bytes;
     numbers[1] = refusal.size_bytes;
+    return @intFromBool(refusal.needed_bytes > 0);
+}
+
+/// Takes that many bytes of this thread's arena, writes to each page and gives them back: what a
+/// kernel that needs them would meet.
+export fn engram_arena_probe(bytes: usize) i32 {
+    var scratch = arena.begin();
+    defer scratch.end();
+    const taken = scratch.take(u8, bytes) orelse return status.out_of_space;
+    const page_bytes = 4096;
+    var at: usize = 0;
+    while (at < bytes) : (at += page_bytes) @as(*volatile u8, &taken[at]).* = 0;
     return status.ok;
 }
