@@ -11,7 +11,7 @@ PYTEST := $(RUN) -m pytest -q
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate wheels embedder-table
+.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate peers wheels embedder-table
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,8 @@ bench-gate: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## fail when a workload 
 
 wheels: $(VENV)/.engram-dev ## build a wheel for each platform into dist/, and check it
 	@$(RUN) build_wheels.py
+peers: $(VENV)/.engram-runtime $(VENV)/.engram-kernels ## the same work beside numpy, faiss, usearch, numba and others
+	@.ci/peers
 
 embedder-table: ## distil the offline embedder's table anew (downloads torch)
 	@PYTHON=$(PYTHON) .ci/embedder-table

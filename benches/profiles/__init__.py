@@ -1,0 +1,1 @@
+"""Where the time of a recall goes: sampled stacks and pictures of them."""
