@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import CDLL, c_int32, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import CDLL, c_double, c_int32, c_int64, c_size_t, c_uint32, c_void_p
 
 STATUS_OK = 0
 STATUS_INVALID_ARGUMENT = -1
@@ -61,6 +61,58 @@ def declare(library: CDLL) -> None:
         c_size_t,
     ]
     library.engram_arena_probe.restype = c_int32
+    library.engram_decay.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_decay.restype = c_int32
+    library.engram_retrievability_exponential.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_retrievability_exponential.restype = c_int32
+    library.engram_retrievability_power.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_double,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_retrievability_power.restype = c_int32
+    library.engram_retrievability_two_component.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_double,
+        c_double,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_retrievability_two_component.restype = c_int32
+    library.engram_retrievability_savings.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_retrievability_savings.restype = c_int32
+    library.engram_retrievability_fsrs.argtypes = [
+        c_int64,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_double,
+        c_double,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_retrievability_fsrs.restype = c_int32
     library.engram_top_k_f32.argtypes = [
         c_void_p,
         c_size_t,

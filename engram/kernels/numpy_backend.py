@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
 
 
-class NumpyBackend(NumpyVectors):
+class NumpyBackend(NumpyForgetting, NumpyVectors):
     """The kernels of every family in numpy."""
 
     name: Literal["numpy"] = "numpy"

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, TypeAlias
 
+from engram.kernels.forgetting.protocol import ForgettingKernels
 from engram.kernels.vectors.protocol import VectorKernels
 
 BackendName: TypeAlias = Literal["reference", "numpy", "zig"]
 
 
-class KernelBackend(VectorKernels, Protocol):
+class KernelBackend(ForgettingKernels, VectorKernels, Protocol):
     """Runs the kernels over C-contiguous arrays owned by the caller; safe to call from threads."""
 
     @property

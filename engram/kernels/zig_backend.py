@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from engram.kernels import _zig_bindings as abi
+from engram.kernels.forgetting.zig_kernels import ZigForgetting
 from engram.kernels.vectors.zig_kernels import ZigVectors
 from engram.kernels.zig_library import library_path, load_library
 from engram.model.errors import BackendUnavailable
@@ -19,7 +20,7 @@ _LEVELS: Final = {
 _LEVEL_NAMES: Final = {number: name for name, number in _LEVELS.items()}
 
 
-class ZigBackend(ZigVectors):
+class ZigBackend(ZigForgetting, ZigVectors):
     """Every kernel at the best level this machine has, or the one selected.
 
     The level belongs to the process, not to the object.

@@ -12,6 +12,7 @@ pub const panic = @import("panic.zig").handler;
 
 comptime {
     _ = @import("abi/arena.zig");
+    _ = @import("abi/forgetting.zig");
     _ = @import("abi/similarity.zig");
 }
 

@@ -2,5 +2,6 @@
 
 /// What a level offers the dispatcher.
 pub const Kernels = extern struct {
+    forgetting: @import("forgetting.zig").Table,
     similarity: @import("similarity.zig").Table,
 };

@@ -14,6 +14,7 @@ const name = switch (builtin.cpu.arch) {
 };
 
 const kernels: Kernels = .{
+    .forgetting = @import("forgetting.zig").table,
     .similarity = @import("similarity.zig").table,
 };
 

@@ -1,0 +1,1 @@
+"""What time leaves of memories, by column: contract, checks, meaning, numpy and Zig."""
