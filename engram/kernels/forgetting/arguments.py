@@ -69,7 +69,8 @@ def check_fsrs(
 ) -> F32:
     """Return where the result goes; InvalidRequest lists what is wrong with the arguments."""
     if (
-        type(reviewed_at) is type(stability_days) is np.ndarray
+        type(reviewed_at) is np.ndarray
+        and type(stability_days) is np.ndarray
         and reviewed_at.dtype is _INT64
         and stability_days.dtype is _FLOAT32
         and reviewed_at.strides == _DENSE_INT64

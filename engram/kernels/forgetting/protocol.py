@@ -1,7 +1,7 @@
 """What the forgetting kernels promise.
 
 Rule 1: retrievability R lies in [0, 1] and within 1e-6 of the reference.
-Rule 2: a longer time never leaves more. Zig holds to it exactly, numpy to 2.5e-7.
+Rule 2: a longer time never leaves more. Zig holds to it exactly, numpy to 5e-7.
 Rule 3: NaN in a column gives NaN in its place and nowhere else. Time before the beginning (below
         zero) counts as none; after infinite time nothing is left.
 Rule 4: equal inputs give equal results, wherever in the column they stand.
@@ -38,7 +38,7 @@ RATE_STRONGEST: Final = -STABILITY_MAX
 
 HOURS_MIN: Final = 1e-9
 HOURS_MAX: Final = 1e12
-"""Time constants of `retrievability_two_component`: from microseconds to a hundred million years."""
+"""Time constants of `retrievability_two_component`: microseconds to a hundred million years."""
 
 SAVINGS_SCALE: Final = 1.84
 SAVINGS_EXPONENT: Final = 1.25
@@ -82,7 +82,9 @@ class ForgettingKernels(Protocol):
         out: F32 | None = None,
         cancel: CancelFlag | None = None,
     ) -> F32:
-        """Return (1 + t)^-beta, t in hours (Wixted and Ebbesen 1991: forgetting as a power law).
+        """Return (1 + t)^-beta, t in hours: the power law of forgetting.
+
+        Source: Wickelgren 1974, in the form of Wixted and Carpenter 2007, (1 + h t)^-f.
 
         Args:
             elapsed_hours: float32[n], hours.

@@ -109,7 +109,7 @@ class ReferenceForgetting:
 
         def left(minutes: float, _: float) -> float:
             digits = math.log10(max(1.0, minutes))
-            return SAVINGS_SCALE / (digits**SAVINGS_EXPONENT + SAVINGS_SCALE)
+            return SAVINGS_SCALE / (math.pow(digits, SAVINGS_EXPONENT) + SAVINGS_SCALE)
 
         return _fill(out, left, elapsed_minutes, elapsed_minutes, cancel)
 

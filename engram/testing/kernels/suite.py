@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engram.testing.kernels import vectors
+from engram.testing.kernels import forgetting, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engram.kernels.protocol import KernelBackend
 
-CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (*vectors.CHECKS,)
+CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
+    *vectors.CHECKS,
+    *forgetting.CHECKS,
+)
 
 
 def check_kernel_backend(backend: KernelBackend) -> None:
