@@ -61,6 +61,81 @@ def declare(library: CDLL) -> None:
         c_size_t,
     ]
     library.engram_arena_probe.restype = c_int32
+    library.engram_top_k_f16.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_top_k_f16.restype = c_int64
+    library.engram_top_k_bf16.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_top_k_bf16.restype = c_int64
+    library.engram_to_bf16.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_to_bf16.restype = c_int32
+    library.engram_quantize_i8.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_quantize_i8.restype = c_int32
+    library.engram_top_k_i8.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_top_k_i8.restype = c_int64
+    library.engram_quantize_bits.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_quantize_bits.restype = c_int32
+    library.engram_bit_top_k.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_bit_top_k.restype = c_int64
     library.engram_decay.argtypes = [
         c_void_p,
         c_void_p,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from engram.kernels.codes.numpy_kernels import NumpyCodes
 from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
 
 
-class NumpyBackend(NumpyForgetting, NumpyVectors):
+class NumpyBackend(NumpyCodes, NumpyForgetting, NumpyVectors):
     """The kernels of every family in numpy."""
 
     name: Literal["numpy"] = "numpy"

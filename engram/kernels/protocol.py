@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, TypeAlias
 
+from engram.kernels.codes.protocol import CodeKernels
 from engram.kernels.forgetting.protocol import ForgettingKernels
 from engram.kernels.vectors.protocol import VectorKernels
 
 BackendName: TypeAlias = Literal["reference", "numpy", "zig"]
 
 
-class KernelBackend(ForgettingKernels, VectorKernels, Protocol):
+class KernelBackend(CodeKernels, ForgettingKernels, VectorKernels, Protocol):
     """Runs the kernels over C-contiguous arrays owned by the caller; safe to call from threads."""
 
     @property

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from engram.kernels.codes.reference import ReferenceCodes
 from engram.kernels.forgetting.reference import ReferenceForgetting
 from engram.kernels.vectors.reference import ReferenceVectors
 
 
-class ReferenceBackend(ReferenceForgetting, ReferenceVectors):
+class ReferenceBackend(ReferenceCodes, ReferenceForgetting, ReferenceVectors):
     """Every kernel as its family defines it."""
 
     name: Literal["reference"] = "reference"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from engram.kernels import _zig_bindings as abi
+from engram.kernels.codes.zig_kernels import ZigCodes
 from engram.kernels.forgetting.zig_kernels import ZigForgetting
 from engram.kernels.vectors.zig_kernels import ZigVectors
 from engram.kernels.zig_library import library_path, load_library
@@ -20,7 +21,7 @@ _LEVELS: Final = {
 _LEVEL_NAMES: Final = {number: name for name, number in _LEVELS.items()}
 
 
-class ZigBackend(ZigForgetting, ZigVectors):
+class ZigBackend(ZigCodes, ZigForgetting, ZigVectors):
     """Every kernel at the best level this machine has, or the one selected.
 
     The level belongs to the process, not to the object.

@@ -14,6 +14,7 @@ comptime {
     _ = @import("abi/arena.zig");
     _ = @import("abi/forgetting.zig");
     _ = @import("abi/similarity.zig");
+    _ = @import("abi/codes.zig");
 }
 
 /// Raised by one whenever a signature or a meaning here changes; Python refuses any other.

@@ -16,6 +16,9 @@ const name = switch (builtin.cpu.arch) {
 const kernels: Kernels = .{
     .forgetting = @import("forgetting.zig").table,
     .similarity = @import("similarity.zig").table,
+    .half = @import("half.zig").table,
+    .int8 = @import("int8.zig").table,
+    .bits = @import("bits.zig").table,
 };
 
 comptime {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engram.testing.kernels import forgetting, vectors
+from engram.testing.kernels import codes, forgetting, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engram.kernels.protocol import KernelBackend
 
 CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
+    *codes.CHECKS,
     *vectors.CHECKS,
     *forgetting.CHECKS,
 )

@@ -1,0 +1,1 @@
+"""Similarity of a query to compressed rows: contract, checks, meaning, numpy and Zig."""

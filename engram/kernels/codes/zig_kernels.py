@@ -1,0 +1,201 @@
+"""The kernels over compressed rows of the Zig library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engram.kernels.addresses import address
+from engram.kernels.codes.arguments import (
+    check_bit_top_k,
+    check_float_rows,
+    check_top_k_bf16,
+    check_top_k_f16,
+    check_top_k_i8,
+)
+from engram.kernels.status import raise_status
+from engram.kernels.zig_library import ZigFamily
+
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
+    from engram.kernels.arrays import F16, F32, I8, U8, U16, U32
+    from engram.kernels.cancel import CancelFlag
+
+_FLOAT32: Final = np.dtype(np.float32)
+_INT8: Final = np.dtype(np.int8)
+_UINT8: Final = np.dtype(np.uint8)
+_UINT16: Final = np.dtype(np.uint16)
+_UINT32: Final = np.dtype(np.uint32)
+
+
+class ZigCodes(ZigFamily):
+    """Calls the library; results are new arrays."""
+
+    def __init__(self, library: CDLL) -> None:
+        super().__init__(library)
+        self._top_k_f16 = library.engram_top_k_f16
+        self._top_k_bf16 = library.engram_top_k_bf16
+        self._to_bf16 = library.engram_to_bf16
+        self._quantize_i8 = library.engram_quantize_i8
+        self._top_k_i8 = library.engram_top_k_i8
+        self._quantize_bits = library.engram_quantize_bits
+        self._bit_top_k = library.engram_bit_top_k
+
+    def top_k_f16(
+        self,
+        query: F32,
+        rows: F16,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `CodeKernels.top_k_f16`."""
+        check_top_k_f16(query, rows, k, inv_norms, mask)
+        n, d = rows.shape
+        capacity = min(k, n)
+        scores = np.empty(capacity, _FLOAT32)
+        numbers = np.empty(capacity, _UINT32)
+        count = self._top_k_f16(
+            address(query),
+            d,
+            address(rows),
+            n,
+            None if inv_norms is None else address(inv_norms),
+            None if mask is None else address(mask),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        raise_status(count)
+        return scores[:count].copy(), numbers[:count].copy()
+
+    def top_k_bf16(
+        self,
+        query: F32,
+        rows: U16,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `CodeKernels.top_k_bf16`."""
+        check_top_k_bf16(query, rows, k, inv_norms, mask)
+        n, d = rows.shape
+        capacity = min(k, n)
+        scores = np.empty(capacity, _FLOAT32)
+        numbers = np.empty(capacity, _UINT32)
+        count = self._top_k_bf16(
+            address(query),
+            d,
+            address(rows),
+            n,
+            None if inv_norms is None else address(inv_norms),
+            None if mask is None else address(mask),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        raise_status(count)
+        return scores[:count].copy(), numbers[:count].copy()
+
+    def to_bf16(self, rows: F32, *, cancel: CancelFlag | None = None) -> U16:
+        """See `CodeKernels.to_bf16`."""
+        check_float_rows(rows)
+        halves = np.empty(rows.shape, _UINT16)
+        flag = None if cancel is None else cancel.address
+        raise_status(self._to_bf16(address(rows), rows.size, address(halves), flag))
+        return halves
+
+    def quantize_i8(self, rows: F32, *, cancel: CancelFlag | None = None) -> tuple[I8, F32]:
+        """See `CodeKernels.quantize_i8`."""
+        check_float_rows(rows)
+        n, d = rows.shape
+        codes = np.empty((n, d), _INT8)
+        scales = np.empty(n, _FLOAT32)
+        flag = None if cancel is None else cancel.address
+        raise_status(self._quantize_i8(address(rows), n, d, address(codes), address(scales), flag))
+        return codes, scales
+
+    def top_k_i8(
+        self,
+        query: F32,
+        codes: I8,
+        scales: F32,
+        k: int,
+        *,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `CodeKernels.top_k_i8`."""
+        check_top_k_i8(query, codes, scales, k, mask)
+        n, d = codes.shape
+        capacity = min(k, n)
+        scores = np.empty(capacity, _FLOAT32)
+        numbers = np.empty(capacity, _UINT32)
+        count = self._top_k_i8(
+            address(query),
+            d,
+            address(codes),
+            n,
+            address(scales),
+            None if mask is None else address(mask),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        raise_status(count)
+        return scores[:count].copy(), numbers[:count].copy()
+
+    def quantize_bits(self, rows: F32, *, cancel: CancelFlag | None = None) -> U8:
+        """See `CodeKernels.quantize_bits`."""
+        check_float_rows(rows)
+        n, d = rows.shape
+        bits = np.empty((n, (d + 7) // 8), _UINT8)
+        flag = None if cancel is None else cancel.address
+        raise_status(self._quantize_bits(address(rows), n, d, address(bits), flag))
+        return bits
+
+    def bit_top_k(
+        self,
+        query_bits: U8,
+        codes: U8,
+        k: int,
+        *,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[U32, U32]:
+        """See `CodeKernels.bit_top_k`."""
+        check_bit_top_k(query_bits, codes, k, mask)
+        n, row_bytes = codes.shape
+        capacity = min(k, n)
+        distances = np.empty(capacity, _UINT32)
+        numbers = np.empty(capacity, _UINT32)
+        count = self._bit_top_k(
+            address(query_bits),
+            row_bytes,
+            address(codes),
+            n,
+            None if mask is None else address(mask),
+            address(distances),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return distances, numbers
+        raise_status(count)
+        return distances[:count].copy(), numbers[:count].copy()
