@@ -3,7 +3,7 @@
 const std = @import("std");
 const Best = @import("best.zig").Best;
 const cancel = @import("cancel.zig");
-const candidates = @import("candidates.zig");
+const visit = @import("visit.zig");
 const status = @import("status.zig");
 
 /// A distance of so many bytes is exact as a float32, which is what the heap compares.
@@ -66,7 +66,7 @@ fn topK(
         // The heap's best is highest: it holds distances negated, in the caller's array.
         .best = .{ .scores = @ptrCast(out_distances), .rows = out_rows, .capacity = capacity },
     };
-    if (!candidates.visit(&scan, rows_count, row_bytes, mask, flag)) return status.cancelled;
+    if (!visit.candidates(&scan, rows_count, row_bytes, mask, flag)) return status.cancelled;
     scan.best.sort();
     for (scan.best.scores[0..scan.best.len], out_distances) |score, *out| out.* = @intFromFloat(-score);
     return @intCast(scan.best.len);

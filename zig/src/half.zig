@@ -9,7 +9,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const Best = @import("best.zig").Best;
 const cancel = @import("cancel.zig");
-const candidates = @import("candidates.zig");
+const visit = @import("visit.zig");
 const status = @import("status.zig");
 
 const lanes = 32;
@@ -76,7 +76,7 @@ fn topK(comptime format: Format) TopK {
                 .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
             };
             const row_bytes = dimensions * @sizeOf(u16);
-            if (!candidates.visit(&scan, rows_count, row_bytes, mask, flag)) return status.cancelled;
+            if (!visit.candidates(&scan, rows_count, row_bytes, mask, flag)) return status.cancelled;
             scan.best.sort();
             return @intCast(scan.best.len);
         }

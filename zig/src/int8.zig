@@ -8,7 +8,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const Best = @import("best.zig").Best;
 const cancel = @import("cancel.zig");
-const candidates = @import("candidates.zig");
+const visit = @import("visit.zig");
 const status = @import("status.zig");
 
 /// 127 * 128 * 2^17 is still an int32.
@@ -120,7 +120,7 @@ fn topK(
         .scales = scales,
         .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
     };
-    if (!candidates.visit(&scan, rows_count, dimensions, mask, flag)) return status.cancelled;
+    if (!visit.candidates(&scan, rows_count, dimensions, mask, flag)) return status.cancelled;
     scan.best.sort();
     return @intCast(scan.best.len);
 }

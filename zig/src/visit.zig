@@ -6,7 +6,7 @@ const cancel = @import("cancel.zig");
 
 /// Calls `scan.all(first, end)` for blocks of rows, or `scan.one(row)` for each row of the mask.
 /// Returns false when the scan was cancelled. The mask's bits past the last row are ignored.
-pub inline fn visit(scan: anytype, rows_count: usize, row_bytes: usize, mask: ?[*]const u8, flag: cancel.Flag) bool {
+pub inline fn candidates(scan: anytype, rows_count: usize, row_bytes: usize, mask: ?[*]const u8, flag: cancel.Flag) bool {
     const block_rows: usize = @max(cancel.poll_bytes / row_bytes, 1);
     const step = (block_rows + 63) / 64 * 64; // whole words of the mask
     var first: usize = 0;
@@ -50,8 +50,8 @@ test "each candidate is visited once, none past the last row" {
     for (1..300) |rows_count| {
         var every: Visited = .{};
         var some: Visited = .{};
-        try std.testing.expect(visit(&every, rows_count, 1 << 15, null, null));
-        try std.testing.expect(visit(&some, rows_count, 1 << 15, &mask, null));
+        try std.testing.expect(candidates(&every, rows_count, 1 << 15, null, null));
+        try std.testing.expect(candidates(&some, rows_count, 1 << 15, &mask, null));
         for (0..300) |row| {
             const exists = row < rows_count;
             const is_set = (@as(u8, 0b1010_0101) >> @intCast(row % 8)) & 1 == 1;
