@@ -201,6 +201,30 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_top_k_f32.restype = c_int64
+    library.engram_top_k_many_f32.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_top_k_many_f32.restype = c_int64
+    library.engram_similarity_f32.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_similarity_f32.restype = c_int32
     library.engram_normalize_f32.argtypes = [
         c_void_p,
         c_size_t,

@@ -21,6 +21,46 @@ pub const Best = struct {
         } else self.push(score, row);
     }
 
+    /// Offers rows from `first` on; most often one comparison turns all of them away.
+    pub inline fn offerRun(self: *Best, comptime count: usize, scores: @Vector(count, f32), first: usize) void {
+        if (self.mayTake(count, scores)) self.takeRun(count, scores, first);
+    }
+
+    noinline fn takeRun(self: *Best, comptime count: usize, scores: @Vector(count, f32), first: usize) void {
+        inline for (0..count) |i| self.offer(scores[i], @intCast(first + i));
+    }
+
+    /// The same for the first `used` of some rows in ascending order.
+    pub inline fn offerRows(
+        self: *Best,
+        comptime count: usize,
+        scores: @Vector(count, f32),
+        rows: [count]u32,
+        used: usize,
+    ) void {
+        if (self.mayTake(count, scores)) self.takeRows(count, scores, rows, used);
+    }
+
+    noinline fn takeRows(
+        self: *Best,
+        comptime count: usize,
+        scores: @Vector(count, f32),
+        rows: [count]u32,
+        used: usize,
+    ) void {
+        inline for (0..count) |i| {
+            if (i < used) self.offer(scores[i], rows[i]);
+        }
+    }
+
+    /// False only when the worst one held is a number that no score is above.
+    inline fn mayTake(self: *const Best, comptime count: usize, scores: @Vector(count, f32)) bool {
+        if (self.len < self.capacity) return true;
+        const worst: @Vector(count, f32) = @splat(self.scores[0]);
+        const turned_away = scores <= worst;
+        return !@reduce(.And, turned_away);
+    }
+
     /// Turns the heap into a list, best first.
     pub fn sort(self: *Best) void {
         var end = self.len;

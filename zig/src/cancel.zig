@@ -10,3 +10,8 @@ pub const poll_bytes = 1 << 20;
 pub inline fn isSet(flag: Flag) bool {
     return if (flag) |word| @atomicLoad(u32, &word[0], .monotonic) != 0 else false;
 }
+
+/// Rows of so many bytes between two polls, in whole words of a bitmap.
+pub inline fn rowsBetweenPolls(row_bytes: usize) usize {
+    return (@max(poll_bytes / row_bytes, 1) + 63) / 64 * 64;
+}

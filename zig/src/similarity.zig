@@ -1,38 +1,36 @@
-//! Similarity of one query to rows of float32: the scalar truth, and the same in vectors.
-//!
-//! Every row is summed in one order whatever its place, the block it is in and the machine: 32
-//! partial sums, folded in halves, then what is left over one by one. So equal rows tie exactly, and
-//! levels with fused multiply-add agree to the last bit.
+//! Similarity of queries to rows of float32: the best rows of a scan, all scores, norms.
 
 const std = @import("std");
-const builtin = @import("builtin");
+const dots = @import("dots.zig");
 const Best = @import("best.zig").Best;
+const Candidates = @import("candidates.zig").Candidates;
 const cancel = @import("cancel.zig");
 const status = @import("status.zig");
+const topKMany = @import("similarity_many.zig").topKMany;
 
-const lanes = 32;
-const Vector = @Vector(lanes, f32);
+const block_rows = dots.block_rows;
+const Block = @Vector(block_rows, f32);
 
-const has_fma = switch (builtin.cpu.arch) {
-    .x86_64 => builtin.cpu.has(.x86, .fma),
-    .aarch64 => true,
-    else => false,
-};
+/// How far ahead of a block its reads are asked for, at least: some 100 ns at the speed of DRAM.
+const ahead_bytes_min = 12 << 10;
 
-/// Rows scored together, so that one load of the query serves several: as many as leave their
-/// partial sums in registers.
-const block_rows: usize = if (builtin.cpu.arch == .x86_64 and builtin.cpu.has(.x86, .avx512f)) 4 else 2;
-
-/// Larger matrices come from DRAM or a shared cache, where one stream of reads is fastest.
-const block_bytes_max = 1 << 20;
+/// Blocks beyond this would push their own rows out of the first cache.
+const ahead_bytes_max = 32 << 10;
 
 /// What a level offers of this family.
 pub const Table = extern struct {
     top_k_f32: *const @TypeOf(topK),
+    top_k_many_f32: *const @TypeOf(topKMany),
+    similarity_f32: *const @TypeOf(similarity),
     normalize_f32: *const @TypeOf(normalize),
 };
 
-pub const table: Table = .{ .top_k_f32 = topK, .normalize_f32 = normalize };
+pub const table: Table = .{
+    .top_k_f32 = topK,
+    .top_k_many_f32 = topKMany,
+    .similarity_f32 = similarity,
+    .normalize_f32 = normalize,
+};
 
 /// Writes the best rows by `dot(query, row) * inv_norms[row]`, best first; returns how many, or
 /// `cancelled`.
@@ -48,121 +46,148 @@ fn topK(
     capacity: usize,
     flag: cancel.Flag,
 ) callconv(.c) i64 {
-    var scan: Scan = .{
-        .query = query[0..dimensions],
-        .rows = rows,
-        .inv_norms = inv_norms,
-        .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
-    };
-    const row_bytes = dimensions * @sizeOf(f32);
-    const is_small = rows_count * row_bytes <= block_bytes_max;
-    const step = (@max(cancel.poll_bytes / row_bytes, 1) + 63) / 64 * 64; // whole words of the mask
+    var best: Best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity };
+    const scan: Scan = .{ .query = query, .d = dimensions, .rows = rows, .inv_norms = inv_norms };
+    const step = cancel.rowsBetweenPolls(dimensions * @sizeOf(f32));
     var first: usize = 0;
     while (first < rows_count) : (first += step) {
         if (cancel.isSet(flag)) return status.cancelled;
         const end = @min(first + step, rows_count);
         if (mask) |bits| {
-            scan.masked(first, end, bits);
-        } else if (is_small) scan.all(block_rows, first, end) else scan.all(1, first, end);
+            scan.masked(first, end, bits, &best);
+        } else scan.run(first, end, &best);
     }
-    scan.best.sort();
-    return @intCast(scan.best.len);
+    best.sort();
+    return @intCast(best.len);
 }
 
-const Scan = struct {
-    query: []const f32,
+/// Writes `dot(query, row) * inv_norms[row]` of every row; returns `ok` or `cancelled`.
+fn similarity(
+    query: [*]const f32,
+    dimensions: usize,
     rows: [*]const f32,
+    rows_count: usize,
     inv_norms: ?[*]const f32,
-    best: Best,
-
-    fn all(self: *Scan, comptime together: usize, begin: usize, end: usize) void {
-        var row = begin;
-        while (row + together <= end) : (row += together) {
-            var block: [together]u32 = undefined;
-            inline for (0..together) |i| block[i] = @intCast(row + i);
-            self.score(together, block);
-        }
-        while (row < end) : (row += 1) self.score(1, .{@intCast(row)});
+    out_scores: [*]f32,
+    flag: cancel.Flag,
+) callconv(.c) i32 {
+    var all: AllScores = .{ .scores = out_scores };
+    const scan: Scan = .{ .query = query, .d = dimensions, .rows = rows, .inv_norms = inv_norms };
+    const step = cancel.rowsBetweenPolls(dimensions * @sizeOf(f32));
+    var first: usize = 0;
+    while (first < rows_count) : (first += step) {
+        if (cancel.isSet(flag)) return status.cancelled;
+        scan.run(first, @min(first + step, rows_count), &all);
     }
+    return status.ok;
+}
 
-    fn masked(self: *Scan, begin: usize, end: usize, mask: [*]const u8) void {
-        var block: [block_rows]u32 = undefined;
-        var filled: usize = 0;
-        var first = begin;
-        while (first < end) : (first += 64) {
-            var word = maskWord(mask, first, end);
-            while (word != 0) : (word &= word - 1) {
-                block[filled] = @intCast(first + @ctz(word));
-                filled += 1;
-                if (filled == block_rows) {
-                    self.score(block_rows, block);
-                    filled = 0;
-                }
-            }
-        }
-        for (block[0..filled]) |row| self.score(1, .{row});
-    }
+const AllScores = struct {
+    scores: [*]f32,
 
-    inline fn score(self: *Scan, comptime count: usize, block: [count]u32) void {
-        const d = self.query.len;
-        var starts: [count][*]const f32 = undefined;
-        inline for (0..count) |i| starts[i] = self.rows + @as(usize, block[i]) * d;
-        const products = dots(count, self.query, starts);
-        inline for (0..count) |i| {
-            const scale = if (self.inv_norms) |inv| inv[block[i]] else 1.0;
-            self.best.offer(products[i] * scale, block[i]);
-        }
+    inline fn offerRun(self: *AllScores, comptime count: usize, scores: @Vector(count, f32), first: usize) void {
+        self.scores[first..][0..count].* = scores;
     }
 };
 
-/// The mask bits of up to 64 rows from `first` (a multiple of 64); bits past the last row are zero.
-fn maskWord(mask: [*]const u8, first: usize, rows_count: usize) u64 {
-    const left = rows_count - first;
-    if (left >= 64) return std.mem.readInt(u64, mask[first / 8 ..][0..8], .little);
-    var word: u64 = 0;
-    for (0..(left + 7) / 8) |i| word |= @as(u64, mask[first / 8 + i]) << @intCast(8 * i);
-    return word & ((@as(u64, 1) << @intCast(left)) - 1);
-}
+const Scan = struct {
+    query: [*]const f32,
+    d: usize,
+    rows: [*]const f32,
+    inv_norms: ?[*]const f32,
 
-inline fn dots(comptime count: usize, query: []const f32, rows: [count][*]const f32) [count]f32 {
-    var sums: [count]Vector = @splat(@splat(0));
-    var i: usize = 0;
-    while (i + lanes <= query.len) : (i += lanes) {
-        const x: Vector = query[i..][0..lanes].*;
-        inline for (0..count) |r| sums[r] = addProduct(Vector, x, rows[r][i..][0..lanes].*, sums[r]);
+    /// Scores the rows from `begin` to `end` and hands them to `sink`, a `Best` or `AllScores`.
+    fn run(self: *const Scan, begin: usize, end: usize, sink: anytype) void {
+        const block_bytes = block_rows * self.d * @sizeOf(f32);
+        const row = if (block_bytes <= ahead_bytes_max)
+            self.blocks(.run, begin, end, @max(block_bytes, ahead_bytes_min), sink)
+        else
+            self.blocks(.rows, begin, end, ahead_bytes_min / block_rows, sink);
+        if (row == end) return;
+        var block: [block_rows]u32 = undefined;
+        for (&block, 0..) |*number, i| number.* = @intCast(@min(row + i, end - 1));
+        const scores: [block_rows]f32 = self.scored(block, block);
+        for (row..end, 0..) |number, i| sink.offerRun(1, .{scores[i]}, number);
     }
-    var totals: [count]f32 = undefined;
-    inline for (0..count) |r| totals[r] = fold(lanes, sums[r]);
-    while (i < query.len) : (i += 1) {
-        inline for (0..count) |r| totals[r] = addProduct(f32, query[i], rows[r][i], totals[r]);
+
+    /// Scores whole blocks; returns the first row that is in none.
+    inline fn blocks(
+        self: *const Scan,
+        comptime ahead_kind: std.meta.Tag(dots.Ahead),
+        begin: usize,
+        end: usize,
+        distance: usize,
+        sink: anytype,
+    ) usize {
+        const query = self.query; // Locals, since the compiler sees `sink` write through pointers.
+        const d = self.d;
+        const inv_norms = self.inv_norms;
+        var start = self.rows + begin * d;
+        var row = begin;
+        while (row + block_rows <= end) : (row += block_rows) {
+            var starts: [block_rows]dots.Pointer = undefined;
+            var next: [block_rows]usize = undefined;
+            inline for (0..block_rows) |i| {
+                starts[i] = start;
+                next[i] = @intFromPtr(start) +% distance;
+                start += d;
+            }
+            const ahead: dots.Ahead = if (ahead_kind == .run) .{ .run = next[0] } else .{ .rows = &next };
+            var scores: Block = dots.tile(1, block_rows, ahead_kind, d, .{query}, starts, ahead);
+            if (inv_norms) |inv| scores *= @as(Block, inv[row..][0..block_rows].*);
+            sink.offerRun(block_rows, scores, row);
+        }
+        return row;
     }
-    return totals;
-}
 
-/// `@mulAdd` is a call into libm where the machine has no such instruction.
-inline fn addProduct(comptime T: type, x: T, y: T, sum: T) T {
-    return if (has_fma) @mulAdd(T, x, y, sum) else x * y + sum;
-}
-
-inline fn fold(comptime width: usize, values: @Vector(width, f32)) f32 {
-    if (width == 1) return values[0];
-    const half = width / 2;
-    const both: [2]@Vector(half, f32) = @bitCast(values);
-    return fold(half, both[0] + both[1]);
-}
-
-/// What `dots` means: the same order of sums, one number at a time.
-fn dotScalar(query: []const f32, row: [*]const f32) f32 {
-    var sums: [lanes]f32 = @splat(0);
-    const whole = query.len / lanes * lanes;
-    for (0..whole) |i| sums[i % lanes] = addProduct(f32, query[i], row[i], sums[i % lanes]);
-    var half: usize = lanes / 2;
-    while (half > 0) : (half /= 2) {
-        for (0..half) |i| sums[i] += sums[half + i];
+    /// Scores the rows whose bits are set; whole words of set bits as `run` does.
+    fn masked(self: *const Scan, begin: usize, end: usize, mask: [*]const u8, best: *Best) void {
+        var candidates: Candidates = .{};
+        var first = begin;
+        while (first < end) : (first += 64) {
+            const word = Candidates.maskWord(mask, first, end);
+            if (word == std.math.maxInt(u64)) {
+                self.take(&candidates, 1, best);
+                self.run(first, first + 64, best);
+            } else {
+                candidates.add(word, first);
+                self.take(&candidates, 2 * block_rows, best);
+            }
+        }
+        self.take(&candidates, 1, best);
     }
-    for (whole..query.len) |i| sums[0] = addProduct(f32, query[i], row[i], sums[0]);
-    return sums[0];
-}
+
+    /// Scores candidates, a block at a time, while `at_least` are left.
+    fn take(self: *const Scan, candidates: *Candidates, at_least: usize, best: *Best) void {
+        var left = candidates.slice();
+        while (left.len >= at_least) {
+            const count = @min(left.len, block_rows);
+            var block: [block_rows]u32 = undefined;
+            var next: [block_rows]u32 = undefined;
+            for (&block, &next, 0..) |*number, *later, i| {
+                number.* = left[@min(i, count - 1)];
+                later.* = left[@min(i + block_rows, left.len - 1)];
+            }
+            best.offerRows(block_rows, self.scored(block, next), block, count);
+            left = left[count..];
+        }
+        candidates.keep(left.len);
+    }
+
+    noinline fn scored(self: *const Scan, block: [block_rows]u32, next: [block_rows]u32) Block {
+        var starts: [block_rows]dots.Pointer = undefined;
+        var later: [block_rows]usize = undefined;
+        inline for (0..block_rows) |i| {
+            starts[i] = self.rows + @as(usize, block[i]) * self.d;
+            later[i] = @intFromPtr(self.rows + @as(usize, next[i]) * self.d);
+        }
+        var scores: Block = dots.tile(1, block_rows, .rows, self.d, .{self.query}, starts, .{ .rows = &later });
+        if (self.inv_norms) |inv| {
+            inline for (0..block_rows) |i| scores[i] *= inv[block[i]];
+        }
+        return scores;
+    }
+};
 
 const norm_min: f64 = 0x1p-100;
 const norm_max: f64 = std.math.floatMax(f32);
@@ -191,23 +216,4 @@ fn sumOfSquares(row: []const f32) f64 {
     inline for (0..norm_lanes) |lane| total += sums[lane];
     while (i < row.len) : (i += 1) total += @as(f64, row[i]) * row[i];
     return total;
-}
-
-test "vectors sum as scalars do, whatever the block" {
-    var prng: std.Random.DefaultPrng = .init(1);
-    const random = prng.random();
-    var storage: [block_rows * 3 * lanes + block_rows]f32 = undefined;
-    var query_storage: [3 * lanes + 1]f32 = undefined;
-    for (&storage) |*x| x.* = random.floatNorm(f32);
-    for (&query_storage) |*x| x.* = random.floatNorm(f32);
-    for (1..3 * lanes + 2) |d| {
-        const query = query_storage[0..d];
-        var starts: [block_rows][*]const f32 = undefined;
-        for (0..block_rows) |r| starts[r] = storage[r * d ..].ptr;
-        const together = dots(block_rows, query, starts);
-        for (0..block_rows) |r| {
-            try std.testing.expectEqual(dotScalar(query, starts[r]), together[r]);
-            try std.testing.expectEqual(together[r], dots(1, query, .{starts[r]})[0]);
-        }
-    }
 }

@@ -9,6 +9,8 @@ import numpy as np
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engram.kernels.arrays import F32, U8
 
 _FLOAT32 = np.dtype(np.float32)
@@ -23,16 +25,8 @@ def check_top_k(query: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 |
         and query.dtype is rows.dtype is _FLOAT32
         and query.ndim == 1
         and rows.ndim == 2  # noqa: PLR2004 - rows and dimensions
-        and (
-            inv_norms is None
-            or (
-                type(inv_norms) is np.ndarray
-                and inv_norms.dtype is _FLOAT32
-                and inv_norms.shape == (len(rows),)
-                and inv_norms.flags.c_contiguous
-            )
-        )
-        and mask is None
+        and (inv_norms is None or _is_vector(inv_norms, _FLOAT32, len(rows)))
+        and (mask is None or _is_vector(mask, _UINT8, (len(rows) + 7) >> 3))
         and type(k) is int
         and k >= 1
         and 0 < len(query) == rows.shape[1]
@@ -41,15 +35,51 @@ def check_top_k(query: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 |
         and rows.flags.c_contiguous
     ):
         return  # the common case, at a tenth of the cost
+    _refuse(("query", query, 1), rows, inv_norms, mask, k=k)
+
+
+def check_top_k_many(
+    queries: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 | None
+) -> None:
+    """Raise InvalidRequest that lists every argument of `top_k_many_f32` that is wrong."""
+    _refuse(("queries", queries, 2), rows, inv_norms, mask, k=k)
+
+
+def check_similarity(query: F32, rows: F32, inv_norms: F32 | None, out: F32 | None) -> None:
+    """Raise InvalidRequest that lists every argument of `similarity_f32` that is wrong."""
+    _refuse(("query", query, 1), rows, inv_norms, None, out=out)
+
+
+def _is_vector(
+    value: NDArray[np.generic], dtype: np.dtype[np.generic], elements_count: int
+) -> bool:
+    return (
+        type(value) is np.ndarray
+        and value.dtype is dtype
+        and value.shape == (elements_count,)
+        and value.flags.c_contiguous
+    )
+
+
+def _refuse(
+    query: tuple[str, F32, int],
+    rows: F32,
+    inv_norms: F32 | None,
+    mask: U8 | None,
+    *,
+    k: object = 1,
+    out: F32 | None = None,
+) -> None:
     violations = [
-        *_array_violations("query", query, 1, _FLOAT32),
+        *_array_violations(*query, _FLOAT32),
         *_array_violations("rows", rows, 2, _FLOAT32),
         *([] if inv_norms is None else _array_violations("inv_norms", inv_norms, 1, _FLOAT32)),
         *([] if mask is None else _array_violations("mask", mask, 1, _UINT8)),
+        *([] if out is None else _array_violations("out", out, 1, _FLOAT32)),
         *_k_violations(k),
     ]
     if not violations:
-        violations = _shape_violations(query, rows, inv_norms, mask)
+        violations = _shape_violations(query[0], query[1], rows, inv_norms, mask, out)
     if violations:
         raise InvalidRequest(*violations)
 
@@ -82,17 +112,23 @@ def _k_violations(k: object) -> list[str]:
     return [] if k >= 1 else [f"k must be 1 or more, not {k}"]
 
 
-def _shape_violations(query: F32, rows: F32, inv_norms: F32 | None, mask: U8 | None) -> list[str]:
+def _shape_violations(
+    name: str, query: F32, rows: F32, inv_norms: F32 | None, mask: U8 | None, out: F32 | None
+) -> list[str]:
     n, d = rows.shape
     violations = []
     if d == 0:
         violations.append("rows must have 1 dimension or more, not 0")
-    if len(query) != d:
-        violations.append(f"query has {len(query)} dimensions but rows have {d}")
+    if query.shape[-1] != d:
+        violations.append(f"{name} has {query.shape[-1]} dimensions but rows have {d}")
     if n > _ROWS_MAX:
         violations.append(f"rows must be at most {_ROWS_MAX}, not {n}")
     if inv_norms is not None and len(inv_norms) != n:
         violations.append(f"inv_norms has {len(inv_norms)} elements but there are {n} rows")
     if mask is not None and len(mask) != (n + 7) // 8:
         violations.append(f"mask has {len(mask)} bytes but {n} rows need {(n + 7) // 8}")
+    if out is not None and len(out) != n:
+        violations.append(f"out has {len(out)} elements but there are {n} rows")
+    if out is not None and not out.flags.writeable:
+        violations.append("out must be writeable")
     return violations

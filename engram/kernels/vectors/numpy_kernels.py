@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engram.kernels.vectors.arguments import check_rows, check_top_k
+from engram.kernels.vectors.arguments import (
+    check_rows,
+    check_similarity,
+    check_top_k,
+    check_top_k_many,
+)
 from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
 
 if TYPE_CHECKING:
@@ -47,22 +52,52 @@ class NumpyVectors:
     ) -> tuple[F32, U32]:
         """See `VectorKernels.top_k_f32`."""
         check_top_k(query, rows, k, inv_norms, mask)
+        (best,) = _scan(query[None], rows, k, inv_norms, mask, cancel)
+        return best.scores, best.rows.astype(np.uint32)
+
+    def top_k_many_f32(
+        self,
+        queries: F32,
+        rows: F32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `VectorKernels.top_k_many_f32`."""
+        check_top_k_many(queries, rows, k, inv_norms, mask)
+        if len(queries) == 0:
+            return np.empty((0, 0), np.float32), np.empty((0, 0), np.uint32)
+        bests = _scan(queries, rows, k, inv_norms, mask, cancel)
+        numbers = np.stack([best.rows for best in bests]).astype(np.uint32)
+        return np.stack([best.scores for best in bests]), numbers
+
+    def similarity_f32(
+        self,
+        query: F32,
+        rows: F32,
+        *,
+        inv_norms: F32 | None = None,
+        out: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> F32:
+        """See `VectorKernels.similarity_f32`."""
+        check_similarity(query, rows, inv_norms, out)
         n, d = rows.shape
-        scan = _Scan(query, rows, inv_norms, k)
-        step = max(8, _BLOCK_BYTES // (4 * d) // 8 * 8)  # whole bytes of the mask
+        scores = np.empty(n, np.float32) if out is None else out
+        step = max(1, _BLOCK_BYTES // (4 * d))
         with np.errstate(all="ignore"):
             for start in range(0, n, step):
                 if cancel is not None:
                     cancel.check()
-                stop = min(n, start + step)
-                if mask is None:
-                    scan.visit(start, stop, None)
-                    continue
-                bits = np.unpackbits(
-                    mask[start // 8 : (stop + 7) // 8], count=stop - start, bitorder="little"
-                )
-                scan.visit(start, stop, np.flatnonzero(bits))
-        return scan.scores, scan.rows.astype(np.uint32)
+                # Row by row, so that equal rows get equal scores: a matrix product does not
+                # promise that. It is as fast where the rows come from DRAM.
+                block = scores[start : start + step]
+                np.vecdot(rows[start : start + step], query, out=block)
+                if inv_norms is not None:
+                    block *= inv_norms[start : start + step]
+        return scores
 
     def normalize_f32(self, rows: F32) -> F32:
         """See `VectorKernels.normalize_f32`."""
@@ -79,39 +114,76 @@ class NumpyVectors:
         return inv_norms
 
 
-class _Scan:
-    """The best k rows of the blocks visited so far."""
+def _scan(
+    queries: F32,
+    rows: F32,
+    k: int,
+    inv_norms: F32 | None,
+    mask: U8 | None,
+    cancel: CancelFlag | None,
+) -> list[_Best]:
+    n, d = rows.shape
+    bests = [_Best(query, rows, inv_norms, k) for query in queries]
+    step = max(8, _BLOCK_BYTES // (4 * max(d, len(queries))) // 8 * 8)  # whole bytes of the mask
+    with np.errstate(all="ignore"):
+        for start in range(0, n, step):
+            if cancel is not None:
+                cancel.check()
+            stop = min(n, start + step)
+            if mask is None:
+                numbers = np.arange(start, stop)
+            else:
+                part = mask[start // 8 : (stop + 7) // 8]
+                bits = np.unpackbits(part, count=stop - start, bitorder="little")
+                numbers = np.flatnonzero(bits) + start
+            if len(numbers):
+                _visit(bests, queries, rows[start:stop], numbers, start, inv_norms)
+    return bests
+
+
+def _visit(
+    bests: list[_Best],
+    queries: F32,
+    block: F32,
+    numbers: NDArray[np.int64],
+    start: int,
+    inv_norms: F32 | None,
+) -> None:
+    """Offer each query the rows `numbers` of a block that begins with row `start`."""
+    if len(numbers) < _DENSE_SHARE_MIN * len(block):
+        block = block[numbers - start]
+        rough = queries @ block.T
+    elif len(numbers) < len(block):
+        rough = (queries @ block.T)[:, numbers - start]
+    else:
+        rough = queries @ block.T
+    if inv_norms is None:
+        largest = max(float(block.max()), -float(block.min()))
+    else:
+        largest = 1.0  # a row times its inverse norm is as long as that
+        rough *= inv_norms[numbers]
+    for best, scores in zip(bests, rough, strict=True):
+        best.offer(numbers, scores, largest)
+
+
+class _Best:
+    """The best k rows of the blocks one query has seen so far."""
 
     def __init__(self, query: F32, rows: F32, inv_norms: F32 | None, k: int) -> None:
-        self._query, self._matrix, self._inv_norms, self._k = query, rows, inv_norms, k
+        self._matrix, self._inv_norms, self._k = rows, inv_norms, k
         self._wide_query = query.astype(np.float64)
-        self._query_norm = float(np.sqrt((self._wide_query * self._wide_query).sum()))
-        self._query_sum = float(np.abs(self._wide_query).sum())
+        size = self._wide_query if inv_norms is None else self._wide_query**2
+        total = float(np.abs(size).sum())
+        self._query_size = total if inv_norms is None else total**0.5
         self.scores: F32 = np.empty(0, np.float32)
         self.rows: NDArray[np.int64] = np.empty(0, np.int64)
 
-    def visit(self, start: int, stop: int, candidates: NDArray[np.int64] | None) -> None:
-        """Rank rows start to stop, or of them only `candidates` (counted from start)."""
-        if candidates is not None and len(candidates) == 0:
-            return
-        block = self._matrix[start:stop]
-        scales = None if self._inv_norms is None else self._inv_norms[start:stop]
-        if candidates is None:
-            numbers = np.arange(start, stop)
-            rough = block @ self._query
-        else:
-            numbers = candidates + start
-            if len(candidates) >= _DENSE_SHARE_MIN * len(block):
-                rough = (block @ self._query)[candidates]
-            else:
-                block = block[candidates]
-                rough = block @ self._query
-            scales = None if scales is None else scales[candidates]
-        if scales is not None:
-            rough *= scales
+    def offer(self, numbers: NDArray[np.int64], rough: F32, largest: float) -> None:
+        """Rank rows by their BLAS scores; `largest` bounds their elements."""
+        # Twice what a BLAS score may differ from the exact one; NaN when unknown.
+        doubt = 2 * self._matrix.shape[1] * _EPS * self._query_size * largest
         # `not below` rather than `above`: a NaN, in a score or in the bound, keeps its row.
-        hopeful = numbers[~(rough < self._cut(rough) - self._doubt(block))]
-        self._merge(hopeful)
+        self._merge(numbers[~(rough < self._cut(rough) - doubt)])
 
     def _cut(self, rough: F32) -> float:
         """Return a score that k rows seen so far reach; minus infinity when fewer were seen."""
@@ -122,14 +194,6 @@ class _Scan:
         if len(self.scores) == self._k and not np.isnan(self.scores[-1]):
             cuts.append(float(self.scores[-1]))
         return float(np.nanmax(cuts))
-
-    def _doubt(self, block: F32) -> float:
-        """Return twice what a BLAS score may differ from the exact one; NaN when unknown."""
-        d: int = block.shape[1]
-        if self._inv_norms is not None:
-            return 2 * d * _EPS * self._query_norm
-        largest = max(float(block.max()), -float(block.min()))
-        return 2 * d * _EPS * self._query_sum * largest
 
     def _merge(self, hopeful: NDArray[np.int64]) -> None:
         step = max(self._k, _EXACT_BYTES // (4 * self._matrix.shape[1]), 1)

@@ -57,6 +57,62 @@ class VectorKernels(Protocol):
             KernelCancelled: `cancel` was set before the scan ended.
         """
 
+    def top_k_many_f32(
+        self,
+        queries: F32,
+        rows: F32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """Return the best `m = min(k, candidates)` rows for each query as (scores, rows).
+
+        One pass over the rows serves all queries. Each query gets what `top_k_f32` gives it, to
+        the last bit in the Zig backend.
+
+        Args:
+            queries: float32[q, d].
+            rows: float32[n, d], 1 <= d, n < 2**32.
+            k: how many at most a query, 1 or more.
+            inv_norms: float32[n] as `normalize_f32` returns it.
+            mask: uint8[ceil(n / 8)], as for `top_k_f32`; the same for every query.
+            cancel: stops the scan when it is set.
+
+        Returns:
+            float32[q, m] scores, best first, and uint32[q, m] row numbers; both new. Without a
+            query both are of shape (0, 0).
+
+        Raises:
+            InvalidRequest: an argument has another type, dtype, shape or layout.
+            KernelCancelled: `cancel` was set before the scan ended.
+        """
+
+    def similarity_f32(
+        self,
+        query: F32,
+        rows: F32,
+        *,
+        inv_norms: F32 | None = None,
+        out: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> F32:
+        """Return float32[n]: the score `top_k_f32` gives each row.
+
+        Args:
+            query: float32[d].
+            rows: float32[n, d], 1 <= d, n < 2**32.
+            inv_norms: float32[n] as `normalize_f32` returns it.
+            out: float32[n] to write to and return; a new array without it. It must not share
+                memory with the other arguments. A call that is cancelled leaves it partly written.
+            cancel: stops the scan when it is set.
+
+        Raises:
+            InvalidRequest: an argument has another type, dtype, shape or layout.
+            KernelCancelled: `cancel` was set before the scan ended.
+        """
+
     def normalize_f32(self, rows: F32) -> F32:
         """Return float32[n]: for each row of float32[n, d] one over its Euclidean norm.
 

@@ -8,7 +8,12 @@ import numpy as np
 
 from engram.kernels.addresses import address
 from engram.kernels.status import raise_status
-from engram.kernels.vectors.arguments import check_rows, check_top_k
+from engram.kernels.vectors.arguments import (
+    check_rows,
+    check_similarity,
+    check_top_k,
+    check_top_k_many,
+)
 from engram.kernels.zig_library import ZigFamily
 
 if TYPE_CHECKING:
@@ -27,6 +32,8 @@ class ZigVectors(ZigFamily):
     def __init__(self, library: CDLL) -> None:
         super().__init__(library)
         self._top_k_f32 = library.engram_top_k_f32
+        self._top_k_many_f32 = library.engram_top_k_many_f32
+        self._similarity_f32 = library.engram_similarity_f32
         self._normalize_f32 = library.engram_normalize_f32
 
     def top_k_f32(
@@ -61,6 +68,67 @@ class ZigVectors(ZigFamily):
             return scores, numbers
         raise_status(count)
         return scores[:count].copy(), numbers[:count].copy()
+
+    def top_k_many_f32(
+        self,
+        queries: F32,
+        rows: F32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        mask: U8 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `VectorKernels.top_k_many_f32`."""
+        check_top_k_many(queries, rows, k, inv_norms, mask)
+        n, d = rows.shape
+        queries_count = len(queries)
+        capacity = min(k, n)
+        scores = np.empty((queries_count, capacity), _FLOAT32)
+        numbers = np.empty((queries_count, capacity), _UINT32)
+        count = self._top_k_many_f32(
+            address(queries),
+            queries_count,
+            d,
+            address(rows),
+            n,
+            None if inv_norms is None else address(inv_norms),
+            None if mask is None else address(mask),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        raise_status(count)
+        return scores[:, :count].copy(), numbers[:, :count].copy()
+
+    def similarity_f32(
+        self,
+        query: F32,
+        rows: F32,
+        *,
+        inv_norms: F32 | None = None,
+        out: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> F32:
+        """See `VectorKernels.similarity_f32`."""
+        check_similarity(query, rows, inv_norms, out)
+        n, d = rows.shape
+        scores = np.empty(n, _FLOAT32) if out is None else out
+        status = self._similarity_f32(
+            address(query),
+            d,
+            address(rows),
+            n,
+            None if inv_norms is None else address(inv_norms),
+            address(scores),
+            None if cancel is None else cancel.address,
+        )
+        if status:
+            raise_status(status)
+        return scores
 
     def normalize_f32(self, rows: F32) -> F32:
         """See `VectorKernels.normalize_f32`."""

@@ -12,6 +12,8 @@ from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
 from engram.model.errors import InvalidRequest, KernelCancelled, check
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engram.kernels.arrays import F32, U8
     from engram.kernels.protocol import KernelBackend
 
@@ -166,9 +168,9 @@ def check_refusals(backend: KernelBackend) -> None:
     """Check that each mistake is refused in a sentence that names the argument."""
     query, rows = np.ones(4, np.float32), np.ones((9, 4), np.float32)
     calls: list[tuple[str, tuple[object, ...], dict[str, object]]] = [
-        ("query", (query.astype(np.float64), rows, 1), {}),
-        ("query", ([1.0] * 4, rows, 1), {}),
-        ("query", (query[:3].copy(), rows, 1), {}),
+        ("quer", (query.astype(np.float64), rows, 1), {}),
+        ("quer", ([1.0] * 4, rows, 1), {}),
+        ("quer", (query[:3].copy(), rows, 1), {}),
         ("rows", (query, rows[:, ::2], 1), {}),
         ("rows", (query, rows[0], 1), {}),
         ("k", (query, rows, 0), {}),
@@ -178,12 +180,83 @@ def check_refusals(backend: KernelBackend) -> None:
         ("mask", (query, rows, 1), {"mask": np.ones(9, np.bool_)}),
     ]
     for argument, positional, named in calls:
-        try:
-            backend.top_k_f32(*positional, **named)  # type: ignore[arg-type]
-        except InvalidRequest as error:
-            check(argument in str(error), f"the refusal names {argument}")
-        else:
-            check(condition=False, sentence=f"a wrong {argument} is refused")
+        _check_refused(argument, backend.top_k_f32, positional, named)
+        many = positional if argument == "quer" else (query[None], *positional[1:])
+        _check_refused(argument, backend.top_k_many_f32, many, named)
+    outs = (np.ones(8, np.float32), np.ones(9, np.float64), np.ones(18, np.float32)[::2])
+    for out in outs:
+        _check_refused("out", backend.similarity_f32, (query, rows), {"out": out})
+    outs[0].flags.writeable = False
+    _check_refused("out", backend.similarity_f32, (query, rows[:8]), {"out": outs[0]})
+    _check_refused("query", backend.similarity_f32, (rows, rows), {})
+
+
+def _check_refused(
+    argument: str,
+    kernel: Callable[..., object],
+    positional: tuple[object, ...],
+    named: dict[str, object],
+) -> None:
+    try:
+        kernel(*positional, **named)
+    except InvalidRequest as error:
+        check(argument in str(error), f"the refusal names {argument}")
+    else:
+        check(condition=False, sentence=f"a wrong {argument} is refused")
+
+
+def check_many(backend: KernelBackend) -> None:
+    """Check that each of several queries gets what it gets alone, whatever the tiles."""
+    random = np.random.default_rng(9)
+    for queries_count, n, d, k in (
+        (0, 9, 3, 2),
+        (1, 0, 3, 2),
+        (1, 37, 5, 4),
+        (3, 130, 19, 7),
+        (4, 16, 16, 200),
+        (5, 67, 33, 1),
+        (9, 200, 8, 10),
+    ):
+        rows = random.standard_normal((n, d), dtype=np.float32)
+        rows[n - n // 2 :] = rows[: n // 2]  # ties
+        rows[n // 3 : n // 3 + 1] = np.nan
+        queries = random.standard_normal((queries_count, d), dtype=np.float32)
+        half = _mask(random.random(n) < 0.5)  # noqa: PLR2004
+        for inv_norms in (None, backend.normalize_f32(rows)):
+            for mask in (None, half, np.zeros_like(half)):
+                _check_one_many(backend, queries, rows, k, inv_norms, mask)
+
+
+def _check_one_many(
+    backend: KernelBackend, queries: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 | None
+) -> None:
+    scores, numbers = backend.top_k_many_f32(queries, rows, k, inv_norms=inv_norms, mask=mask)
+    check(scores.dtype == np.float32 and numbers.dtype == np.uint32, "results have their dtypes")
+    check(scores.shape == numbers.shape, "there is a score for each row")
+    check(len(scores) == len(queries), "there is an answer for each query")
+    for query, own_scores, own in zip(queries, scores, numbers, strict=True):
+        alone, alone_numbers = backend.top_k_f32(query, rows, k, inv_norms=inv_norms, mask=mask)
+        check(np.array_equal(own, alone_numbers), "each query gets the rows it gets alone")
+        check(np.array_equal(own_scores, alone, equal_nan=True), "and their scores")
+
+
+def check_similarity(backend: KernelBackend) -> None:
+    """Check that every row gets its score, in order, into a new array or into `out`."""
+    random = np.random.default_rng(10)
+    for n, d in ((0, 3), (1, 1), (7, 15), (64, 16), (203, 33), (3, 70_000)):
+        rows = random.standard_normal((n, d), dtype=np.float32)
+        rows[n - n // 2 :] = rows[: n // 2]
+        query = _unit(random.standard_normal(d, dtype=np.float32))
+        for inv_norms in (None, backend.normalize_f32(rows)):
+            scores = backend.similarity_f32(query, rows, inv_norms=inv_norms)
+            meant = _REFERENCE.similarity_f32(query, rows, inv_norms=inv_norms)
+            check(scores.dtype == np.float32 and scores.shape == (n,), "there is a score a row")
+            check(_are_near(scores, meant, _tolerances(query, rows, inv_norms)), "of that row")
+            halves = np.array_equal(scores[n - n // 2 :], scores[: n // 2])
+            check(halves, "equal rows have equal scores")
+            out = np.full(n, np.nan, np.float32)
+            same = backend.similarity_f32(query, rows, inv_norms=inv_norms, out=out)
+            check(same is out and np.array_equal(out, scores), "`out` is written and returned")
 
 
 def check_cancelled(backend: KernelBackend) -> None:
@@ -193,11 +266,17 @@ def check_cancelled(backend: KernelBackend) -> None:
     plain = backend.top_k_f32(rows[2], rows, 5)
     flagged = backend.top_k_f32(rows[2], rows, 5, cancel=flag)
     check(np.array_equal(plain[1], flagged[1]), "a flag that is not set changes nothing")
-    try:
-        backend.top_k_f32(rows[2], rows, 5, cancel=flag.set())
-    except KernelCancelled:
-        return
-    check(condition=False, sentence="a set flag stops the scan")
+    flag.set()
+    for call in (
+        lambda: backend.top_k_f32(rows[2], rows, 5, cancel=flag),
+        lambda: backend.top_k_many_f32(rows[2:4], rows, 5, cancel=flag),
+        lambda: backend.similarity_f32(rows[2], rows, cancel=flag),
+    ):
+        try:
+            call()
+        except KernelCancelled:
+            continue
+        check(condition=False, sentence="a set flag stops the scan")
 
 
 def _check_order(scores: F32, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
@@ -244,5 +323,7 @@ CHECKS = (
     check_unaligned,
     check_norms,
     check_refusals,
+    check_many,
+    check_similarity,
     check_cancelled,
 )

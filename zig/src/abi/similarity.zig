@@ -20,7 +20,7 @@ export fn engram_top_k_f32(
 ) i64 {
     if (rows_count == 0) return 0;
     if (rows_count > 0xffff_ffff or dimensions == 0 or capacity == 0) return status.invalid_argument;
-    return isa.kernelsForScan(rows_count * dimensions * @sizeOf(f32)).similarity.top_k_f32(
+    return isa.kernels().similarity.top_k_f32(
         query orelse return status.invalid_argument,
         dimensions,
         rows orelse return status.invalid_argument,
@@ -30,6 +30,61 @@ export fn engram_top_k_f32(
         out_scores orelse return status.invalid_argument,
         out_rows orelse return status.invalid_argument,
         capacity,
+        cancel,
+    );
+}
+
+/// Does for each of `queries_count` queries what `engram_top_k_f32` does, in one pass over the rows:
+/// writes `capacity` places a query and returns how many of them are filled, the same for all.
+export fn engram_top_k_many_f32(
+    queries: ?[*]const f32,
+    queries_count: usize,
+    dimensions: usize,
+    rows: ?[*]const f32,
+    rows_count: usize,
+    inv_norms: ?[*]const f32,
+    mask: ?[*]const u8,
+    out_scores: ?[*]f32,
+    out_rows: ?[*]u32,
+    capacity: usize,
+    cancel: ?[*]const u32,
+) i64 {
+    if (rows_count == 0 or queries_count == 0) return 0;
+    if (rows_count > 0xffff_ffff or dimensions == 0 or capacity == 0) return status.invalid_argument;
+    return isa.kernels().similarity.top_k_many_f32(
+        queries orelse return status.invalid_argument,
+        queries_count,
+        dimensions,
+        rows orelse return status.invalid_argument,
+        rows_count,
+        inv_norms,
+        mask,
+        out_scores orelse return status.invalid_argument,
+        out_rows orelse return status.invalid_argument,
+        capacity,
+        cancel,
+    );
+}
+
+/// Writes the score of every row; `inv_norms` and `cancel` may be null.
+export fn engram_similarity_f32(
+    query: ?[*]const f32,
+    dimensions: usize,
+    rows: ?[*]const f32,
+    rows_count: usize,
+    inv_norms: ?[*]const f32,
+    out_scores: ?[*]f32,
+    cancel: ?[*]const u32,
+) i32 {
+    if (rows_count == 0) return status.ok;
+    if (dimensions == 0) return status.invalid_argument;
+    return isa.kernels().similarity.similarity_f32(
+        query orelse return status.invalid_argument,
+        dimensions,
+        rows orelse return status.invalid_argument,
+        rows_count,
+        inv_norms,
+        out_scores orelse return status.invalid_argument,
         cancel,
     );
 }
