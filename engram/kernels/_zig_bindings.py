@@ -232,3 +232,26 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_normalize_f32.restype = c_int32
+    library.engram_bm25_top_k.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_bm25_top_k.restype = c_int64
+    library.engram_bm25_scores.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_bm25_scores.restype = c_int32

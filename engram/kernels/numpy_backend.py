@@ -7,9 +7,10 @@ from typing import Literal
 from engram.kernels.codes.numpy_kernels import NumpyCodes
 from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
+from engram.kernels.words.numpy_kernels import NumpyWords
 
 
-class NumpyBackend(NumpyCodes, NumpyForgetting, NumpyVectors):
+class NumpyBackend(NumpyCodes, NumpyForgetting, NumpyVectors, NumpyWords):
     """The kernels of every family in numpy."""
 
     name: Literal["numpy"] = "numpy"

@@ -7,9 +7,10 @@ from typing import Literal
 from engram.kernels.codes.reference import ReferenceCodes
 from engram.kernels.forgetting.reference import ReferenceForgetting
 from engram.kernels.vectors.reference import ReferenceVectors
+from engram.kernels.words.reference import ReferenceWords
 
 
-class ReferenceBackend(ReferenceCodes, ReferenceForgetting, ReferenceVectors):
+class ReferenceBackend(ReferenceCodes, ReferenceForgetting, ReferenceVectors, ReferenceWords):
     """Every kernel as its family defines it."""
 
     name: Literal["reference"] = "reference"

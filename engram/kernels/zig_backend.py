@@ -9,6 +9,7 @@ from engram.kernels import _zig_bindings as abi
 from engram.kernels.codes.zig_kernels import ZigCodes
 from engram.kernels.forgetting.zig_kernels import ZigForgetting
 from engram.kernels.vectors.zig_kernels import ZigVectors
+from engram.kernels.words.zig_kernels import ZigWords
 from engram.kernels.zig_library import library_path, load_library
 from engram.model.errors import BackendUnavailable
 
@@ -21,7 +22,7 @@ _LEVELS: Final = {
 _LEVEL_NAMES: Final = {number: name for name, number in _LEVELS.items()}
 
 
-class ZigBackend(ZigCodes, ZigForgetting, ZigVectors):
+class ZigBackend(ZigCodes, ZigForgetting, ZigVectors, ZigWords):
     """Every kernel at the best level this machine has, or the one selected.
 
     The level belongs to the process, not to the object.

@@ -1,13 +1,7 @@
 """Search by words: exact Okapi BM25 over postings columns.
 
-The score of a row is the sum over the words of the cue of
-
-    idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average length))
-    idf = ln(1 + (N - df + 0.5) / (df + 0.5))
-
-(Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; the idf
-of Lucene, which is never negative). N counts the live rows that have a word; N, df and the average
-length are exact after every removal.
+The kernels compute the scores (engram/kernels/words/protocol.py has the formula). The number of
+texts, of texts with a word, and the average length are exact after every removal.
 
 One writer adds and removes; any number of threads read the views it hands out. A column that a
 view may see is only appended to or replaced, never changed.
@@ -22,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engram.kernels.words.columns import WordColumns
 from engram.model.errors import InvalidRequest, check
 from engram.retrieval import postings
 from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer
@@ -162,14 +157,16 @@ class WordIndex:
         return WordView(
             tokenizer=self._tokenizer,
             terms=self._ids.terms,
-            segments=self._segments,
-            lengths=self._lengths[: self._row_count],
-            dead=self._dead,
-            dead_df=self._dead_df,
-            texts_count=self._texts_count,
-            words_count=self._words_count,
-            k1=self._k1,
-            b=self._b,
+            columns=WordColumns(
+                self._segments,
+                self._lengths[: self._row_count],
+                dead=self._dead,
+                dead_df=self._dead_df,
+                texts_count=self._texts_count,
+                words_count=self._words_count,
+                k1=self._k1,
+                b=self._b,
+            ),
         )
 
     def _tokenised(

@@ -6,6 +6,7 @@ Runs whole in one worker thread over an immutable view: no lock, no disk, no clo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -87,15 +88,17 @@ def search(
     if cue.text:
         k = max(CANDIDATES_MIN, k)
     by_vector = by_words = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
-    words = None
+    words = lexical = None
     if cue.vector is not None and masks.candidates:
         by_vector = vectors.top_k(kernels, view, cue.vector, k, masks.vectors)
         stages.done("vectors")
     if cue.text and masks.candidates:
         words = words_at(view)
-        by_words = words.top_k(cue.text, k, _words_mask(masks, words))
+        asked = words.asked(cue.text)
+        by_words = words.top_k(kernels, asked, k, _words_mask(masks, words))
+        lexical = partial(words.scores, kernels, asked)
         stages.done("words")
-    hits = _fuse(view, cue, words, by_vector, by_words, now, weights or FusionWeights())
+    hits = _fuse(view, cue, words, lexical, by_vector, by_words, now, weights or FusionWeights())
     stages.done("fuse")
     return Found(hits, masks.candidates, stages.timings_us)
 
@@ -120,17 +123,18 @@ def _fuse(
     view: View,
     cue: Cue,
     words: WordView | None,
+    lexical_of: Callable[[NDArray[np.uint32]], NDArray[np.float32]] | None,
     by_vector: tuple[NDArray[np.float32], NDArray[np.uint32]],
     by_words: tuple[NDArray[np.float32], NDArray[np.uint32]],
     now: int,
     weights: FusionWeights,
 ) -> list[Hit]:
-    if words is None:
+    if lexical_of is None:
         cosine, rows = by_vector
         lexical = np.zeros(len(rows), np.float32)
     else:
         rows = np.union1d(by_vector[1], by_words[1])
-        lexical = words.scores(cue.text or "", rows)
+        lexical = lexical_of(rows)
         cosine = np.zeros(len(rows), np.float32)
         if cue.vector is not None:
             cosine = vectors.cosines(view, cue.vector, rows)

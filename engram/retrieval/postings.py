@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from engram.kernels.words.columns import flagged
 from engram.model.errors import check
 
 if TYPE_CHECKING:
@@ -129,16 +130,6 @@ def merge(
     starts = _starts(terms)
     offsets = np.append((ends - lengths)[starts], rows.size)
     return Segment(terms[starts], offsets.astype(np.int64), rows, tfs), None
-
-
-def flagged(flags: NDArray[np.bool_], rows: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Return the flag of each row; False for rows beyond the column."""
-    inside: NDArray[np.bool_] = rows < flags.size
-    if inside.all():
-        return flags[rows]
-    found = np.zeros(rows.size, np.bool_)
-    found[inside] = flags[rows[inside]]
-    return found
 
 
 def _assembled(

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engram.kernels.numpy_backend import NumpyBackend
+from engram.kernels.protocol import KernelBackend
+from engram.kernels.zig_backend import ZigBackend
 from engram.retrieval.lexical import WordIndex
 from engram.retrieval.tokens import Tokenizer
 
@@ -18,6 +21,7 @@ WORDS = ["apple", "apples", "bread", "candle", "don't", "the", "東京", "京都
 TEXT = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 LANGUAGE = st.sampled_from(["english", "none"])
 K1, B = 1.1, 0.6
+BACKENDS: list[KernelBackend] = [NumpyBackend(), ZigBackend()]
 
 
 def plain_scores(live: dict[int, str], query: str, tokenizer: Tokenizer) -> dict[int, float]:
@@ -41,22 +45,25 @@ def plain_scores(live: dict[int, str], query: str, tokenizer: Tokenizer) -> dict
 def check_equal(
     index: WordIndex, live: dict[int, str], query: str, k: int, allowed: set[int] | None
 ) -> None:
+    """Compare every backend with the plain loops."""
     view = index.snapshot()
+    asked = view.asked(query)
     expected = plain_scores(live, query, view.tokenizer)
     every_row = np.arange(view.row_count, dtype=np.uint32)
-    of_rows = view.scores(query, every_row)
-    assert of_rows.tolist() == pytest.approx(
-        [expected.get(row, 0.0) for row in range(view.row_count)], rel=1e-6
-    )
     mask = None
     if allowed is not None:
         bits = np.isin(every_row, list(allowed))
         mask = np.packbits(bits, bitorder="little")
-    scores, rows = view.top_k(query, k, mask)
     candidates = [row for row in expected if allowed is None or row in allowed]
-    best = sorted(candidates, key=lambda row: (-of_rows[row], row))[:k]
-    assert rows.tolist() == best
-    assert scores.tolist() == of_rows[best].tolist()
+    for kernels in BACKENDS:
+        of_rows = view.scores(kernels, asked, every_row)
+        assert of_rows.tolist() == pytest.approx(
+            [expected.get(row, 0.0) for row in range(view.row_count)], rel=1e-6
+        )
+        scores, rows = view.top_k(kernels, asked, k, mask)
+        best = sorted(candidates, key=lambda row: (-of_rows[row], row))[:k]
+        assert rows.tolist() == best
+        assert scores.tolist() == of_rows[best].tolist()
     for row in live:
         assert bool(view.matched_terms(query, row)) == (row in expected)
 
@@ -87,9 +94,12 @@ def test_answers_do_not_depend_on_batches(texts: list[str], cuts: list[int], que
     edges = sorted({0, len(texts), *(min(cut, len(texts)) for cut in cuts)})
     for begin, end in itertools.pairwise(edges):
         parts.add(begin, texts[begin:end])
-    expected = whole.snapshot().top_k(query, 9)
-    found = parts.snapshot().top_k(query, 9)
-    assert [column.tolist() for column in found] == [column.tolist() for column in expected]
+    for kernels in BACKENDS:
+        expected, found = (
+            view.top_k(kernels, view.asked(query), 9)
+            for view in (whole.snapshot(), parts.snapshot())
+        )
+        assert [column.tolist() for column in found] == [column.tolist() for column in expected]
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engram.kernels.numpy_backend import NumpyBackend
 from engram.retrieval.lexical import WordIndex
 
 DIARY = [
@@ -19,6 +20,7 @@ DIARY = [
     "Tom: 昨日は東京都美術館に行きました。",
     "Maya: 🎉 The grant was approved: 12,000 for the school garden!",
 ]
+KERNELS = NumpyBackend()
 QUESTIONS = [
     ("What is the name of the puppy that Maya has adopted?", 0),
     ("Which lighthouse did they want to take photographs of?", 2),
@@ -39,7 +41,8 @@ def test_question_finds_its_answer_first(question: str, answer: int) -> None:
     """Words alone put the entry that answers first, though questions are full of small words."""
     index = WordIndex()
     index.add(0, DIARY)
-    _, rows = index.snapshot().top_k(question, 3)
+    view = index.snapshot()
+    _, rows = view.top_k(KERNELS, view.asked(question), 3)
     assert rows[0] == answer
 
 
@@ -47,4 +50,5 @@ def test_cue_with_other_diacritics_finds_nothing_here() -> None:
     """Má is in the diary; mà, another word, is not."""
     index = WordIndex()
     index.add(0, DIARY)
-    assert index.snapshot().top_k("mà", 3)[1].size == 0
+    view = index.snapshot()
+    assert view.top_k(KERNELS, view.asked("mà"), 3)[1].size == 0

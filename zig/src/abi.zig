@@ -15,6 +15,7 @@ comptime {
     _ = @import("abi/forgetting.zig");
     _ = @import("abi/similarity.zig");
     _ = @import("abi/codes.zig");
+    _ = @import("abi/words.zig");
 }
 
 /// Raised by one whenever a signature or a meaning here changes; Python refuses any other.

@@ -63,6 +63,13 @@ pub const Scratch = struct {
         return @as([*]align(alignment) T, @ptrCast(start))[0..count];
     }
 
+    /// Bytes that certainly fit into the next take.
+    pub inline fn room(self: *const Scratch) usize {
+        const record = self.record orelse return 0;
+        if (record.memory != null) return record.size_bytes - record.used_bytes;
+        return @atomicLoad(usize, &size_wanted, .monotonic);
+    }
+
     /// Gives back all that was taken since `begin`.
     pub inline fn end(self: *Scratch) void {
         const record = self.record orelse return;

@@ -7,4 +7,5 @@ pub const Kernels = extern struct {
     half: @import("half.zig").Table,
     int8: @import("int8.zig").Table,
     bits: @import("bits.zig").Table,
+    words: @import("words.zig").Table,
 };

@@ -19,6 +19,7 @@ const kernels: Kernels = .{
     .half = @import("half.zig").table,
     .int8 = @import("int8.zig").table,
     .bits = @import("bits.zig").table,
+    .words = @import("words.zig").table,
 };
 
 comptime {

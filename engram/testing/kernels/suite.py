@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engram.testing.kernels import codes, forgetting, vectors
+from engram.testing.kernels import codes, forgetting, vectors, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,7 @@ CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
     *codes.CHECKS,
     *vectors.CHECKS,
     *forgetting.CHECKS,
+    *words.CHECKS,
 )
 
 

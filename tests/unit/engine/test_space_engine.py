@@ -12,6 +12,7 @@ from anyio import lowlevel
 
 from engram.engine.readers import Readers
 from engram.engine.space_engine import SpaceEngine, recover
+from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.commands import Command, Forget, Remember, collect
 from engram.model.errors import (
     Closed,
@@ -328,7 +329,8 @@ async def test_new_texts_are_indexed_while_nothing_else_is_to_do() -> None:
         with anyio.fail_after(10):
             while engine.words.rows_indexed < 500:  # noqa: ASYNC110 - it works in a thread
                 await anyio.sleep(0.001)
-        _, rows = engine.words.at(engine.view).top_k("word77", 5)
+        words = engine.words.at(engine.view)
+        _, rows = words.top_k(NumpyBackend(), words.asked("word77"), 5)
         assert rows.tolist() == [77]
 
 

@@ -4,12 +4,15 @@ import threading
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import InvalidRequest, InvariantViolated
 from engram.retrieval import lexical
 from engram.retrieval.lexical import WordIndex
 from engram.retrieval.word_view import WordView
 
+KERNELS = NumpyBackend()
 TEXTS = ["red apple", "green apple pie", "red red wine", "", "blue sky"]
 
 
@@ -19,11 +22,23 @@ def filled() -> WordIndex:
     return index
 
 
+def top_k(
+    view: WordView, query: str, k: int, mask: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+    return view.top_k(KERNELS, view.asked(query), k, mask)
+
+
+def scores_of(
+    view: WordView, query: str, wanted: NDArray[np.uint32] | list[int]
+) -> NDArray[np.float32]:
+    return view.scores(KERNELS, view.asked(query), np.array(wanted, np.uint32))
+
+
 def rows(view: WordView, query: str, k: int = 10, mask: list[int] | None = None) -> list[int]:
     bits = None
     if mask is not None:
         bits = np.packbits(np.isin(np.arange(64), mask), bitorder="little")
-    return [int(row) for row in view.top_k(query, k, bits)[1]]
+    return [int(row) for row in top_k(view, query, k, bits)[1]]
 
 
 def test_rows_with_a_word_of_the_cue_are_found_best_first() -> None:
@@ -31,11 +46,11 @@ def test_rows_with_a_word_of_the_cue_are_found_best_first() -> None:
 
 
 def test_score_is_the_formula_of_okapi() -> None:
-    scores, _ = WordIndex("none", k1=1.5, b=0.5).snapshot().top_k("red", 3)
+    scores, _ = top_k(WordIndex("none", k1=1.5, b=0.5).snapshot(), "red", 3)
     assert scores.size == 0
     index = WordIndex("none", k1=1.5, b=0.5)
     index.add(0, TEXTS)
-    scores, found = index.snapshot().top_k("red", 3)
+    scores, found = top_k(index.snapshot(), "red", 3)
     idf = np.log(1 + (4 - 2 + 0.5) / (2 + 0.5))  # the empty text is none of the four
     norm = [1.5 * (0.5 + 0.5 * length / 2.5) for length in (3, 2)]
     assert found.tolist() == [2, 0]
@@ -55,17 +70,17 @@ def test_mask_is_honoured_before_the_best_are_chosen() -> None:
 
 def test_rows_beyond_the_mask_are_not_found() -> None:
     view = filled().snapshot()
-    assert view.top_k("sky apple", 9, np.empty(0, np.uint8))[1].size == 0
+    assert top_k(view, "sky apple", 9, np.empty(0, np.uint8))[1].size == 0
     index = WordIndex()
     index.add(0, ["word"] + [""] * 500 + ["word"])
-    assert index.snapshot().top_k("word", 9, np.array([1], np.uint8))[1].tolist() == [0]
+    assert top_k(index.snapshot(), "word", 9, np.array([1], np.uint8))[1].tolist() == [0]
 
 
 @pytest.mark.parametrize("query", ["", "?!", "unheard", "zzz qqq"])
 def test_cue_without_a_known_word_finds_nothing(query: str) -> None:
     view = filled().snapshot()
     assert rows(view, query) == []
-    assert view.scores(query, np.array([0, 1], np.uint32)).tolist() == [0, 0]
+    assert scores_of(view, query, [0, 1]).tolist() == [0, 0]
 
 
 def test_k_of_zero_finds_nothing() -> None:
@@ -74,17 +89,17 @@ def test_k_of_zero_finds_nothing() -> None:
 
 def test_repeated_word_of_the_cue_counts_twice() -> None:
     view = filled().snapshot()
-    once, _ = view.top_k("sky", 1)
-    twice, _ = view.top_k("sky sky", 1)
+    once, _ = top_k(view, "sky", 1)
+    twice, _ = top_k(view, "sky sky", 1)
     assert twice.tolist() == pytest.approx([2 * once[0]])
 
 
 def test_scores_of_given_rows_are_those_of_the_search() -> None:
     view = filled().snapshot()
-    scores, found = view.top_k("red apple", 10)
-    assert view.scores("red apple", found[::-1]).tolist() == scores[::-1].tolist()
-    assert view.scores("red apple", np.array([3, 4], np.uint32)).tolist() == [0, 0]
-    assert view.scores("red apple", np.empty(0, np.uint32)).tolist() == []
+    scores, found = top_k(view, "red apple", 10)
+    assert scores_of(view, "red apple", found[::-1]).tolist() == scores[::-1].tolist()
+    assert scores_of(view, "red apple", [3, 4]).tolist() == [0, 0]
+    assert scores_of(view, "red apple", np.empty(0, np.uint32)).tolist() == []
 
 
 def test_matched_terms_are_words_of_the_cue() -> None:
@@ -101,10 +116,11 @@ def test_removed_row_is_neither_found_nor_counted() -> None:
     never.add(4, TEXTS[4:])
     view = index.snapshot()
     assert (
-        view.top_k("red apple", 5)[0].tolist() == never.snapshot().top_k("red apple", 5)[0].tolist()
+        top_k(view, "red apple", 5)[0].tolist()
+        == top_k(never.snapshot(), "red apple", 5)[0].tolist()
     )
     assert rows(view, "red wine") == [0]
-    assert view.scores("red", np.array([2], np.uint32)).tolist() == [0]
+    assert scores_of(view, "red", [2]).tolist() == [0]
     assert view.matched_terms("red", 2) == []
 
 
@@ -126,11 +142,11 @@ def test_index_of_which_all_is_removed_finds_nothing() -> None:
 def test_view_does_not_see_what_comes_after_it() -> None:
     index = filled()
     view = index.snapshot()
-    before = view.top_k("red apple sky", 10)
+    before = top_k(view, "red apple sky", 10)
     for row in range(5, 3000):
         index.add(row, ["red sky of another day"])
     index.remove([0, 1], TEXTS[:2])
-    after = view.top_k("red apple sky", 10)
+    after = top_k(view, "red apple sky", 10)
     assert [column.tolist() for column in before] == [column.tolist() for column in after]
     assert view.row_count == 5
     assert view.matched_terms("another day", 4) == []

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from engram.kernels.words.columns import flagged
 from engram.retrieval.postings import (
     SMALL_SEGMENT_POSTINGS,
     TERM_FREQUENCY_MAX,
     Segment,
     append,
     build,
-    flagged,
     merge,
 )
 

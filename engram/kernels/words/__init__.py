@@ -1,0 +1,1 @@
+"""Okapi BM25 over postings in columns: contract, checks, meaning, numpy and Zig."""
