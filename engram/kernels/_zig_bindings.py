@@ -188,6 +188,25 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_retrievability_fsrs.restype = c_int32
+    library.engram_spread.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_spread.restype = c_int64
+    library.engram_spread_collect.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_spread_collect.restype = c_int32
     library.engram_top_k_f32.argtypes = [
         c_void_p,
         c_size_t,

@@ -6,11 +6,12 @@ from typing import Literal
 
 from engram.kernels.codes.numpy_kernels import NumpyCodes
 from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
+from engram.kernels.graph.numpy_kernels import NumpyGraph
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
 from engram.kernels.words.numpy_kernels import NumpyWords
 
 
-class NumpyBackend(NumpyCodes, NumpyForgetting, NumpyVectors, NumpyWords):
+class NumpyBackend(NumpyCodes, NumpyForgetting, NumpyGraph, NumpyVectors, NumpyWords):
     """The kernels of every family in numpy."""
 
     name: Literal["numpy"] = "numpy"

@@ -12,13 +12,16 @@ from typing import Literal, Protocol, TypeAlias
 
 from engram.kernels.codes.protocol import CodeKernels
 from engram.kernels.forgetting.protocol import ForgettingKernels
+from engram.kernels.graph.protocol import GraphKernels
 from engram.kernels.vectors.protocol import VectorKernels
 from engram.kernels.words.protocol import WordKernels
 
 BackendName: TypeAlias = Literal["reference", "numpy", "zig"]
 
 
-class KernelBackend(CodeKernels, ForgettingKernels, VectorKernels, WordKernels, Protocol):
+class KernelBackend(
+    CodeKernels, ForgettingKernels, GraphKernels, VectorKernels, WordKernels, Protocol
+):
     """Runs the kernels over C-contiguous arrays owned by the caller; safe to call from threads."""
 
     @property

@@ -6,11 +6,14 @@ from typing import Literal
 
 from engram.kernels.codes.reference import ReferenceCodes
 from engram.kernels.forgetting.reference import ReferenceForgetting
+from engram.kernels.graph.reference import ReferenceGraph
 from engram.kernels.vectors.reference import ReferenceVectors
 from engram.kernels.words.reference import ReferenceWords
 
 
-class ReferenceBackend(ReferenceCodes, ReferenceForgetting, ReferenceVectors, ReferenceWords):
+class ReferenceBackend(
+    ReferenceCodes, ReferenceForgetting, ReferenceGraph, ReferenceVectors, ReferenceWords
+):
     """Every kernel as its family defines it."""
 
     name: Literal["reference"] = "reference"

@@ -11,6 +11,7 @@ const status = @import("status.zig");
 pub const panic = @import("panic.zig").handler;
 
 comptime {
+    _ = @import("abi/graph.zig");
     _ = @import("abi/arena.zig");
     _ = @import("abi/forgetting.zig");
     _ = @import("abi/similarity.zig");

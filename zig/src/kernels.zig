@@ -4,6 +4,7 @@
 pub const Kernels = extern struct {
     forgetting: @import("forgetting.zig").Table,
     similarity: @import("similarity.zig").Table,
+    spread: @import("spread.zig").Table,
     half: @import("half.zig").Table,
     int8: @import("int8.zig").Table,
     bits: @import("bits.zig").Table,

@@ -16,6 +16,7 @@ const name = switch (builtin.cpu.arch) {
 const kernels: Kernels = .{
     .forgetting = @import("forgetting.zig").table,
     .similarity = @import("similarity.zig").table,
+    .spread = @import("spread.zig").table,
     .half = @import("half.zig").table,
     .int8 = @import("int8.zig").table,
     .bits = @import("bits.zig").table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engram.testing.kernels import codes, forgetting, vectors, words
+from engram.testing.kernels import codes, forgetting, graph, vectors, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
     *codes.CHECKS,
     *vectors.CHECKS,
+    *graph.CHECKS,
     *forgetting.CHECKS,
     *words.CHECKS,
 )

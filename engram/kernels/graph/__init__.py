@@ -1,0 +1,1 @@
+"""Spreading activation over associations: contract, graph, checks, meaning, numpy and Zig."""

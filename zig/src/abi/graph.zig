@@ -1,0 +1,80 @@
+//! The boundary of the kernels over graphs of associations.
+
+const isa = @import("../isa.zig");
+const spread = @import("../spread.zig");
+const status = @import("../status.zig");
+
+/// Spreads activation from the seeds, leaves what was reached in `scratch` and returns how many
+/// nodes. `graph`, `parameters` and `scratch` begin with their size in bytes. The caller has checked
+/// the graph; a seed out of its range is `invalid_argument`. `cancel` may be null; else the call ends
+/// with `cancelled` soon after its word is not zero any more.
+export fn engram_spread(
+    graph: ?*const spread.Graph,
+    parameters: ?*const spread.Parameters,
+    fan_scales: ?[*]const f32,
+    seeds: ?[*]const u32,
+    activations: ?[*]const f32,
+    seeds_count: usize,
+    scratch: ?*spread.Scratch,
+    cancel: ?[*]const u32,
+) i64 {
+    const links = graph orelse return status.invalid_argument;
+    const meant = parameters orelse return status.invalid_argument;
+    const space = scratch orelse return status.invalid_argument;
+    if (!isWhole(links, meant, space)) return status.invalid_argument;
+    if (seeds_count == 0) {
+        space.reached_count = 0;
+        space.edges_touched = 0;
+        space.is_partial = 0;
+        space.levels_count = 0;
+        return 0;
+    }
+    const reachable = @min(links.nodes_count, seeds_count +| meant.edge_budget);
+    if (space.nodes_count < links.nodes_count or space.capacity < reachable) return status.invalid_argument;
+    return isa.kernels().spread.spread(
+        links,
+        meant,
+        fan_scales orelse return status.invalid_argument,
+        seeds orelse return status.invalid_argument,
+        activations orelse return status.invalid_argument,
+        seeds_count,
+        space,
+        cancel,
+    );
+}
+
+/// Writes the columns of what the last `engram_spread` with this `scratch` reached.
+export fn engram_spread_collect(
+    scratch: ?*const spread.Scratch,
+    out_rows: ?[*]u32,
+    out_activations: ?[*]f32,
+    out_parents: ?[*]i64,
+    out_hops: ?[*]u8,
+) i32 {
+    const space = scratch orelse return status.invalid_argument;
+    if (space.bytes != @sizeOf(spread.Scratch)) return status.invalid_argument;
+    if (space.reached_count == 0) return status.ok;
+    isa.kernels().spread.collect(
+        space,
+        out_rows orelse return status.invalid_argument,
+        out_activations orelse return status.invalid_argument,
+        out_parents orelse return status.invalid_argument,
+        out_hops orelse return status.invalid_argument,
+    );
+    return status.ok;
+}
+
+fn isWhole(graph: *const spread.Graph, parameters: *const spread.Parameters, scratch: *const spread.Scratch) bool {
+    if (graph.bytes != @sizeOf(spread.Graph)) return false;
+    if (parameters.bytes != @sizeOf(spread.Parameters)) return false;
+    if (scratch.bytes != @sizeOf(spread.Scratch)) return false;
+    const has_edges = graph.offsets != null and graph.edges != null;
+    const has_fresh = graph.fresh_bits == null or (graph.fresh_sources != null and
+        graph.fresh_sources_count > 0 and graph.fresh_offsets != null and graph.fresh_edges != null and
+        (graph.kinds == null) == (graph.fresh_kinds == null));
+    const has_parameters = parameters.hop_factors != null and parameters.kind_weights != null and
+        parameters.depth < scratch.level_ends.len;
+    const has_scratch = scratch.slots != null and scratch.records != null and
+        scratch.sources != null and scratch.revisited != null;
+    return has_edges and has_fresh and has_parameters and has_scratch;
+}
