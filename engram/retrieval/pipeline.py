@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
 from engram.retrieval import vectors
@@ -79,8 +80,12 @@ def search(
     now: int,
     monotonic: Callable[[], int],
     weights: FusionWeights | None = None,
+    cancel: CancelFlag | None = None,
 ) -> Found:
-    """Return what `cue` recalls from `view` at wall time `now` (nanoseconds)."""
+    """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
+
+    KernelCancelled when `cancel` was set before the search ended.
+    """
     stages = _Stages(monotonic)
     masks = row_masks(view, cue.filters)
     stages.done("filter")
@@ -90,8 +95,10 @@ def search(
     by_vector = by_words = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
     words = lexical = None
     if cue.vector is not None and masks.candidates:
-        by_vector = vectors.top_k(kernels, view, cue.vector, k, masks.vectors)
+        by_vector = vectors.top_k(kernels, view, cue.vector, k, masks.vectors, cancel)
         stages.done("vectors")
+    if cancel is not None:
+        cancel.check()
     if cue.text and masks.candidates:
         words = words_at(view)
         asked = words.asked(cue.text)

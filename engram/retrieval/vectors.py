@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, RowSet, take
 from engram.state.space import View
@@ -24,6 +25,7 @@ def top_k(
     query: NDArray[np.float32],
     k: int,
     mask: NDArray[np.uint8] | None,
+    cancel: CancelFlag | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
     """Return the `k` rows of `view` nearest to a unit query by cosine, best first.
 
@@ -33,11 +35,15 @@ def top_k(
         query: float32[d], of length 1.
         k: how many at most.
         mask: candidates as a bitmap, least significant bit first; None for every row.
+        cancel: stops the search when it is set.
 
     Returns:
         float32[m] cosines and uint32[m] rows; ties by row.
+
+    Raises:
+        KernelCancelled: `cancel` was set before the search ended.
     """
-    found = [_page_top_k(kernels, view, number, query, k, mask) for number in _pages(view)]
+    found = [_page_top_k(kernels, view, number, query, k, mask, cancel) for number in _pages(view)]
     if len(found) <= 1:
         return found[0] if found else _EMPTY
     scores = np.concatenate([scores for scores, _ in found])
@@ -57,6 +63,7 @@ def _page_top_k(
     query: NDArray[np.float32],
     k: int,
     mask: NDArray[np.uint8] | None,
+    cancel: CancelFlag | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
     first = number << PAGE_SHIFT
     inside = min(view.count - first, PAGE_ROWS)
@@ -67,6 +74,7 @@ def _page_top_k(
         k,
         inv_norms=view.inverse_norms[number][:inside],
         mask=bits,
+        cancel=cancel,
     )
     return (scores, rows + np.uint32(first)) if first else (scores, rows)
 

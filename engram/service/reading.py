@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
+from engram.kernels.cancel import CancelFlag
 from engram.model.cue import NO_FILTERS, Filters, make_filters
 from engram.model.errors import DimensionMismatch, InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
@@ -112,10 +113,21 @@ async def _cue(
 
 
 def _search(
-    core: Core, engine: SpaceEngine, view: View, cue: pipeline.Cue, now: int
+    core: Core,
+    engine: SpaceEngine,
+    view: View,
+    cue: pipeline.Cue,
+    now: int,
+    cancel: CancelFlag | None = None,
 ) -> pipeline.Found:
     return pipeline.search(
-        view, cue, core.kernels, engine.words.at, now=now, monotonic=core.clock.monotonic
+        view,
+        cue,
+        core.kernels,
+        engine.words.at,
+        now=now,
+        monotonic=core.clock.monotonic,
+        cancel=cancel,
     )
 
 

@@ -10,6 +10,7 @@ import anyio
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
+from engram.kernels.protocol import KernelBackend
 from engram.model.ids import DEFAULT_SPACE
 from engram.ports import Clock, Embedder
 from engram.service.core import Core, Recovery
@@ -25,6 +26,7 @@ async def simulated_store(
     *,
     embedder: Embedder | None = None,
     clock: Clock | None = None,
+    kernels: KernelBackend | None = None,
     seed: int = 0,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
@@ -56,7 +58,7 @@ async def simulated_store(
             registry = SpaceRegistry(disk, clock, entropy, tasks, make_log)
             core = Core(
                 registry,
-                NumpyBackend(),
+                kernels or NumpyBackend(),
                 embedder,
                 clock,
                 entropy,
