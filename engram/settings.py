@@ -14,8 +14,9 @@ from engram.model.errors import InvalidRequest
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import ARENA_BYTES_MAX, ARENA_BYTES_MIN
 
-KERNEL_CHOICES: Final = ("auto", "zig", "numpy")
+KERNEL_CHOICES: Final = ("auto", "zig", "numpy", "shadow")
 ISA_CHOICES: Final = ("auto", "baseline", "avx2", "avx512", "neon")
+SHADOW_SHARE_DEFAULT: Final = 0.01
 OVERFLOW_CHOICES: Final = ("error", "fallback", "panic")
 _DATA_ROOT: Final = "~/.local/share/engram"
 
@@ -27,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True):
     memory_space: str = DEFAULT_SPACE
     kernels: str = "auto"
     kernels_isa: str = "auto"
+    kernels_shadow_share: float = SHADOW_SHARE_DEFAULT
+    """Of the calls of each kernel, in (0, 1]; with `kernels` shadow only."""
     arena_size: int | None = None
     """In bytes; None leaves it as it is: 1 MiB, or what `configure_arena` set."""
     arena_overflow: str | None = None
@@ -64,6 +67,16 @@ def _arena_size(text: str) -> int:
     return size
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share <= 1.0:
+        raise InvalidRequest(f"{text!r} is not a share above 0 and at most 1, like 0.01")
+    return share
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
@@ -82,6 +95,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "memory_space": _space,
     "kernels": _one_of(*KERNEL_CHOICES),
     "kernels_isa": _one_of(*ISA_CHOICES),
+    "kernels_shadow_share": _share,
     "arena_size": _arena_size,
     "arena_overflow": _one_of(*OVERFLOW_CHOICES),
 }

@@ -76,7 +76,11 @@ def make_kernels(settings: Settings, wanted: str | None = None) -> KernelBackend
     Raises:
         BackendUnavailable: a backend or level was asked for by name and is not there.
     """
-    backend = select_backend(wanted or settings.kernels, isa=settings.kernels_isa)
+    backend = select_backend(
+        wanted or settings.kernels,
+        isa=settings.kernels_isa,
+        shadow_share=settings.kernels_shadow_share,
+    )
     if backend.name != "numpy":
         configure_arena(size_bytes=settings.arena_size, overflow=settings.arena_overflow)
     return backend
@@ -114,7 +118,7 @@ async def open_store(
         path: the store's directory; left out, the data root of the settings.
         embedder: an Embedder, the name of one, or None to compare words and given vectors only;
             left out, what the settings name.
-        kernels: auto, zig or numpy; left out, what the settings name.
+        kernels: auto, zig, numpy or shadow; left out, what the settings name.
         settings: left out, read from the environment.
         filesystem: where bytes go; left out, this machine's disk.
         clock: tells the time; left out, this machine's clocks.

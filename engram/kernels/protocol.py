@@ -2,7 +2,7 @@
 
 Rule 1: `reference` is the meaning, the others are the same sooner; how near they come to it stands
         in the protocol of each family.
-Rule 2: inputs are read, never written; no backend starts a thread of its own.
+Rule 2: inputs are read, never written; no backend starts a thread of its own, but the shadow.
 Rule 3: every mistake in the arguments is an InvalidRequest with a sentence, never a crash.
 """
 
@@ -16,7 +16,7 @@ from engram.kernels.graph.protocol import GraphKernels
 from engram.kernels.vectors.protocol import VectorKernels
 from engram.kernels.words.protocol import WordKernels
 
-BackendName: TypeAlias = Literal["reference", "numpy", "zig"]
+BackendName: TypeAlias = Literal["reference", "numpy", "zig", "shadow"]
 
 
 class KernelBackend(

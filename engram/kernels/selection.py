@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
+from engram.kernels.shadow import ShadowBackend, ShadowStats
 from engram.model.errors import BackendUnavailable, InvalidRequest
-from engram.settings import KERNEL_CHOICES
+from engram.settings import KERNEL_CHOICES, SHADOW_SHARE_DEFAULT
 
 if TYPE_CHECKING:
     from engram.kernels.zig_backend import ZigBackend
 
 _logger: Final = logging.getLogger("engram.kernels")
 _said: list[str] = []
+_shadows: dict[float, ShadowBackend] = {}
 
 
-def select_backend(name: str, *, isa: str = "auto") -> KernelBackend:
+def select_backend(
+    name: str, *, isa: str = "auto", shadow_share: float = SHADOW_SHARE_DEFAULT
+) -> KernelBackend:
     """Return the backend called `name`; `auto` takes Zig where it runs and else says so once.
 
     Args:
-        name: auto, zig or numpy.
+        name: auto, zig, numpy, or shadow: Zig, checked against numpy in the background.
         isa: the level of the Zig kernels in the whole process; `auto` leaves it as it is. It says
             nothing to numpy.
+        shadow_share: which share of each kernel's calls the shadow checks, in (0, 1]; stores that
+            ask for one share use one shadow.
 
     Raises:
         BackendUnavailable: it was asked for by name and cannot be used here, or this machine does
@@ -38,7 +44,7 @@ def select_backend(name: str, *, isa: str = "auto") -> KernelBackend:
     try:
         backend = _zig()
     except BackendUnavailable as error:
-        if name == "zig":
+        if name != "auto":
             raise
         if not _said:
             _said.append(error.reason)
@@ -46,7 +52,18 @@ def select_backend(name: str, *, isa: str = "auto") -> KernelBackend:
         return NumpyBackend()
     if isa != "auto":
         backend.select_isa(isa)
-    return backend
+    return _shadow(backend, shadow_share) if name == "shadow" else backend
+
+
+def shadow_stats() -> tuple[ShadowStats, ...]:
+    """Return the numbers of each shadow of this process."""
+    return tuple(shadow.stats() for shadow in _shadows.values())
+
+
+def _shadow(zig: KernelBackend, share: float) -> KernelBackend:
+    if share not in _shadows:
+        _shadows[share] = ShadowBackend(zig, NumpyBackend(), share)
+    return cast("KernelBackend", _shadows[share])
 
 
 def _zig() -> ZigBackend:

@@ -13,7 +13,7 @@ def test_arguments_win_over_the_environment_and_it_over_defaults() -> None:
 
 
 def test_a_kernel_backend_there_is_not_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InvalidRequest, match="'cuda' is not one of auto, zig, numpy"):
+    with pytest.raises(InvalidRequest, match="'cuda' is not one of auto, zig, numpy, shadow"):
         load_settings({"ENGRAM_KERNELS": "cuda"})
 
 
@@ -57,3 +57,10 @@ def test_a_size_that_is_none_or_out_of_range_is_refused(text: str) -> None:
 
 def test_what_is_not_set_about_arenas_leaves_them_as_they_are() -> None:
     assert (load_settings({}).arena_size, load_settings({}).arena_overflow) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", "-0.1", "nan", "often"])
+def test_a_share_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="ENGRAM_KERNELS_SHADOW_SHARE"):
+        load_settings({"ENGRAM_KERNELS_SHADOW_SHARE": text})
+    assert load_settings({"ENGRAM_KERNELS_SHADOW_SHARE": "0.5"}).kernels_shadow_share == 0.5
