@@ -11,7 +11,7 @@ PYTEST := $(RUN) -m pytest -q
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate peers wheels embedder-table
+.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate peers neon wheels embedder-table
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -60,8 +60,12 @@ bench-baseline: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## make today's figu
 bench-gate: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## fail when a workload got worse than its baseline
 	@$(RUN) -m benches.regression compare
 
+neon: $(VENV)/.engram-dev ## run the kernel tests on ARM64, emulated
+	@.ci/neon
+
 wheels: $(VENV)/.engram-dev ## build a wheel for each platform into dist/, and check it
 	@$(RUN) build_wheels.py
+
 peers: $(VENV)/.engram-runtime $(VENV)/.engram-kernels ## the same work beside numpy, faiss, usearch, numba and others
 	@.ci/peers
 

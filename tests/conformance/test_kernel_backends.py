@@ -1,10 +1,14 @@
 """Every kernel backend, and every level of the Zig library here, does what the reference does.
 
-A missing Zig library fails here: a skip would hide that the kernels are not tested.
+A missing Zig library fails here: a skip would hide that the kernels are not tested. The levels of
+another architecture run in an emulator of it (`make neon`).
 """
 
 from __future__ import annotations
 
+import platform
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +28,15 @@ if TYPE_CHECKING:
     from engram.kernels.protocol import KernelBackend
 
 
-@pytest.fixture(params=["reference", "numpy", "zig-baseline", "zig-avx2", "zig-avx512", "zig-neon"])
+LEVELS = ZigBackend().isa_levels
+CPU_FLAGS = Path("/proc/cpuinfo")
+NEEDS = {
+    "avx2": {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"},
+    "avx512": {"avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl", "avx512_vnni"},
+}
+
+
+@pytest.fixture(params=["reference", "numpy", *(f"zig-{level}" for level in LEVELS)])
 def backend(request: pytest.FixtureRequest) -> Iterator[KernelBackend]:
     """Give each backend, and Zig at each level this machine has."""
     name, _, level = str(request.param).partition("-")
@@ -32,12 +44,23 @@ def backend(request: pytest.FixtureRequest) -> Iterator[KernelBackend]:
         yield ReferenceBackend() if name == "reference" else NumpyBackend()
         return
     zig = ZigBackend()
-    if level not in zig.isa_levels:
-        pytest.skip(f"this machine has no {level}")
     before = zig.isa
     zig.select_isa(level)
     yield zig
     zig.select_isa(before)
+
+
+def test_every_level_of_this_machine_is_found() -> None:
+    """What is not found is not tested: the library must see what the kernel of the system sees."""
+    if platform.machine().lower() in {"aarch64", "arm64"}:
+        assert LEVELS == ("neon",)
+        return
+    assert LEVELS[0] == "baseline"
+    if CPU_FLAGS.exists():
+        flags = set(re.findall(r"\w+", CPU_FLAGS.read_text().partition("flags")[2].split("\n")[0]))
+        avx2 = NEEDS["avx2"] <= flags
+        expected = [("avx2", avx2), ("avx512", avx2 and NEEDS["avx512"] <= flags)]
+        assert LEVELS[1:] == tuple(level for level, is_there in expected if is_there)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
