@@ -13,8 +13,8 @@ class Case(NamedTuple):
 
     Every call does the whole work once and returns what it found. `goal` says how many times as
     fast as the best peer Engram is to be; `floor` reads the same bytes and does nothing else, and
-    `floor_goal` says which share of its speed is to be reached. `rivals` names the peers that the
-    goal is about; empty, all of them.
+    `floor_goal` says which share of its speed is to be reached; `limit_us` is what a call may
+    take. `rivals` names the peers that the goal is about; empty, all of them.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Case(NamedTuple):
     goal: float | None = None
     floor: Call | None = None
     floor_goal: float | None = None
+    limit_us: float | None = None
     rivals: tuple[str, ...] = ()
     notes: Mapping[str, float] = {}
     budget_s: float = 4.0

@@ -38,6 +38,7 @@ class Row(msgspec.Struct, frozen=True):
     rivals: tuple[str, ...]
     goal: float | None
     floor_goal: float | None
+    limit_us: float | None
     notes: dict[str, float]
 
     @property
@@ -54,6 +55,8 @@ class Row(msgspec.Struct, frozen=True):
             verdicts.append(self.speeds[self.best_peer].ratio >= self.goal)
         if self.floor_goal is not None:
             verdicts.append(self.speeds[FLOOR].ratio >= self.floor_goal)
+        if self.limit_us is not None:
+            verdicts.append(self.speeds[ENGRAM].call_us <= self.limit_us)
         return all(verdicts) if verdicts else None
 
 
@@ -74,7 +77,14 @@ def measure(case: Case, *, quick: bool) -> Row:
         for name in names:
             seen[name].append(_block_ns(calls[name], repeats[name]))
     return Row(
-        case.name, rounds, _speeds(seen), case.rivals, case.goal, case.floor_goal, dict(case.notes)
+        case.name,
+        rounds,
+        _speeds(seen),
+        case.rivals,
+        case.goal,
+        case.floor_goal,
+        case.limit_us,
+        dict(case.notes),
     )
 
 

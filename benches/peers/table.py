@@ -41,6 +41,7 @@ def _cells(row: Row, newline: str) -> tuple[str, ...]:
     floor = row.speeds.get(FLOOR)
     goals = [] if row.goal is None else [f"{row.goal:g} x {row.best_peer}"]
     goals += [] if row.floor_goal is None else [f"{row.floor_goal:.0%} of floor"]
+    goals += [] if row.limit_us is None else [f"{row.limit_us:g} us"]
     verdict = {None: "", True: "yes", False: "NO"}[row.is_reached]
     ours = _us(row.speeds[ENGRAM].call_us)
     share = "" if floor is None else f"{floor.ratio:.0%}"

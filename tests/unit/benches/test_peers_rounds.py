@@ -10,7 +10,7 @@ from benches.peers.rounds import Row, Speed
 def row(ratios: dict[str, float], **more: float | tuple[str, ...] | None) -> Row:
     """Return a row in which each contender takes `ratio` times as long as Engram."""
     speeds = {name: Speed(10 * ratio, ratio, ratio, ratio) for name, ratio in ratios.items()}
-    fields = {"rivals": (), "goal": None, "floor_goal": None, **more}
+    fields = {"rivals": (), "goal": None, "floor_goal": None, "limit_us": None, **more}
     return Row("work", 9, speeds, notes={}, **fields)  # type: ignore[arg-type]
 
 
@@ -31,6 +31,11 @@ def test_a_row_without_a_goal_is_neither_reached_nor_missed() -> None:
 def test_the_share_of_the_floor_is_part_of_the_goal(share: float, verdict: bool) -> None:
     measured = row({"engram": 1, "numpy": 2, "floor": share}, goal=1.4, floor_goal=0.9)
     assert measured.is_reached is verdict
+
+
+def test_a_call_that_takes_too_long_misses_its_limit() -> None:
+    assert row({"engram": 1}, limit_us=10.0).is_reached is True
+    assert row({"engram": 1}, limit_us=9.9).is_reached is False
 
 
 def test_every_contender_is_called_in_every_round() -> None:
