@@ -20,6 +20,7 @@ ARENA_OVERFLOW_FALLBACK = 1
 ARENA_OVERFLOW_PANIC = 2
 ARENA_STATS_COUNT = 11
 ARENA_THREAD_STATS_COUNT = 3
+FUSION_PARTS_MAX = 16
 
 
 def declare(library: CDLL) -> None:
@@ -188,6 +189,18 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_retrievability_fsrs.restype = c_int32
+    library.engram_score_fuse.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_size_t,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+    ]
+    library.engram_score_fuse.restype = c_int64
     library.engram_spread.argtypes = [
         c_void_p,
         c_void_p,

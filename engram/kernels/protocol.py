@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from engram.kernels.codes.protocol import CodeKernels
 from engram.kernels.forgetting.protocol import ForgettingKernels
+from engram.kernels.fusion.protocol import FusionKernels
 from engram.kernels.graph.protocol import GraphKernels
 from engram.kernels.vectors.protocol import VectorKernels
 from engram.kernels.words.protocol import WordKernels
@@ -20,7 +21,13 @@ BackendName: TypeAlias = Literal["reference", "numpy", "zig", "shadow"]
 
 
 class KernelBackend(
-    CodeKernels, ForgettingKernels, GraphKernels, VectorKernels, WordKernels, Protocol
+    CodeKernels,
+    ForgettingKernels,
+    FusionKernels,
+    GraphKernels,
+    VectorKernels,
+    WordKernels,
+    Protocol,
 ):
     """Runs the kernels over C-contiguous arrays owned by the caller; safe to call from threads."""
 

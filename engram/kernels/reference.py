@@ -6,13 +6,19 @@ from typing import Literal
 
 from engram.kernels.codes.reference import ReferenceCodes
 from engram.kernels.forgetting.reference import ReferenceForgetting
+from engram.kernels.fusion.reference import ReferenceFusion
 from engram.kernels.graph.reference import ReferenceGraph
 from engram.kernels.vectors.reference import ReferenceVectors
 from engram.kernels.words.reference import ReferenceWords
 
 
 class ReferenceBackend(
-    ReferenceCodes, ReferenceForgetting, ReferenceGraph, ReferenceVectors, ReferenceWords
+    ReferenceCodes,
+    ReferenceForgetting,
+    ReferenceFusion,
+    ReferenceGraph,
+    ReferenceVectors,
+    ReferenceWords,
 ):
     """Every kernel as its family defines it."""
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from engram.kernels import _zig_bindings as abi
 from engram.kernels.codes.zig_kernels import ZigCodes
 from engram.kernels.forgetting.zig_kernels import ZigForgetting
+from engram.kernels.fusion.zig_kernels import ZigFusion
 from engram.kernels.graph.zig_kernels import ZigGraph
 from engram.kernels.vectors.zig_kernels import ZigVectors
 from engram.kernels.words.zig_kernels import ZigWords
@@ -23,7 +24,7 @@ _LEVELS: Final = {
 _LEVEL_NAMES: Final = {number: name for name, number in _LEVELS.items()}
 
 
-class ZigBackend(ZigCodes, ZigForgetting, ZigGraph, ZigVectors, ZigWords):
+class ZigBackend(ZigCodes, ZigForgetting, ZigFusion, ZigGraph, ZigVectors, ZigWords):
     """Every kernel at the best level this machine has, or the one selected.
 
     The level belongs to the process, not to the object.

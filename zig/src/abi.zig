@@ -14,6 +14,7 @@ comptime {
     _ = @import("abi/graph.zig");
     _ = @import("abi/arena.zig");
     _ = @import("abi/forgetting.zig");
+    _ = @import("abi/fusion.zig");
     _ = @import("abi/similarity.zig");
     _ = @import("abi/codes.zig");
     _ = @import("abi/words.zig");

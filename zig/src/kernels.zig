@@ -3,6 +3,7 @@
 /// What a level offers the dispatcher.
 pub const Kernels = extern struct {
     forgetting: @import("forgetting.zig").Table,
+    fusion: @import("fusion.zig").Table,
     similarity: @import("similarity.zig").Table,
     spread: @import("spread.zig").Table,
     half: @import("half.zig").Table,

@@ -15,6 +15,7 @@ const name = switch (builtin.cpu.arch) {
 
 const kernels: Kernels = .{
     .forgetting = @import("forgetting.zig").table,
+    .fusion = @import("fusion.zig").table,
     .similarity = @import("similarity.zig").table,
     .spread = @import("spread.zig").table,
     .half = @import("half.zig").table,
