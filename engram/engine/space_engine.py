@@ -30,6 +30,7 @@ from engram.model.errors import (
 from engram.model.events import decode, encode
 from engram.model.limits import GROUP_COUNT_MAX, PART_BYTES_MAX, QUEUE_COUNT_MAX
 from engram.ports import Clock
+from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
 from engram.state.decide import Decision, Outcome, decide
 from engram.state.space import SpaceState, View
@@ -88,6 +89,7 @@ class SpaceEngine:
         self.space = space
         self.log = log
         self.words = Words()
+        self.unrelated_cosine = UnrelatedCosine()
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0

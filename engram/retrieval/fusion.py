@@ -10,12 +10,25 @@ support.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+from engram.kernels.arrays import F32, U32
+from engram.kernels.protocol import KernelBackend
+from engram.state.columns import RowSet
+from engram.state.space import View
+
+PARTS: Final = ("similarity", "lexical", "retrievability", "confidence")
+"""The parts of a score, in the order of the kernel's rows and of the weights."""
+
+AS_IT_IS: Final = float("nan")
+"""The floor of a share that is already one."""
+
+Scored = tuple[F32, U32]
+"""What a source found: scores and rows, best first."""
 
 
 class FusionWeights(NamedTuple):
@@ -28,47 +41,90 @@ class FusionWeights(NamedTuple):
     doubt: float = 0.1
 
 
+class Candidates(NamedTuple):
+    """Rows that may be recalled: u32[n], with their cosines and BM25 scores, f32[n] each."""
+
+    rows: U32
+    cosines: F32
+    lexical: F32
+
+
 class Fused(NamedTuple):
-    """Scores of the best candidates, best first; `order` are positions among the candidates."""
+    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[m, 4]."""
 
-    order: NDArray[np.int64]
+    rows: U32
     scores: F32
+    parts: NDArray[np.float32]
 
 
-def normalise(scores: F32, floor: float) -> F32:
-    """Return scores scaled so that `floor` becomes 0 and the best 1; [0, 1], float32[n]."""
-    if not len(scores):
-        return scores
-    best = float(scores.max())
-    if not best > floor:
-        return np.zeros_like(scores)
-    scaled: F32 = np.clip((scores - np.float32(floor)) / np.float32(best - floor), 0, 1)
-    return scaled
+def alone(scored: Scored, *, are_cosines: bool) -> Candidates:
+    """Return the candidates of a lone source, in its order."""
+    scores, rows = scored
+    nothing = np.zeros(len(rows), np.float32)
+    return Candidates(rows, scores, nothing) if are_cosines else Candidates(rows, nothing, scores)
+
+
+def joined(
+    by_vector: Scored,
+    by_words: Scored,
+    cosines_of: Callable[[U32], F32],
+    lexical_of: Callable[[U32], F32],
+) -> Candidates:
+    """Return what either source found, by row; each is asked about what only the other found."""
+    rows = np.concatenate((by_vector[1], by_words[1]))
+    rows.sort()
+    is_first = np.ones(len(rows), bool)
+    np.not_equal(rows[1:], rows[:-1], out=is_first[1:])
+    rows = rows[is_first]
+    return Candidates(
+        rows, _completed(rows, by_vector, cosines_of), _completed(rows, by_words, lexical_of)
+    )
+
+
+def _completed(rows: U32, scored: Scored, score: Callable[[U32], F32]) -> F32:
+    scores = np.empty(len(rows), np.float32)
+    is_unknown = np.ones(len(rows), bool)
+    at = rows.searchsorted(scored[1])
+    scores[at] = scored[0]
+    is_unknown[at] = False
+    unknown = np.flatnonzero(is_unknown)
+    if len(unknown):
+        scores[unknown] = score(rows[unknown])
+    return scores
 
 
 def fuse(
-    similarity: F32,
-    lexical: F32,
-    retrievability: F32,
-    confidence: F32,
-    limit: int,
+    kernels: KernelBackend,
+    view: View,
+    candidates: Candidates,
     weights: FusionWeights,
+    floors: tuple[float, float],
+    *,
+    now: int,
+    limit: int,
 ) -> Fused:
-    """Return the best `limit` candidates by fused score, ties by position.
+    """Return the best `limit` candidates by fused score at wall time `now`, ties as they come.
 
     Args:
-        similarity: float32[n] in [0, 1], normalised cosine; all zero when no vector was searched.
-        lexical: float32[n] in [0, 1], normalised BM25; all zero when no words were searched.
-        retrievability: float32[n] in [0, 1], what time has left of each memory.
-        confidence: float32[n] in [0, 1], how sure the caller was.
-        limit: how many at most.
+        kernels: the backend that computes.
+        view: where strength and confidence stand.
+        candidates: what is ranked.
         weights: the share of each part.
+        floors: the cosine and the BM25 score that count as none; `AS_IT_IS` for shares in [0, 1].
+        now: nanoseconds since the epoch.
+        limit: how many at most.
     """
-    total = weights.similarity + weights.lexical
-    relevance = (weights.similarity * similarity + weights.lexical * lexical) / (total or 1.0)
-    kept = 1 - weights.fading * (1 - retrievability)
-    believed = 1 - weights.doubt * (1 - confidence)
-    scores = (relevance * kept * believed).astype(np.float32)
-    order = np.argsort(-scores, kind="stable")[:limit]
-    order = order[scores[order] > 0]
-    return Fused(order, scores[order])
+    chosen, columns = RowSet(candidates.rows), view.columns
+    parts = np.empty((len(PARTS), len(chosen)), np.float32)
+    parts[0], parts[1] = candidates.cosines, candidates.lexical
+    kernels.retrievability_fsrs(
+        now,
+        chosen.take(columns["reviewed_at"]),
+        chosen.take(columns["stability_days"]),
+        out=parts[2],
+    )
+    parts[3] = chosen.take(columns["confidence"])
+    order, scores = kernels.score_fuse(
+        parts, np.array(weights, np.float32), np.array(floors, np.float32), limit
+    )
+    return Fused(candidates.rows[order], scores, parts[:, order].T)

@@ -12,15 +12,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.kernels.arrays import F32
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
 from engram.retrieval import vectors
 from engram.retrieval.filters import RowMasks, row_masks
-from engram.retrieval.fusion import FusionWeights, fuse, normalise
+from engram.retrieval.fusion import AS_IT_IS, PARTS, Fused, FusionWeights, alone, fuse, joined
 from engram.retrieval.word_view import WordView
-from engram.state.columns import RowSet
-from engram.state.forgetting import retrievability
 from engram.state.space import View
 
 # Candidates of a lone source: four times what is asked for, so that a fading or doubted memory can
@@ -28,6 +27,7 @@ from engram.state.space import View
 # of their lists is still seen.
 CANDIDATES_MIN: Final = 100
 CANDIDATES_PER_RESULT: Final = 4
+_NOTHING: Final = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
 
 
 class Cue(NamedTuple):
@@ -79,12 +79,14 @@ def search(
     *,
     now: int,
     monotonic: Callable[[], int],
+    unrelated: Callable[[View, F32], float],
     weights: FusionWeights | None = None,
     cancel: CancelFlag | None = None,
 ) -> Found:
     """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
 
     KernelCancelled when `cancel` was set before the search ended.
+    `unrelated` says what the cosine of a cue with an unrelated row is like in the view.
     """
     stages = _Stages(monotonic)
     masks = row_masks(view, cue.filters)
@@ -92,8 +94,8 @@ def search(
     k = CANDIDATES_PER_RESULT * cue.limit
     if cue.text:
         k = max(CANDIDATES_MIN, k)
-    by_vector = by_words = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
-    words = lexical = None
+    by_vector = by_words = _NOTHING
+    words = asked = None
     if cue.vector is not None and masks.candidates:
         by_vector = vectors.top_k(kernels, view, cue.vector, k, masks.vectors, cancel)
         stages.done("vectors")
@@ -103,20 +105,24 @@ def search(
         words = words_at(view)
         asked = words.asked(cue.text)
         by_words = words.top_k(kernels, asked, k, _words_mask(masks, words))
-        lexical = partial(words.scores, kernels, asked)
         stages.done("words")
-    hits = _fuse(view, cue, words, lexical, by_vector, by_words, now, weights or FusionWeights())
+    weights, floor = weights or FusionWeights(), AS_IT_IS
+    if words is None or asked is None:
+        candidates = alone(by_vector, are_cosines=True)
+        weights = weights._replace(similarity=1.0, lexical=0.0)
+    elif cue.vector is None:
+        candidates = alone(by_words, are_cosines=False)
+    else:
+        cosines = partial(vectors.cosines, view, cue.vector)
+        lexical = partial(words.scores, kernels, asked)
+        candidates = joined(by_vector, by_words, cosines, lexical)
+        floor = unrelated(view, cue.vector)
+    hits = []
+    if len(candidates.rows):
+        fused = fuse(kernels, view, candidates, weights, (floor, 0.0), now=now, limit=cue.limit)
+        hits = _hits(cue, words, fused)
     stages.done("fuse")
     return Found(hits, masks.candidates, stages.timings_us)
-
-
-def _similarity(
-    view: View, cue: Cue, cosine: NDArray[np.float32], *, alone: bool
-) -> NDArray[np.float32]:
-    """Return cosines as shares in [0, 1]: as they are, or comparable with scores of words."""
-    if alone or cue.vector is None:
-        return np.minimum(np.fmax(cosine, np.float32(0)), np.float32(1))
-    return normalise(cosine, vectors.unrelated_cosine(view, cue.vector))
 
 
 def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
@@ -126,50 +132,13 @@ def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
     return np.packbits(np.ones(masks.rows, bool), bitorder="little")
 
 
-def _fuse(
-    view: View,
-    cue: Cue,
-    words: WordView | None,
-    lexical_of: Callable[[NDArray[np.uint32]], NDArray[np.float32]] | None,
-    by_vector: tuple[NDArray[np.float32], NDArray[np.uint32]],
-    by_words: tuple[NDArray[np.float32], NDArray[np.uint32]],
-    now: int,
-    weights: FusionWeights,
-) -> list[Hit]:
-    if lexical_of is None:
-        cosine, rows = by_vector
-        lexical = np.zeros(len(rows), np.float32)
-    else:
-        rows = np.union1d(by_vector[1], by_words[1])
-        lexical = lexical_of(rows)
-        cosine = np.zeros(len(rows), np.float32)
-        if cue.vector is not None:
-            cosine = vectors.cosines(view, cue.vector, rows)
-    if not len(rows):
-        return []
-    chosen, columns = RowSet(rows), view.columns
-    strength = retrievability(
-        now, chosen.take(columns["reviewed_at"]), chosen.take(columns["stability_days"])
-    )
-    confidence = chosen.take(columns["confidence"])
-    similar = _similarity(view, cue, cosine, alone=words is None)
-    shared = lexical
-    if words is None:
-        weights = weights._replace(similarity=1.0, lexical=0.0)
-    else:
-        shared = normalise(lexical, 0.0)
-    fused = fuse(similar, shared, strength, confidence, cue.limit, weights)
+def _hits(cue: Cue, words: WordView | None, fused: Fused) -> list[Hit]:
     hits = []
-    for position, score in zip(fused.order.tolist(), fused.scores.tolist(), strict=True):
-        row = int(rows[position])
-        parts = {
-            "similarity": float(cosine[position]),
-            "lexical": float(lexical[position]),
-            "retrievability": float(strength[position]),
-            "confidence": float(confidence[position]),
-        }
+    for row, score, values in zip(
+        fused.rows.tolist(), fused.scores.tolist(), fused.parts.tolist(), strict=True
+    ):
         matched: tuple[str, ...] = ()
         if words is not None and cue.explain:
             matched = tuple(words.matched_terms(cue.text or "", row))
-        hits.append(Hit(row, score, parts, matched))
+        hits.append(Hit(row, score, dict(zip(PARTS, values, strict=True)), matched))
     return hits

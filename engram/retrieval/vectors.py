@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.kernels.arrays import F32
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
-from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, RowSet, take
+from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Pages, RowSet, take
 from engram.state.space import View
 
-# 256 rows are gathered and compared in 14 us at 384 dimensions.
 _SAMPLE_ROWS: Final = 256
+_COVERED_BITS: Final = 8  # of the row count: a sample serves until it has grown by a hundredth
 # As if 10 unrelated rows of cosine 0 had been seen before the space was looked at.
 _PRIOR_ROWS: Final = 10
 _EMPTY = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
@@ -79,21 +80,46 @@ def _page_top_k(
     return (scores, rows + np.uint32(first)) if first else (scores, rows)
 
 
-def unrelated_cosine(view: View, query: NDArray[np.float32]) -> float:
-    """Return what the cosine of a unit query with an unrelated row is like in this space.
+class UnrelatedCosine:
+    """Says what the cosine of a query with an unrelated row is like in a space.
 
     The mean over rows spread evenly through the space, drawn towards 0 while there are so few rows
     that most of them may be related. Embedders differ widely in it (0.0 to 0.6 and more), so a raw
     cosine says little before it is taken off.
+
+    The mean of cosines is the cosine with the mean of unit rows, which is kept while the sample
+    stays the same: a sample belongs to a view, so that equal views give equal answers. Any thread
+    may call it.
     """
-    if not view.vectors:
-        return 0.0
-    rows = np.unique(np.linspace(0, view.count - 1, _SAMPLE_ROWS).astype(np.int64))
-    rows = rows[take(view.inverse_norms, rows) > 0]
-    if not len(rows):
-        return 0.0
-    mean = float(cosines(view, query, rows.astype(np.uint32)).mean())
-    return max(0.0, mean * len(rows) / (len(rows) + _PRIOR_ROWS))
+
+    def __init__(self) -> None:
+        self._sampled: tuple[Pages, int, F32] | None = None
+
+    def __call__(self, view: View, query: F32) -> float:
+        """Return that cosine for a unit query, at least 0; 0 where there are no vectors."""
+        if not view.vectors:
+            return 0.0
+        covered = _covered(view.count)
+        sampled = self._sampled
+        # Rows are only added; a changed norm, or vectors of another embedder, make other pages.
+        if sampled is None or sampled[0] is not view.inverse_norms or sampled[1] != covered:
+            sampled = (view.inverse_norms, covered, _mean_row(view, covered))
+            self._sampled = sampled
+        return max(0.0, float(sampled[2] @ query))
+
+
+def _covered(count: int) -> int:
+    """Return how many rows are sampled from: all but the last hundredth, in steps of so many."""
+    shift = max(0, count.bit_length() - _COVERED_BITS)
+    return count >> shift << shift
+
+
+def _mean_row(view: View, covered: int) -> F32:
+    rows = np.unique(np.linspace(0, covered - 1, _SAMPLE_ROWS).astype(np.int64))
+    norms = take(view.inverse_norms, rows)
+    rows, norms = rows[norms > 0], norms[norms > 0]
+    total = norms @ take(view.vectors, rows)
+    return np.asarray(total / np.float32(len(rows) + _PRIOR_ROWS), np.float32)
 
 
 def cosines(

@@ -128,6 +128,7 @@ def _search(
         now=now,
         monotonic=core.clock.monotonic,
         cancel=cancel,
+        unrelated=engine.unrelated_cosine,
     )
 
 
