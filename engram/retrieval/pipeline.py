@@ -85,8 +85,8 @@ def search(
 ) -> Found:
     """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
 
-    KernelCancelled when `cancel` was set before the search ended.
     `unrelated` says what the cosine of a cue with an unrelated row is like in the view.
+    KernelCancelled when `cancel` was set before the search ended.
     """
     stages = _Stages(monotonic)
     masks = row_masks(view, cue.filters)
