@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,12 @@ def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:
     return diagnose(settings, space)
 
 
+def _verify_kernels(settings: Settings) -> Iterator[Finding]:
+    from engram.doctor import verify_kernels  # noqa: PLC0415 - as above
+
+    return verify_kernels(settings)
+
+
 def _program() -> str:
     """Return what the user has to type to call this program again."""
     called = Path(sys.argv[0])
@@ -45,7 +51,8 @@ def _program() -> str:
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    return run(sys.argv[1:], Machine(_open_store, _diagnose, _program()), __version__)
+    machine = Machine(_open_store, _diagnose, _verify_kernels, _program())
+    return run(sys.argv[1:], machine, __version__)
 
 
 if __name__ == "__main__":

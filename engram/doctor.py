@@ -23,20 +23,21 @@ from engram.edges.cli.machine import Finding
 from engram.engine.store import STORE_FILE
 from engram.kernels._zig_bindings import ABI_VERSION
 from engram.kernels.protocol import KernelBackend
+from engram.kernels.selection import make_kernels
+from engram.kernels.shadow import ShadowBackend
 from engram.kernels.zig_backend import ZigBackend
 from engram.kernels.zig_library import library_path
 from engram.model.errors import (
     BackendUnavailable,
     EngramError,
-    InvariantViolated,
     SpaceNotFound,
     StoreInUse,
 )
 from engram.model.memory import SpaceInfo
 from engram.service.store import Engram
 from engram.settings import Settings
-from engram.testing.kernels.suite import check_kernel_backend
-from engram.wiring import FROM_SETTINGS, make_embedder, make_kernels, open_store
+from engram.testing.kernels.suite import CHECKS
+from engram.wiring import FROM_SETTINGS, make_embedder, open_store
 
 _PYTHON_MIN: Final = (3, 11)
 # 4 KiB, the least a commit group writes (docs/formats), 21 times: the median then is stable to a
@@ -49,6 +50,9 @@ _SYNC_MS_MAX: Final = 50.0
 # A segment of the log must fit; below a gigabyte it is time to look.
 _FREE_BYTES_MIN: Final = 64 << 20
 _FREE_BYTES_WARN: Final = 1 << 30
+_NUMPY_REMEDY: Final = (
+    "set ENGRAM_KERNELS=numpy and report this with the output of `engram kernels --verify --json`"
+)
 _MEBIBYTE: Final = 1 << 20
 _GIBIBYTE: Final = 1 << 30
 
@@ -107,21 +111,53 @@ def _kernels(settings: Settings) -> Finding:
 
 def _conformance(backend: KernelBackend) -> Finding:
     started = time.perf_counter()
-    try:
-        check_kernel_backend(backend)
-    except InvariantViolated as error:
-        return Finding(
-            "kernels",
-            "fail",
-            f"{backend.name} ({backend.isa}) computes wrongly here: {error}",
-            "set ENGRAM_KERNELS=numpy and report this with the output of `engram doctor --json`",
-        )
+    for finding in _verified(backend):
+        if finding.state == "fail":
+            return finding._replace(check="kernels")
     seconds = time.perf_counter() - started
     return Finding(
         "kernels",
         "ok",
         f"{backend.name} ({backend.isa}) passed the conformance suite in {seconds:.1f} s",
     )
+
+
+def verify_kernels(settings: Settings) -> Iterator[Finding]:
+    """Yield one finding for each check of the conformance suite, run on the kernels in force.
+
+    BackendUnavailable when they are not there.
+    """
+    backend = make_kernels(settings)
+    yield from _verified(backend)
+    if isinstance(backend, ShadowBackend):
+        yield _shadow(backend)
+
+
+def _shadow(backend: ShadowBackend) -> Finding:
+    backend.wait_checked()
+    stats = backend.stats()
+    text = f"{stats.checked:,} of {stats.calls:,} calls were compared with numpy"
+    if stats.differences:
+        return Finding("shadow", "fail", f"{text}, {stats.differences:,} differ", _NUMPY_REMEDY)
+    return Finding("shadow", "ok", f"{text}, none differs")
+
+
+def _verified(backend: KernelBackend) -> Iterator[Finding]:
+    for check in CHECKS:
+        family = check.__module__.rpartition(".")[2]
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        started = time.perf_counter()
+        try:
+            check(backend)
+        except EngramError as error:
+            yield Finding(
+                family,
+                "fail",
+                f"{name}: {backend.name} ({backend.isa}) computes wrongly here: {error}",
+                _NUMPY_REMEDY,
+            )
+        else:
+            yield Finding(family, "ok", f"{name} ({time.perf_counter() - started:.2f} s)")
 
 
 def _data_root(settings: Settings) -> Finding:

@@ -16,9 +16,7 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
-from engram.kernels.arena import configure_arena
-from engram.kernels.protocol import KernelBackend
-from engram.kernels.selection import select_backend
+from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
 from engram.ports import Clock, Embedder, Entropy, Filesystem
@@ -68,22 +66,6 @@ class _Logs:
 
     def log_bytes_of(self, space: str) -> int:
         return self._opened[space].size_bytes
-
-
-def make_kernels(settings: Settings, wanted: str | None = None) -> KernelBackend:
-    """Return the kernels asked for, the process's level and arenas set as the settings say.
-
-    Raises:
-        BackendUnavailable: a backend or level was asked for by name and is not there.
-    """
-    backend = select_backend(
-        wanted or settings.kernels,
-        isa=settings.kernels_isa,
-        shadow_share=settings.kernels_shadow_share,
-    )
-    if backend.name != "numpy":
-        configure_arena(size_bytes=settings.arena_size, overflow=settings.arena_overflow)
-    return backend
 
 
 def make_embedder(settings: Settings, wanted: Embedder | str | None) -> Embedder | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, cast
 
+from engram.kernels.arena import configure_arena
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
 from engram.kernels.shadow import ShadowBackend, ShadowStats
 from engram.model.errors import BackendUnavailable, InvalidRequest
-from engram.settings import KERNEL_CHOICES, SHADOW_SHARE_DEFAULT
+from engram.settings import KERNEL_CHOICES, SHADOW_SHARE_DEFAULT, Settings
 
 if TYPE_CHECKING:
     from engram.kernels.zig_backend import ZigBackend
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("engram.kernels")
 _said: list[str] = []
 _shadows: dict[float, ShadowBackend] = {}
+
+
+def make_kernels(settings: Settings, wanted: str | None = None) -> KernelBackend:
+    """Return the kernels asked for, the process's level and arenas set as the settings say.
+
+    Raises:
+        BackendUnavailable: a backend or level was asked for by name and is not there.
+    """
+    backend = select_backend(
+        wanted or settings.kernels,
+        isa=settings.kernels_isa,
+        shadow_share=settings.kernels_shadow_share,
+    )
+    if backend.name != "numpy":
+        configure_arena(size_bytes=settings.arena_size, overflow=settings.arena_overflow)
+    return backend
 
 
 def select_backend(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine
 from engram.service.store import Engram
 from engram.settings import Settings
+from engram.testing.kernels.vectors import check_masks, check_ties
 from engram.wiring import open_store
 
 
@@ -36,7 +37,7 @@ class CommandLine:
 
     def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.path = path
-        self.machine = Machine(_open_store, _diagnose)
+        self.machine = Machine(_open_store, _diagnose, _verify_kernels)
         self._capture = capture
 
     def __call__(self, *arguments: str, elsewhere: bool = False) -> Answer:
@@ -65,13 +66,21 @@ def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:
     return diagnose(settings, space)
 
 
+def _verify_kernels(settings: Settings) -> Iterator[Finding]:
+    from engram.doctor import verify_kernels  # noqa: PLC0415 - as the program does
+
+    return verify_kernels(settings)
+
+
 @pytest.fixture
 def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> CommandLine:
     """The command line on an empty store, 100 columns wide, on kernels every machine has."""
-    for name in ("ENGRAM_DATA_ROOT", "ENGRAM_MEMORY_SPACE", "ENGRAM_EMBEDDER"):
-        monkeypatch.delenv(name, raising=False)
+    for name in Settings.__struct_fields__:
+        monkeypatch.delenv(f"ENGRAM_{name.upper()}", raising=False)
+    # The whole suite has tests of its own; here it is shown that it is run, not that it passes.
+    monkeypatch.setattr("engram.doctor.CHECKS", (check_ties, check_masks))
     monkeypatch.setenv("ENGRAM_KERNELS", "numpy")
     monkeypatch.setenv("COLUMNS", "100")
     return CommandLine(tmp_path / "store", capsys)

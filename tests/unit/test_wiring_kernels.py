@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engram.kernels.arena import arena_stats, configure_arena
+from engram.kernels.selection import make_kernels
 from engram.kernels.zig_backend import ZigBackend
 from engram.settings import Settings
-from engram.wiring import make_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

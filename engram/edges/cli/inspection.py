@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
 
 from engram.edges.cli.options import Place, SpacePlace
 from engram.edges.cli.wire import print_json
@@ -10,7 +12,11 @@ from engram.edges.cli.wire import print_json
 if TYPE_CHECKING:
     from engram.edges.cli.machine import Finding
     from engram.edges.cli.session import Session
+    from engram.settings import Settings
 
+Verify = Annotated[
+    bool, Parameter(negative="", help="Run the conformance suite, one line a check.")
+]
 _HERE: Final = Place()
 _ANY_SPACE: Final = SpacePlace()
 _MARKS: Final = {"ok": ("ok  ", "green"), "warn": ("note", "yellow"), "fail": ("FAIL", "bold red")}
@@ -61,55 +67,43 @@ class InspectionCommands:
         line.add_row(Text(mark, style=style), finding.check, detail)
         self._session.console.print(line)
 
-    def kernels(self, *, place: Place = _HERE) -> int:
-        """Say which kernel backend is used here, and why."""
-        value = _kernels(place.settings().kernels)
-        if place.json:
-            print_json(value)
-            return 0
+    def kernels(self, *, verify: Verify = False, place: Place = _HERE) -> int:
+        """Say which kernel backend is used here, and why; with --verify check all it computes.
+
+        Exits 1 when a check fails.
+        """
+        from engram.edges.cli import kernel_facts  # noqa: PLC0415 - loads numpy
         from engram.edges.cli.screen import facts  # noqa: PLC0415 - not needed for --help
 
-        library = "runs here" if value["library_runs"] else "does not run here"
-        pairs = [
-            ("backend", value["name"]),
-            ("ISA", value["isa"]),
-            ("why", value["why"]),
-            ("auto", f"would choose {value['auto']}"),
-            ("library", f"{value['library']} ({library})"),
-            ("levels", ", ".join(value["levels"]) or "none without the library"),
-        ]
-        self._session.console.print(facts(pairs))
-        return 0
+        settings, console = place.settings(), self._session.console
+        value = kernel_facts.kernels_value(settings)
+        lines = kernel_facts.standing(value)
+        if verify and not place.json:
+            console.print(facts(lines))
+            lines = []
+        found = self._verify(settings, as_json=place.json) if verify else []
+        failed = sum(finding.state == "fail" for finding in found)
+        # What the checks did to arenas and shadow is seen only behind them.
+        value |= kernel_facts.numbers_value(settings)
+        if place.json:
+            if verify:
+                value |= {"failed": failed, "checks": [finding._asdict() for finding in found]}
+            print_json(value)
+            return 1 if failed else 0
+        console.print(facts([*lines, *kernel_facts.numbers(value)]))
+        if verify:
+            verdict = f"{failed} of {len(found)} checks failed." if failed else "All is well."
+            console.print(f"\n{verdict}", style="bold")
+        return 1 if failed else 0
 
-
-def _kernels(asked: str) -> dict[str, Any]:
-    """Return which backend `asked` gives and why; BackendUnavailable when it is not there."""
-    from engram.kernels.selection import select_backend  # noqa: PLC0415 - loads numpy
-    from engram.kernels.zig_backend import ZigBackend  # noqa: PLC0415 - as above
-    from engram.kernels.zig_library import library_path  # noqa: PLC0415 - as above
-    from engram.model.errors import BackendUnavailable  # noqa: PLC0415 - not needed for --help
-
-    levels: tuple[str, ...] = ()
-    missing = ""
-    try:
-        levels = ZigBackend().isa_levels
-    except BackendUnavailable as error:
-        missing = error.reason
-    best = "numpy" if missing else "zig"
-    backend = select_backend(best if asked == "auto" else asked)
-    if asked != "auto":
-        why = f"ENGRAM_KERNELS={asked} asks for it"
-    elif missing:
-        why = f"the Zig library cannot be used: {missing}; build it with `make kernels`"
-    else:
-        why = "the Zig library runs here, and auto prefers it"
-    return {
-        "name": backend.name,
-        "isa": backend.isa,
-        "asked": asked,
-        "why": why,
-        "auto": best,
-        "levels": list(levels),
-        "library": str(library_path()),
-        "library_runs": not missing,
-    }
+    def _verify(self, settings: Settings, *, as_json: bool) -> list[Finding]:
+        found = []
+        if not as_json:
+            self._session.console.print()
+        for finding in self._session.machine.verify_kernels(settings):
+            found.append(finding)
+            if not as_json:
+                self._show(finding)
+        if not as_json:
+            self._session.console.print()
+        return found

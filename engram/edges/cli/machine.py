@@ -5,7 +5,7 @@ Nothing here imports the engine: `engram --help` has to answer before anyone cou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -22,7 +22,7 @@ class OpenStore(Protocol):
 
 
 class Finding(NamedTuple):
-    """One line of `engram doctor`: what was checked, how it stands, what to do about it."""
+    """One line of doctor or of `kernels --verify`: what was checked, how it stands, what to do."""
 
     check: str
     state: Literal["ok", "warn", "fail"]
@@ -35,5 +35,6 @@ class Machine(NamedTuple):
 
     open_store: OpenStore
     diagnose: Callable[[Settings, str | None], AsyncIterator[Finding]]
+    verify_kernels: Callable[[Settings], Iterator[Finding]]
     program: str = "engram"
     """How the user called this program; printed in front of what to try next."""
