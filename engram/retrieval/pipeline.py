@@ -104,7 +104,7 @@ def search(
     if cue.text and masks.candidates:
         words = words_at(view)
         asked = words.asked(cue.text)
-        by_words = words.top_k(kernels, asked, k, _words_mask(masks, words))
+        by_words = words.top_k(kernels, asked, k, _words_mask(masks, words), cancel)
         stages.done("words")
     weights, floor = weights or FusionWeights(), AS_IT_IS
     if words is None or asked is None:

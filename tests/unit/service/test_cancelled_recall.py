@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
@@ -15,9 +16,11 @@ from engram.model.errors import KernelCancelled
 from engram.testing.stores import simulated_store
 
 if TYPE_CHECKING:
-    from engram.kernels.arrays import F32, U8, U32
+    from collections.abc import Iterator
+
     from engram.kernels.cancel import CancelFlag
 
+Pair = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 pytestmark = pytest.mark.anyio
 
 PATIENCE_SECONDS = 10
@@ -26,7 +29,7 @@ MEMORIES, DIMENSIONS = 1100, 64
 
 
 class SlowBackend(NumpyBackend):
-    """The numpy kernels, in no hurry to begin a scan; notes how it ended."""
+    """The numpy kernels, in no hurry to begin a search; notes how it ended."""
 
     def __init__(self) -> None:
         self.began = threading.Event()
@@ -34,23 +37,24 @@ class SlowBackend(NumpyBackend):
         self.hurry = threading.Event()
         self.stopped = False
 
-    def top_k_f32(
-        self,
-        query: F32,
-        rows: F32,
-        k: int,
-        *,
-        inv_norms: F32 | None = None,
-        mask: U8 | None = None,
-        cancel: CancelFlag | None = None,
-    ) -> tuple[F32, U32]:
+    def top_k_f32(self, *arguments: Any, cancel: CancelFlag | None = None, **named: Any) -> Pair:
         """Wait for a reason to go on; then scan."""
+        with self._waited(cancel):
+            return super().top_k_f32(*arguments, cancel=cancel, **named)
+
+    def bm25_top_k(self, *arguments: Any, cancel: CancelFlag | None = None, **named: Any) -> Pair:
+        """Wait for a reason to go on; then search."""
+        with self._waited(cancel):
+            return super().bm25_top_k(*arguments, cancel=cancel, **named)
+
+    @contextmanager
+    def _waited(self, cancel: CancelFlag | None) -> Iterator[None]:
         assert cancel is not None
         self.began.set()
         try:
             while not (self.hurry.wait(0.001) or cancel.is_set):
                 pass
-            return super().top_k_f32(query, rows, k, inv_norms=inv_norms, mask=mask, cancel=cancel)
+            yield
         except KernelCancelled:
             self.stopped = True
             raise
@@ -58,17 +62,20 @@ class SlowBackend(NumpyBackend):
             self.ended.set()
 
 
-async def test_a_recall_past_its_deadline_stops_its_scan() -> None:
+@pytest.mark.parametrize("by", ["vector", "words"])
+async def test_a_recall_past_its_deadline_stops_its_search(by: str) -> None:
     kernels = SlowBackend()
     vectors = np.random.default_rng(1).standard_normal((MEMORIES, DIMENSIONS), dtype=np.float32)
+    cue = {"embedding": vectors[7]} if by == "vector" else {"cue": "number7"}
     async with simulated_store(kernels=kernels) as db:
         space = await db.space()
-        await space.remember_many([f"memory {n}" for n in range(MEMORIES)], embeddings=vectors)
+        texts = [f"memory number{number}" for number in range(MEMORIES)]
+        await space.remember_many(texts, embeddings=vectors)
         with anyio.move_on_after(0.05) as scope:
-            await space.recall(embedding=vectors[7])
+            await space.recall(**cue)
         assert scope.cancelled_caught
         assert await anyio.to_thread.run_sync(kernels.ended.wait, PATIENCE_SECONDS)
         assert kernels.stopped
         kernels.hurry.set()
-        (nearest,) = await space.recall(embedding=vectors[7], limit=1)
-        assert nearest.memory.content == "memory 7"
+        (nearest,) = await space.recall(**cue, limit=1)
+        assert nearest.memory.content == "memory number7"
