@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engram.kernels._zig_bindings import ABI_VERSION
 from engram.kernels.arena import arena_stats
-from engram.kernels.selection import make_kernels, shadow_stats
+from engram.kernels.selection import make_kernels
+from engram.kernels.shadow import ShadowBackend
 from engram.kernels.zig_backend import ZigBackend
 from engram.kernels.zig_library import library_path
 from engram.model.errors import BackendUnavailable
@@ -57,8 +58,9 @@ def numbers_value(settings: Settings) -> dict[str, Any]:
         arena = stats._asdict() | {"threads": [thread._asdict() for thread in stats.threads]}
     except BackendUnavailable:
         pass
-    if settings.kernels == "shadow":
-        shadow = shadow_stats()[-1]._asdict()
+    backend = make_kernels(settings)
+    if isinstance(backend, ShadowBackend):
+        shadow = backend.stats()._asdict()
     return {"arena": arena, "shadow": shadow}
 
 

@@ -221,7 +221,10 @@ def test_a_share_out_of_range_is_refused() -> None:
         shadow_of(ZigBackend(), 0)
 
 
-def test_selection_gives_one_shadow_a_share_and_lists_its_numbers() -> None:
+def test_selection_gives_one_shadow_a_share_and_lists_its_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selection, "_shadows", {})
     backend = selection.select_backend("shadow", shadow_share=0.5)
     assert backend is selection.select_backend("shadow", shadow_share=0.5)
     before = selection.shadow_stats()
