@@ -63,10 +63,12 @@ pub const List = extern struct {
     weight: f64,
     /// What this word and all lighter ones can add to a row, rounding included.
     bound: f64,
+    /// Postings a row, of the rows between the first and the last.
+    density: f64,
 };
 
 /// Rows of the largest block: 32 KiB of sums.
-pub const block_rows_max: usize = 4096;
+pub const block_rows_max: usize = 2048;
 pub const block_rows_min: usize = 64;
 /// Rows behind one flag that says whether any of them was touched.
 const group_rows = 32;
@@ -189,12 +191,14 @@ const Chunk = struct {
         count: usize,
         weight: f64,
     ) void {
+        const lengths = saturation.lengths;
+        const last_row = saturation.last_row;
         if (count == chunk_count) {
-            for (0..chunk_count) |i| self.lengths[i] = saturation.lengths[@min(rows[i], saturation.last_row)];
+            for (0..chunk_count) |i| self.lengths[i] = lengths[@min(rows[i], last_row)];
             self.multiply(saturation, tfs, chunk_count, weight);
         } else {
             for (0..count) |i| {
-                self.lengths[i] = saturation.lengths[@min(rows[i], saturation.last_row)];
+                self.lengths[i] = lengths[@min(rows[i], last_row)];
                 self.tfs[i] = tfs[i];
             }
             self.multiply(saturation, &self.tfs, (count + lanes - 1) / lanes * lanes, weight);
@@ -263,10 +267,14 @@ const Search = struct {
     flag: cancel.Flag,
     chunk: Chunk = .{},
     lists: []List = &.{},
-    /// Lists of which a row must have one to get in; those behind are looked up.
+    /// Lists of which a row must have one to get in.
     heavy_count: usize = 0,
-    /// What the lists behind the heavy ones can add.
+    /// Lists whose parts are in the sums at hand; those behind are looked up.
+    summed_count: usize = 0,
+    /// What the lists that are not summed can add.
     light_bound: f64 = 0,
+    /// The share of the rows of heavy lists that could still get in, lately.
+    hopeful_share: f64 = 1,
 
     /// Makes the lists of a segment, heaviest first, with what they can add at most.
     fn enter(self: *Search, segment: *const Segment, spans: [*]const Span, words: []const Word, lists: [*]List) void {
@@ -281,6 +289,7 @@ const Search = struct {
                 .end = span.end,
                 .weight = word.weight,
                 .bound = word.weight * self.highestPart(segment.tfs[span.begin..span.end]),
+                .density = density(segment.rows, span),
             };
             count += 1;
         }
@@ -297,15 +306,23 @@ const Search = struct {
             lists[i].bound = bound;
         }
         self.heavy_count = count;
-        self.light_bound = 0;
         self.lighten();
+    }
+
+    fn density(rows: [*]const u32, span: Span) f64 {
+        const postings: f64 = @floatFromInt(span.end - span.begin);
+        const range: f64 = @floatFromInt(rows[span.end - 1] -% rows[span.begin]);
+        return postings / (range + 1);
     }
 
     /// The highest part any posting of a list can have: that of its highest tf in an empty text.
     fn highestPart(self: *const Search, tfs: []const u16) f64 {
         if (tfs.len > looked_at_max) return 1;
-        var highest: u16 = 1;
-        for (tfs) |tf| highest = @max(highest, tf);
+        var lanes_highest: @Vector(32, u16) = @splat(1);
+        var i: usize = 0;
+        while (i + 32 <= tfs.len) : (i += 32) lanes_highest = @max(lanes_highest, @as(@Vector(32, u16), tfs[i..][0..32].*));
+        var highest = @reduce(.Max, lanes_highest);
+        for (tfs[i..]) |tf| highest = @max(highest, tf);
         return self.saturation.part(f64, 0, @floatFromInt(highest));
     }
 
@@ -317,17 +334,20 @@ const Search = struct {
     /// Turns heavy lists into light ones as far as the worst score allows.
     inline fn lighten(self: *Search) void {
         const limit = self.worst();
-        while (self.heavy_count > 0 and self.lists[self.heavy_count - 1].bound <= limit) {
-            self.heavy_count -= 1;
-            self.light_bound = self.lists[self.heavy_count].bound;
-        }
+        while (self.heavy_count > 0 and self.lists[self.heavy_count - 1].bound <= limit) self.heavy_count -= 1;
+        self.setSummed(self.heavy_count);
+    }
+
+    inline fn setSummed(self: *Search, count: usize) void {
+        self.summed_count = count;
+        self.light_bound = if (count < self.lists.len) self.lists[count].bound else 0;
     }
 
     /// Visits the rows of the segment; true when cancelled.
     fn run(self: *Search) bool {
         var work: usize = 0;
         while (self.heavy_count > 0) {
-            work += if (self.heavy_count == 1) self.stream() else self.addBlock();
+            work += if (self.isLone()) self.stream() else self.addBlock();
             if (work == 0) return false;
             if (work >= poll_postings) {
                 if (cancel.isSet(self.flag)) return true;
@@ -336,6 +356,12 @@ const Search = struct {
             self.lighten();
         }
         return false;
+    }
+
+    /// Whether one list is heavy and looking up all of its rows costs less than adding up the next.
+    inline fn isLone(self: *const Search) bool {
+        if (self.heavy_count > 1) return false;
+        return self.lists.len == 1 or self.lists[0].density * self.hopeful_share * lookup_postings <= self.lists[1].density;
     }
 
     /// Scores the next postings of the lone heavy list; returns how many.
@@ -350,17 +376,20 @@ const Search = struct {
         self.chunk.score(&self.saturation, rows, list.tfs + list.next, count, list.weight);
         list.next += count;
         var limit: Wide = @splat(self.worst() - self.light_bound);
+        var hopeful: usize = 0;
         var i: usize = 0;
         while (i < count) : (i += lanes) {
             const parts: Wide = self.chunk.parts[i..][0..lanes].*;
             var over: u8 = @bitCast(parts > limit);
             if (over == 0) continue;
+            hopeful += @popCount(over);
             while (over != 0) : (over &= over - 1) {
                 const at = i + @ctz(over);
                 if (at < count) self.consider(rows[at], self.chunk.parts[at]);
             }
             limit = @splat(self.worst() - self.light_bound);
         }
+        self.learn(hopeful, count);
         return count;
     }
 
@@ -377,8 +406,32 @@ const Search = struct {
         }
         var added: usize = 0;
         for (self.lists[0..self.heavy_count]) |*list| added += self.add(list, first);
-        self.sweep(@intCast(first));
+        const heavy_added = added;
+        var hopeful: ?usize = null;
+        for (self.lists[self.heavy_count..], self.heavy_count + 1..) |*list, summed_count| {
+            // A light list is added up as well where that costs less than looking up the rows that
+            // can still get in.
+            const postings = list.density * @as(f64, @floatFromInt(self.block_rows));
+            if (isCheap(added, postings)) break;
+            const rows_count = self.countAbove(self.worst() - list.bound);
+            hopeful = hopeful orelse rows_count;
+            if (isCheap(rows_count, postings)) break;
+            _ = seek(list, @intCast(first));
+            added += self.add(list, first);
+            self.setSummed(summed_count);
+        }
+        const considered = self.sweep(@intCast(first));
+        self.learn(hopeful orelse considered, heavy_added);
         return added;
+    }
+
+    inline fn isCheap(rows_count: usize, postings: f64) bool {
+        return @as(f64, @floatFromInt(rows_count)) * lookup_postings <= postings;
+    }
+
+    inline fn learn(self: *Search, hopeful: usize, rows_count: usize) void {
+        const share = @as(f64, @floatFromInt(hopeful)) / @as(f64, @floatFromInt(rows_count));
+        self.hopeful_share = (self.hopeful_share + share) / 2;
     }
 
     fn add(self: *Search, list: *List, first: usize) usize {
@@ -386,6 +439,8 @@ const Search = struct {
         const end = first + self.block_rows;
         const within: u32 = @intCast(self.block_rows - 1);
         const base: u32 = @intCast(first);
+        const sums = self.sums;
+        const flags = self.flags;
         while (list.next < list.end) {
             const rows = list.rows + list.next;
             var count = @min(chunk_count, list.end - list.next);
@@ -395,10 +450,10 @@ const Search = struct {
                 if (count == 0) break;
             }
             self.chunk.score(&self.saturation, rows, list.tfs + list.next, count, list.weight);
-            for (0..count) |i| {
-                const at = (rows[i] -% base) & within;
-                self.sums[at] += self.chunk.parts[i];
-                self.flags[at / group_rows] = 1;
+            for (rows[0..count], self.chunk.parts[0..count]) |row, part| {
+                const at = (row -% base) & within;
+                sums[at] += part;
+                flags[at / group_rows] = 1;
             }
             list.next += count;
             if (count < chunk_count) break;
@@ -406,8 +461,21 @@ const Search = struct {
         return list.next - begin;
     }
 
-    /// Takes from a block the rows that can get in, in order, and leaves it zeroed.
-    fn sweep(self: *Search, base: u32) void {
+    fn countAbove(self: *const Search, limit: f64) usize {
+        var count: @Vector(lanes, i64) = @splat(0);
+        const limits: Wide = @splat(limit);
+        var i: usize = 0;
+        while (i < self.block_rows) : (i += lanes) {
+            const values: Wide = self.sums[i..][0..lanes].*;
+            count += @intFromBool(values > limits);
+        }
+        return @intCast(@reduce(.Add, count));
+    }
+
+    /// Takes from a block the rows that can get in, in order, and leaves it zeroed; returns how many
+    /// were looked at.
+    fn sweep(self: *Search, base: u32) usize {
+        var considered: usize = 0;
         const groups = self.block_rows / group_rows;
         var limit: Wide = @splat(self.worst() - self.light_bound);
         for (0..groups) |group| {
@@ -417,6 +485,7 @@ const Search = struct {
             inline for (0..group_rows / lanes) |part| {
                 const values: Wide = sums[part * lanes ..][0..lanes].*;
                 var over: u8 = @bitCast(values > limit);
+                considered += @popCount(over);
                 while (over != 0) : (over &= over - 1) {
                     const at = part * lanes + @ctz(over);
                     const row = base +% @as(u32, @intCast(group * group_rows + at));
@@ -426,6 +495,7 @@ const Search = struct {
             }
             @memset(sums[0..group_rows], 0);
         }
+        return considered;
     }
 
     /// Completes the sum of a row that has a heavy word, while it can get in.
@@ -433,7 +503,7 @@ const Search = struct {
         const limit = self.worst();
         if (heavy_sum + self.light_bound <= limit or !self.isAllowed(row)) return;
         var sum = heavy_sum;
-        for (self.lists[self.heavy_count..]) |*list| {
+        for (self.lists[self.summed_count..]) |*list| {
             if (sum + list.bound <= limit) return;
             const at = seek(list, row);
             if (at < list.end and list.rows[at] == row) {
@@ -453,7 +523,10 @@ const Search = struct {
 };
 
 /// Longer lists are not read through for their highest tf; it would cost more than it spares.
-const looked_at_max = 4096;
+const looked_at_max = 1 << 16;
+
+/// Looking up a row takes about as long as adding up that many postings.
+const lookup_postings = 8;
 
 /// Postings between two looks at the cancel flag: some 100 us.
 const poll_postings = 1 << 16;
@@ -524,6 +597,7 @@ fn addParts(
         .end = span.end,
         .weight = weight,
         .bound = 0,
+        .density = 0,
     };
     var before: u32 = 0;
     for (wanted, 0..) |row, i| {
