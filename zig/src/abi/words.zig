@@ -5,20 +5,26 @@ const isa = @import("../isa.zig");
 const kernels = @import("../words.zig");
 const status = @import("../status.zig");
 
-const Found = struct { spans: []kernels.Span, words: []kernels.Word };
+/// What a call needs of the arena, taken at once so that a refusal names all of it.
+const Room = struct {
+    spans: [*]kernels.Span,
+    words: [*]kernels.Word,
+    rest: [*]align(arena.alignment) u8,
 
-/// Finds the postings of the cue's terms; null when the arena is too small.
-fn weighed(
-    scratch: *arena.Scratch,
-    index: *const kernels.Index,
-    terms: [*]const u32,
-    repeats: [*]const u32,
-    terms_count: usize,
-) ?Found {
-    const spans = scratch.take(kernels.Span, index.segments_count *| terms_count) orelse return null;
-    const words = scratch.take(kernels.Word, terms_count) orelse return null;
-    const count = isa.kernels().words.weigh(index, terms, repeats, terms_count, spans.ptr, words.ptr);
-    return .{ .spans = spans, .words = words[0..count] };
+    fn take(scratch: *arena.Scratch, segments_count: usize, terms_count: usize, rest_bytes: usize) ?Room {
+        const spans_bytes = aligned(segments_count *| terms_count *| @sizeOf(kernels.Span));
+        const words_bytes = aligned(terms_count *| @sizeOf(kernels.Word));
+        const memory = scratch.take(u8, spans_bytes +| words_bytes +| rest_bytes) orelse return null;
+        return .{
+            .spans = @ptrCast(memory.ptr),
+            .words = @ptrCast(@alignCast(memory.ptr + spans_bytes)),
+            .rest = @alignCast(memory.ptr + spans_bytes + words_bytes),
+        };
+    }
+};
+
+fn aligned(bytes: usize) usize {
+    return (bytes +| (arena.alignment - 1)) / arena.alignment * arena.alignment;
 }
 
 /// Writes the best `capacity` rows by BM25 for distinct terms, best first, and returns how many
@@ -41,28 +47,36 @@ export fn engram_bm25_top_k(
     if (terms_count == 0 or columns.rows_count == 0) return 0;
     var scratch = arena.begin();
     defer scratch.end();
-    const found = weighed(
-        &scratch,
+    // A smaller block is slower, never wrong.
+    const lists_bytes = aligned(terms_count *| @sizeOf(kernels.List));
+    const fixed_bytes = (columns.segments_count *| @sizeOf(kernels.Span) +| @sizeOf(kernels.Word)) *|
+        terms_count +| 2 * arena.alignment +| lists_bytes;
+    var block_rows = kernels.block_rows_max;
+    while (block_rows > kernels.block_rows_min) : (block_rows /= 2) {
+        const is_needed = block_rows / 2 < columns.rows_count;
+        if (is_needed and fixed_bytes +| kernels.blockBytes(block_rows) <= scratch.room()) break;
+    }
+    const rest_bytes = lists_bytes +| kernels.blockBytes(block_rows);
+    const room = Room.take(&scratch, columns.segments_count, terms_count, rest_bytes) orelse
+        return status.out_of_space;
+    const words = isa.kernels().words;
+    const words_count = words.weigh(
         columns,
         terms orelse return status.invalid_argument,
         repeats orelse return status.invalid_argument,
         terms_count,
-    ) orelse return status.out_of_space;
-    if (found.words.len == 0) return 0;
-    const lists = scratch.take(kernels.List, found.words.len) orelse return status.out_of_space;
-    // A smaller block is slower, never wrong.
-    var block_rows = kernels.block_rows_max;
-    while (block_rows > kernels.block_rows_min and
-        (block_rows / 2 >= columns.rows_count or kernels.blockBytes(block_rows) > scratch.room())) block_rows /= 2;
-    const block = scratch.take(u8, kernels.blockBytes(block_rows)) orelse return status.out_of_space;
-    return isa.kernels().words.top_k(
+        room.spans,
+        room.words,
+    );
+    if (words_count == 0) return 0;
+    return words.top_k(
         columns,
         terms_count,
-        found.spans.ptr,
-        found.words.ptr,
-        found.words.len,
-        lists.ptr,
-        block.ptr,
+        room.spans,
+        room.words,
+        words_count,
+        @ptrCast(room.rest),
+        @alignCast(room.rest + lists_bytes),
         block_rows,
         mask,
         mask_bytes,
@@ -93,22 +107,17 @@ export fn engram_bm25_scores(
     }
     var scratch = arena.begin();
     defer scratch.end();
-    const found = weighed(
-        &scratch,
+    const room = Room.take(&scratch, columns.segments_count, terms_count, 0) orelse
+        return status.out_of_space;
+    const words = isa.kernels().words;
+    const words_count = words.weigh(
         columns,
         terms orelse return status.invalid_argument,
         repeats orelse return status.invalid_argument,
         terms_count,
-    ) orelse return status.out_of_space;
-    isa.kernels().words.scores(
-        columns,
-        terms_count,
-        found.spans.ptr,
-        found.words.ptr,
-        found.words.len,
-        wanted,
-        rows_count,
-        into,
+        room.spans,
+        room.words,
     );
+    words.scores(columns, terms_count, room.spans, room.words, words_count, wanted, rows_count, into);
     return status.ok;
 }
