@@ -15,7 +15,9 @@ from engram.kernels.zig_library import library_path, load_library
 
 _NAME: Final = "a call with 6 arguments through ctypes"
 _WRAPPED: Final = "top-1 of 1 x 8 f32, checks and results included"
-_DECLARATION: Final = "int32_t engram_quantize_i8(const float *, size_t, size_t, int8_t *, float *, const uint32_t *);"
+_DECLARATION: Final = (
+    "int engram_quantize_i8(float *, size_t, size_t, int8_t *, float *, uint32_t *);"
+)
 
 
 def cases(only: str = "") -> Iterator[Case]:
