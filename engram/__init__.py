@@ -35,6 +35,7 @@ _HOMES = {
     "RecallResult": ("engram.model.memory", "RecallResult"),
     "Recollection": ("engram.model.memory", "Recollection"),
     "errors": ("engram.model.errors", ""),
+    "kernels": ("engram.kernels", ""),
     "sync": ("engram.sync", ""),
 }
 
