@@ -47,7 +47,7 @@ pub inline fn tile(
     queries: [queries_count]Pointer,
     rows: [rows_count]Pointer,
     ahead: Ahead,
-) [queries_count * rows_count]f32 {
+) [queries_count]@Vector(rows_count, f32) {
     if (d < lanes) return shortTile(queries_count, rows_count, d, &queries, &rows);
     var sums: [queries_count * rows_count]Vector = @splat(@splat(0));
     var i: usize = 0;
@@ -70,7 +70,7 @@ pub inline fn tile(
         inline for (0..rows_count) |r| y[r] = rest(rows[r], i, d);
         addProducts(queries_count, rows_count, &sums, x, y);
     }
-    return foldAll(queries_count * rows_count, sums);
+    return foldAll(queries_count, rows_count, sums);
 }
 
 inline fn atEach(comptime count: usize, starts: [count]Pointer, i: usize) [count]Vector {
@@ -101,14 +101,14 @@ noinline fn shortTile(
     d: usize,
     queries: *const [queries_count]Pointer,
     rows: *const [rows_count]Pointer,
-) [queries_count * rows_count]f32 {
+) [queries_count]@Vector(rows_count, f32) {
     var x: [queries_count]Vector = undefined;
     var y: [rows_count]Vector = undefined;
     for (&x, queries) |*vector, start| vector.* = shortVector(start, d);
     for (&y, rows) |*vector, start| vector.* = shortVector(start, d);
     var sums: [queries_count * rows_count]Vector = @splat(@splat(0));
     addProducts(queries_count, rows_count, &sums, x, y);
-    return foldAll(queries_count * rows_count, sums);
+    return foldAll(queries_count, rows_count, sums);
 }
 
 inline fn shortVector(start: Pointer, d: usize) Vector {
@@ -135,15 +135,19 @@ inline fn addProduct(comptime T: type, x: T, y: T, sum: T) T {
     return if (has_fma) @mulAdd(T, x, y, sum) else x * y + sum;
 }
 
-inline fn foldAll(comptime count: usize, sums: [count]Vector) [count]f32 {
-    var totals: [count]f32 = undefined;
-    if (count % 4 != 0) {
-        inline for (0..count) |n| totals[n] = fold(lanes, sums[n]);
-        return totals;
-    }
-    inline for (0..count / 4) |group| {
-        const four: [4]f32 = foldFour(sums[4 * group ..][0..4].*);
-        inline for (0..4) |n| totals[4 * group + n] = four[n];
+inline fn foldAll(
+    comptime queries_count: usize,
+    comptime rows_count: usize,
+    sums: [queries_count * rows_count]Vector,
+) [queries_count]@Vector(rows_count, f32) {
+    var totals: [queries_count]@Vector(rows_count, f32) = undefined;
+    inline for (0..queries_count) |q| {
+        const own = sums[q * rows_count ..][0..rows_count].*;
+        if (rows_count == 4) {
+            totals[q] = foldFour(own);
+        } else {
+            inline for (0..rows_count) |r| totals[q][r] = fold(lanes, own[r]);
+        }
     }
     return totals;
 }
@@ -213,8 +217,9 @@ test "tiles of every shape sum as scalars do" {
             for (&rows, 0..) |*row, n| row.* = row_storage[n * d ..].ptr;
             const own = tile(shape[0], shape[1], .nothing, d, queries, rows, .nothing);
             for (queries, 0..) |query, q| {
-                for (rows, 0..) |row, r| {
-                    try std.testing.expectEqual(dotScalar(query[0..d], row), own[q * shape[1] + r]);
+                const totals: [shape[1]]f32 = own[q];
+                for (rows, totals) |row, total| {
+                    try std.testing.expectEqual(dotScalar(query[0..d], row), total);
                 }
             }
         }

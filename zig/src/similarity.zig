@@ -3,6 +3,7 @@
 const std = @import("std");
 const dots = @import("dots.zig");
 const Best = @import("best.zig").Best;
+const Few = @import("few.zig").Few;
 const Candidates = @import("candidates.zig").Candidates;
 const cancel = @import("cancel.zig");
 const status = @import("status.zig");
@@ -11,11 +12,12 @@ const topKMany = @import("similarity_many.zig").topKMany;
 const block_rows = dots.block_rows;
 const Block = @Vector(block_rows, f32);
 
-/// How far ahead of a block its reads are asked for, at least: some 100 ns at the speed of DRAM.
-const ahead_bytes_min = 12 << 10;
+/// How far ahead of a block its bytes are asked for, in order: far enough for DRAM, and short enough
+/// that they are still in the first cache when they are read.
+const ahead_bytes = 8 << 10;
 
-/// Blocks beyond this would push their own rows out of the first cache.
-const ahead_bytes_max = 32 << 10;
+/// In longer rows the bytes in order and the bytes a block reads lie too far apart: two rows at once.
+const long_row_bytes = 8 << 10;
 
 /// What a level offers of this family.
 pub const Table = extern struct {
@@ -46,17 +48,14 @@ fn topK(
     capacity: usize,
     flag: cancel.Flag,
 ) callconv(.c) i64 {
-    var best: Best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity };
     const scan: Scan = .{ .query = query, .d = dimensions, .rows = rows, .inv_norms = inv_norms };
-    const step = cancel.rowsBetweenPolls(dimensions * @sizeOf(f32));
-    var first: usize = 0;
-    while (first < rows_count) : (first += step) {
-        if (cancel.isSet(flag)) return status.cancelled;
-        const end = @min(first + step, rows_count);
-        if (mask) |bits| {
-            scan.masked(first, end, bits, &best);
-        } else scan.run(first, end, &best);
+    if (capacity <= Few.capacity_max) {
+        var few: Few = .{ .capacity = capacity };
+        if (!scan.offerAll(rows_count, mask, flag, &few)) return status.cancelled;
+        return @intCast(few.finish(out_scores, out_rows));
     }
+    var best: Best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity };
+    if (!scan.offerAll(rows_count, mask, flag, &best)) return status.cancelled;
     best.sort();
     return @intCast(best.len);
 }
@@ -73,13 +72,7 @@ fn similarity(
 ) callconv(.c) i32 {
     var all: AllScores = .{ .scores = out_scores };
     const scan: Scan = .{ .query = query, .d = dimensions, .rows = rows, .inv_norms = inv_norms };
-    const step = cancel.rowsBetweenPolls(dimensions * @sizeOf(f32));
-    var first: usize = 0;
-    while (first < rows_count) : (first += step) {
-        if (cancel.isSet(flag)) return status.cancelled;
-        scan.run(first, @min(first + step, rows_count), &all);
-    }
-    return status.ok;
+    return if (scan.offerAll(rows_count, null, flag, &all)) status.ok else status.cancelled;
 }
 
 const AllScores = struct {
@@ -87,6 +80,18 @@ const AllScores = struct {
 
     inline fn offerRun(self: *AllScores, comptime count: usize, scores: @Vector(count, f32), first: usize) void {
         self.scores[first..][0..count].* = scores;
+    }
+
+    inline fn offerRows(
+        self: *AllScores,
+        comptime count: usize,
+        scores: @Vector(count, f32),
+        rows: [count]u32,
+        used: usize,
+    ) void {
+        inline for (0..count) |i| {
+            if (i < used) self.scores[rows[i]] = scores[i];
+        }
     }
 };
 
@@ -96,69 +101,70 @@ const Scan = struct {
     rows: [*]const f32,
     inv_norms: ?[*]const f32,
 
-    /// Scores the rows from `begin` to `end` and hands them to `sink`, a `Best` or `AllScores`.
+    /// Scores every candidate and hands it to `sink`: `Few`, `Best` or `AllScores`. Returns false
+    /// when it was cancelled.
+    fn offerAll(self: *const Scan, rows_count: usize, mask: ?[*]const u8, flag: cancel.Flag, sink: anytype) bool {
+        const step = cancel.rowsBetweenPolls(self.d * @sizeOf(f32));
+        var first: usize = 0;
+        while (first < rows_count) : (first += step) {
+            if (cancel.isSet(flag)) return false;
+            const end = @min(first + step, rows_count);
+            if (mask) |bits| self.masked(first, end, bits, sink) else self.run(first, end, sink);
+        }
+        return true;
+    }
+
+    /// Scores the rows from `begin` to `end`.
     fn run(self: *const Scan, begin: usize, end: usize, sink: anytype) void {
-        const block_bytes = block_rows * self.d * @sizeOf(f32);
-        const row = if (block_bytes <= ahead_bytes_max)
-            self.blocks(.run, begin, end, @max(block_bytes, ahead_bytes_min), sink)
-        else
-            self.blocks(.rows, begin, end, ahead_bytes_min / block_rows, sink);
+        const is_long = self.d * @sizeOf(f32) > long_row_bytes;
+        const row = if (is_long) self.blocks(2, begin, end, sink) else self.blocks(block_rows, begin, end, sink);
         if (row == end) return;
         var block: [block_rows]u32 = undefined;
         for (&block, 0..) |*number, i| number.* = @intCast(@min(row + i, end - 1));
-        const scores: [block_rows]f32 = self.scored(block, block);
-        for (row..end, 0..) |number, i| sink.offerRun(1, .{scores[i]}, number);
+        const scores = self.scored(block, block);
+        sink.offerRows(block_rows, scores, block, end - row);
     }
 
     /// Scores whole blocks; returns the first row that is in none.
-    inline fn blocks(
-        self: *const Scan,
-        comptime ahead_kind: std.meta.Tag(dots.Ahead),
-        begin: usize,
-        end: usize,
-        distance: usize,
-        sink: anytype,
-    ) usize {
+    inline fn blocks(self: *const Scan, comptime together: usize, begin: usize, end: usize, sink: anytype) usize {
         const query = self.query; // Locals, since the compiler sees `sink` write through pointers.
         const d = self.d;
         const inv_norms = self.inv_norms;
         var start = self.rows + begin * d;
         var row = begin;
-        while (row + block_rows <= end) : (row += block_rows) {
-            var starts: [block_rows]dots.Pointer = undefined;
-            var next: [block_rows]usize = undefined;
-            inline for (0..block_rows) |i| {
+        while (row + together <= end) : (row += together) {
+            const ahead: dots.Ahead = .{ .run = @intFromPtr(start) +% ahead_bytes };
+            var starts: [together]dots.Pointer = undefined;
+            inline for (0..together) |i| {
                 starts[i] = start;
-                next[i] = @intFromPtr(start) +% distance;
                 start += d;
             }
-            const ahead: dots.Ahead = if (ahead_kind == .run) .{ .run = next[0] } else .{ .rows = &next };
-            var scores: Block = dots.tile(1, block_rows, ahead_kind, d, .{query}, starts, ahead);
-            if (inv_norms) |inv| scores *= @as(Block, inv[row..][0..block_rows].*);
-            sink.offerRun(block_rows, scores, row);
+            var scores = dots.tile(1, together, .run, d, .{query}, starts, ahead)[0];
+            if (inv_norms) |inv| scores *= inv[row..][0..together].*;
+            sink.offerRun(together, scores, row);
         }
         return row;
     }
 
     /// Scores the rows whose bits are set; whole words of set bits as `run` does.
-    fn masked(self: *const Scan, begin: usize, end: usize, mask: [*]const u8, best: *Best) void {
+    fn masked(self: *const Scan, begin: usize, end: usize, mask: [*]const u8, sink: anytype) void {
         var candidates: Candidates = .{};
         var first = begin;
         while (first < end) : (first += 64) {
             const word = Candidates.maskWord(mask, first, end);
             if (word == std.math.maxInt(u64)) {
-                self.take(&candidates, 1, best);
-                self.run(first, first + 64, best);
+                self.take(&candidates, 1, sink);
+                self.run(first, first + 64, sink);
             } else {
                 candidates.add(word, first);
-                self.take(&candidates, 2 * block_rows, best);
+                self.take(&candidates, 2 * block_rows, sink);
             }
         }
-        self.take(&candidates, 1, best);
+        self.take(&candidates, 1, sink);
     }
 
     /// Scores candidates, a block at a time, while `at_least` are left.
-    fn take(self: *const Scan, candidates: *Candidates, at_least: usize, best: *Best) void {
+    fn take(self: *const Scan, candidates: *Candidates, at_least: usize, sink: anytype) void {
         var left = candidates.slice();
         while (left.len >= at_least) {
             const count = @min(left.len, block_rows);
@@ -168,7 +174,7 @@ const Scan = struct {
                 number.* = left[@min(i, count - 1)];
                 later.* = left[@min(i + block_rows, left.len - 1)];
             }
-            best.offerRows(block_rows, self.scored(block, next), block, count);
+            sink.offerRows(block_rows, self.scored(block, next), block, count);
             left = left[count..];
         }
         candidates.keep(left.len);
@@ -181,7 +187,7 @@ const Scan = struct {
             starts[i] = self.rows + @as(usize, block[i]) * self.d;
             later[i] = @intFromPtr(self.rows + @as(usize, next[i]) * self.d);
         }
-        var scores: Block = dots.tile(1, block_rows, .rows, self.d, .{self.query}, starts, .{ .rows = &later });
+        var scores: Block = dots.tile(1, block_rows, .rows, self.d, .{self.query}, starts, .{ .rows = &later })[0];
         if (self.inv_norms) |inv| {
             inline for (0..block_rows) |i| scores[i] *= inv[block[i]];
         }

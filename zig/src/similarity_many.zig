@@ -129,8 +129,7 @@ const Scan = struct {
             const scales = self.scalesOf(numbers);
             inline for (0..tile_queries) |q| {
                 if (q < queries_count) {
-                    const own: @Vector(tile_rows, f32) = scores[q * tile_rows ..][0..tile_rows].*;
-                    bests[q].offerRows(tile_rows, own * scales, numbers, rows_count);
+                    bests[q].offerRows(tile_rows, scores[q] * scales, numbers, rows_count);
                 }
             }
         }
