@@ -140,6 +140,11 @@ def _zig(*arguments: str | Path) -> None:
 
 _CONSTANT: Final = re.compile(r"^pub const (\w+): [ui]32 = (-?\d+);$", re.MULTILINE)
 _FUNCTION: Final = re.compile(r"^export fn (\w+)\((.*?)\) (\w+) \{$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(
+    r"^pub const (\w+) = extern struct \{$(.*?)^\};$", re.MULTILINE | re.DOTALL
+)
+_FIELD: Final = re.compile(r"^    \w+: (.+),$", re.MULTILINE)
+_STRUCT_CODES: Final = {"u32": "I", "i32": "i", "usize": "N", "f32": "f", "f64": "d"}
 _CTYPES: Final = {
     "u32": "c_uint32",
     "i32": "c_int32",
@@ -163,6 +168,10 @@ def bindings(root: Path = ROOT) -> str:
     functions = _FUNCTION.findall(declarations)
     if len(functions) != declarations.count("export fn "):
         raise KernelBuildError("zig/src/abi.zig or abi/ holds an `export fn` of an unknown form")
+    blocks = [
+        f'{re.sub("(?<=[a-z])(?=[A-Z])", "_", name).upper()} = Struct("@{_layout(fields)}")'
+        for name, fields in _BLOCK.findall(declarations)
+    ]
     lines = []
     used = {"CDLL"}
     for name, parameters, result in functions:
@@ -180,8 +189,10 @@ def bindings(root: Path = ROOT) -> str:
             "from __future__ import annotations",
             "",
             f"from ctypes import {', '.join(sorted(used))}",
+            "from struct import Struct",
             "",
             *constants,
+            *blocks,
             "",
             "",
             "def declare(library: CDLL) -> None:",
@@ -190,6 +201,15 @@ def bindings(root: Path = ROOT) -> str:
             "",
         ]
     )
+
+
+def _layout(fields: str) -> str:
+    """Return the `struct` format of the fields of an extern struct: pointers and numbers."""
+    kinds = _FIELD.findall(fields)
+    codes = ["P" if kind.startswith("?") else _STRUCT_CODES.get(kind) for kind in kinds]
+    if not all(codes):
+        raise KernelBuildError(f"an extern struct of the ABI holds one of {kinds} that is unknown")
+    return "".join(filter(None, codes))
 
 
 def _ctype(zig_type: str) -> str:

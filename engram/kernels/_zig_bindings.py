@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import CDLL, c_double, c_int32, c_int64, c_size_t, c_uint32, c_void_p
+from struct import Struct
 
 STATUS_OK = 0
 STATUS_INVALID_ARGUMENT = -1
@@ -21,6 +22,7 @@ ARENA_OVERFLOW_PANIC = 2
 ARENA_STATS_COUNT = 11
 ARENA_THREAD_STATS_COUNT = 3
 FUSION_PARTS_MAX = 16
+TOP_CALL = Struct("@PNPNPPPPNP")
 
 
 def declare(library: CDLL) -> None:
@@ -220,19 +222,10 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_spread_collect.restype = c_int32
-    library.engram_top_k_f32.argtypes = [
-        c_void_p,
-        c_size_t,
-        c_void_p,
-        c_size_t,
-        c_void_p,
-        c_void_p,
-        c_void_p,
-        c_void_p,
-        c_size_t,
+    library.engram_top_k_f32_call.argtypes = [
         c_void_p,
     ]
-    library.engram_top_k_f32.restype = c_int64
+    library.engram_top_k_f32_call.restype = c_int64
     library.engram_top_k_many_f32.argtypes = [
         c_void_p,
         c_size_t,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from engram.kernels.arrays import F32, U8
 
+_ARRAY = np.ndarray
 _FLOAT32 = np.dtype(np.float32)
 _UINT8 = np.dtype(np.uint8)
 _ROWS_MAX = 2**32 - 1  # row numbers are uint32
@@ -21,7 +22,7 @@ _ROWS_MAX = 2**32 - 1  # row numbers are uint32
 def check_top_k(query: F32, rows: F32, k: int, inv_norms: F32 | None, mask: U8 | None) -> None:
     """Raise InvalidRequest that lists every argument of `top_k_f32` that breaks its contract."""
     if (
-        type(query) is type(rows) is np.ndarray
+        type(query) is type(rows) is _ARRAY
         and query.dtype is rows.dtype is _FLOAT32
         and query.ndim == 1
         and rows.ndim == 2  # noqa: PLR2004 - rows and dimensions
@@ -54,7 +55,7 @@ def _is_vector(
     value: NDArray[np.generic], dtype: np.dtype[np.generic], elements_count: int
 ) -> bool:
     return (
-        type(value) is np.ndarray
+        type(value) is _ARRAY
         and value.dtype is dtype
         and value.shape == (elements_count,)
         and value.flags.c_contiguous

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engram.kernels import _zig_bindings as abi
 from engram.kernels.addresses import address
 from engram.kernels.status import raise_status
 from engram.kernels.vectors.arguments import (
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _FLOAT32: Final = np.dtype(np.float32)
 _UINT32: Final = np.dtype(np.uint32)
+_empty: Final = np.empty
+_pack: Final = abi.TOP_CALL.pack
 
 
 class ZigVectors(ZigFamily):
@@ -31,7 +34,7 @@ class ZigVectors(ZigFamily):
 
     def __init__(self, library: CDLL) -> None:
         super().__init__(library)
-        self._top_k_f32 = library.engram_top_k_f32
+        self._top_k_f32 = library.engram_top_k_f32_call
         self._top_k_many_f32 = library.engram_top_k_many_f32
         self._similarity_f32 = library.engram_similarity_f32
         self._normalize_f32 = library.engram_normalize_f32
@@ -49,20 +52,22 @@ class ZigVectors(ZigFamily):
         """See `VectorKernels.top_k_f32`."""
         check_top_k(query, rows, k, inv_norms, mask)
         n, d = rows.shape
-        capacity = min(k, n)
-        scores = np.empty(capacity, _FLOAT32)
-        numbers = np.empty(capacity, _UINT32)
+        capacity = k if k < n else n
+        scores = _empty(capacity, _FLOAT32)
+        numbers = _empty(capacity, _UINT32)
         count = self._top_k_f32(
-            address(query),
-            d,
-            address(rows),
-            n,
-            None if inv_norms is None else address(inv_norms),
-            None if mask is None else address(mask),
-            address(scores),
-            address(numbers),
-            capacity,
-            None if cancel is None else cancel.address,
+            _pack(
+                address(query),
+                d,
+                address(rows),
+                n,
+                0 if inv_norms is None else address(inv_norms),
+                0 if mask is None else address(mask),
+                address(scores),
+                address(numbers),
+                capacity,
+                0 if cancel is None else cancel.address,
+            )
         )
         if count == capacity:
             return scores, numbers

@@ -8,7 +8,7 @@ const status = @import("../status.zig");
 
 const rows_max = 0xffff_ffff;
 
-/// As `engram_top_k_f32`, over rows of IEEE binary16.
+/// As `engram_top_k_f32_call`, over rows of IEEE binary16.
 export fn engram_top_k_f16(
     query: ?[*]const f32,
     dimensions: usize,
@@ -37,7 +37,7 @@ export fn engram_top_k_f16(
     );
 }
 
-/// As `engram_top_k_f32`, over rows of bfloat16.
+/// As `engram_top_k_f32_call`, over rows of bfloat16.
 export fn engram_top_k_bf16(
     query: ?[*]const f32,
     dimensions: usize,
