@@ -1,6 +1,7 @@
 //! Row numbers out of a bitmap, in ascending order, a few words ahead of their use.
 
 const std = @import("std");
+const maskWord = @import("visit.zig").maskWord;
 
 pub const Candidates = struct {
     rows: [capacity]u32 = undefined,
@@ -29,32 +30,19 @@ pub const Candidates = struct {
         self.len = count;
     }
 
-    /// The bits of up to 64 rows from `first` (a multiple of 64); bits past the last row are zero.
-    pub fn maskWord(mask: [*]const u8, first: usize, rows_count: usize) u64 {
-        const left = rows_count - first;
-        if (left >= 64) return std.mem.readInt(u64, mask[first / 8 ..][0..8], .little);
-        var word: u64 = 0;
-        for (0..(left + 7) / 8) |i| word |= @as(u64, mask[first / 8 + i]) << @intCast(8 * i);
-        return word & firstBits(left);
-    }
-
-    /// The same without a mask: every row is a candidate.
+    /// What `visit.maskWord` returns where every row is a candidate.
     pub fn allWord(first: usize, rows_count: usize) u64 {
         const left = rows_count - first;
-        return if (left >= 64) std.math.maxInt(u64) else firstBits(left);
-    }
-
-    fn firstBits(count: usize) u64 {
-        return (@as(u64, 1) << @intCast(count)) - 1;
+        return if (left >= 64) std.math.maxInt(u64) else (@as(u64, 1) << @intCast(left)) - 1;
     }
 };
 
 test "rows come in order and bits past the last row are dropped" {
     const mask = [_]u8{ 0b1000_0001, 0xff, 0, 0, 0, 0, 0, 0, 0b1111_0110 };
     var candidates: Candidates = .{};
-    candidates.add(Candidates.maskWord(&mask, 0, 67), 0);
+    candidates.add(maskWord(&mask, 0, 67), 0);
     candidates.keep(3);
-    candidates.add(Candidates.maskWord(&mask, 64, 67), 64);
+    candidates.add(maskWord(&mask, 64, 67), 64);
     try std.testing.expectEqualSlices(u32, &.{ 13, 14, 15, 65, 66 }, candidates.slice());
     try std.testing.expectEqual(@as(u64, 0b111), Candidates.allWord(64, 67));
 }

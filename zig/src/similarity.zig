@@ -7,7 +7,8 @@ const Few = @import("few.zig").Few;
 const Candidates = @import("candidates.zig").Candidates;
 const cancel = @import("cancel.zig");
 const status = @import("status.zig");
-const topKMany = @import("similarity_many.zig").topKMany;
+const maskWord = @import("visit.zig").maskWord;
+const Many = @import("many.zig").Many;
 
 const block_rows = dots.block_rows;
 const Block = @Vector(block_rows, f32);
@@ -22,14 +23,14 @@ const long_row_bytes = 8 << 10;
 /// What a level offers of this family.
 pub const Table = extern struct {
     top_k_f32: *const @TypeOf(topK),
-    top_k_many_f32: *const @TypeOf(topKMany),
+    top_k_many_f32: *const @TypeOf(topKEach),
     similarity_f32: *const @TypeOf(similarity),
     normalize_f32: *const @TypeOf(normalize),
 };
 
 pub const table: Table = .{
     .top_k_f32 = topK,
-    .top_k_many_f32 = topKMany,
+    .top_k_many_f32 = topKEach,
     .similarity_f32 = similarity,
     .normalize_f32 = normalize,
 };
@@ -58,6 +59,37 @@ fn topK(
     if (!scan.offerAll(rows_count, mask, flag, &best)) return status.cancelled;
     best.sort();
     return @intCast(best.len);
+}
+
+/// Writes for each query what `topK` writes, `capacity` places a query; returns how many places of
+/// each are filled, the same for all, or `cancelled`.
+fn topKEach(
+    queries: [*]const f32,
+    queries_count: usize,
+    dimensions: usize,
+    rows: [*]const f32,
+    rows_count: usize,
+    inv_norms: ?[*]const f32,
+    mask: ?[*]const u8,
+    out_scores: [*]f32,
+    out_rows: [*]u32,
+    capacity: usize,
+    flag: cancel.Flag,
+) callconv(.c) i64 {
+    if (queries_count == 1) { // A tile for several would compute in vain.
+        return topK(queries, dimensions, rows, rows_count, inv_norms, mask, out_scores, out_rows, capacity, flag);
+    }
+    var scan: Many = .{
+        .queries = queries,
+        .queries_count = queries_count,
+        .d = dimensions,
+        .rows = rows,
+        .inv_norms = inv_norms,
+        .out_scores = out_scores,
+        .out_rows = out_rows,
+        .capacity = capacity,
+    };
+    return if (scan.offerAll(rows_count, mask, flag)) @intCast(scan.finish()) else status.cancelled;
 }
 
 /// Writes `dot(query, row) * inv_norms[row]` of every row; returns `ok` or `cancelled`.
@@ -151,7 +183,7 @@ const Scan = struct {
         var candidates: Candidates = .{};
         var first = begin;
         while (first < end) : (first += 64) {
-            const word = Candidates.maskWord(mask, first, end);
+            const word = maskWord(mask, first, end);
             if (word == std.math.maxInt(u64)) {
                 self.take(&candidates, 1, sink);
                 self.run(first, first + 64, sink);

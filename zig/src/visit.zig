@@ -25,7 +25,7 @@ pub inline fn candidates(scan: anytype, rows_count: usize, row_bytes: usize, mas
 }
 
 /// The mask bits of up to 64 rows from `first` (a multiple of 64); bits of `end` and past it are zero.
-fn maskWord(mask: [*]const u8, first: usize, end: usize) u64 {
+pub fn maskWord(mask: [*]const u8, first: usize, end: usize) u64 {
     const left = end - first;
     if (left >= 64) return std.mem.readInt(u64, mask[first / 8 ..][0..8], .little);
     var word: u64 = 0;

@@ -10,6 +10,7 @@ from engram.kernels import _zig_bindings as abi
 from engram.kernels.addresses import address
 from engram.kernels.status import raise_status
 from engram.kernels.vectors.arguments import (
+    are_common,
     check_rows,
     check_similarity,
     check_top_k,
@@ -50,9 +51,10 @@ class ZigVectors(ZigFamily):
         cancel: CancelFlag | None = None,
     ) -> tuple[F32, U32]:
         """See `VectorKernels.top_k_f32`."""
-        check_top_k(query, rows, k, inv_norms, mask)
+        if not (are_common(query, 1, rows, inv_norms, mask) and type(k) is int and k >= 1):
+            check_top_k(query, rows, k, inv_norms, mask)
         n, d = rows.shape
-        capacity = k if k < n else n
+        capacity = k if k < n else n  # noqa: FURB136 - min() would be the slowest word here
         scores = _empty(capacity, _FLOAT32)
         numbers = _empty(capacity, _UINT32)
         count = self._top_k_f32(

@@ -5,7 +5,7 @@ const dots = @import("dots.zig");
 const Best = @import("best.zig").Best;
 const Candidates = @import("candidates.zig").Candidates;
 const cancel = @import("cancel.zig");
-const status = @import("status.zig");
+const maskWord = @import("visit.zig").maskWord;
 
 const tile_queries = dots.tile_queries;
 const tile_rows = dots.tile_rows;
@@ -13,51 +13,7 @@ const tile_rows = dots.tile_rows;
 /// Rows that stay in the first caches while every query passes over them.
 const chunk_rows = 16;
 
-/// Writes, for each query, what `topK` writes, `capacity` places a query; returns how many places
-/// of each are filled (the same for all), or `cancelled`.
-pub fn topKMany(
-    queries: [*]const f32,
-    queries_count: usize,
-    dimensions: usize,
-    rows: [*]const f32,
-    rows_count: usize,
-    inv_norms: ?[*]const f32,
-    mask: ?[*]const u8,
-    out_scores: [*]f32,
-    out_rows: [*]u32,
-    capacity: usize,
-    flag: cancel.Flag,
-) callconv(.c) i64 {
-    var scan: Scan = .{
-        .queries = queries,
-        .queries_count = queries_count,
-        .d = dimensions,
-        .rows = rows,
-        .inv_norms = inv_norms,
-        .out_scores = out_scores,
-        .out_rows = out_rows,
-        .capacity = capacity,
-    };
-    const step = cancel.rowsBetweenPolls(queries_count * dimensions * @sizeOf(f32));
-    var candidates: Candidates = .{};
-    var first: usize = 0;
-    while (first < rows_count) : (first += 64) {
-        if (first % step == 0 and cancel.isSet(flag)) return status.cancelled;
-        candidates.add(if (mask) |bits|
-            Candidates.maskWord(bits, first, rows_count)
-        else
-            Candidates.allWord(first, rows_count), first);
-        scan.take(&candidates, 2 * chunk_rows);
-    }
-    scan.take(&candidates, 1);
-    for (0..queries_count) |query| {
-        var best = scan.bestOf(query);
-        best.sort();
-    }
-    return @intCast(scan.len);
-}
-
-const Scan = struct {
+pub const Many = struct {
     queries: [*]const f32,
     queries_count: usize,
     d: usize,
@@ -69,7 +25,33 @@ const Scan = struct {
     /// Every query has been offered the same rows, so all heaps hold as many.
     len: usize = 0,
 
-    fn bestOf(self: *const Scan, query: usize) Best {
+    /// Offers every candidate to every query; returns false when it was cancelled.
+    pub fn offerAll(self: *Many, rows_count: usize, mask: ?[*]const u8, flag: cancel.Flag) bool {
+        const step = cancel.rowsBetweenPolls(self.queries_count * self.d * @sizeOf(f32));
+        var candidates: Candidates = .{};
+        var first: usize = 0;
+        while (first < rows_count) : (first += 64) {
+            if (first % step == 0 and cancel.isSet(flag)) return false;
+            candidates.add(if (mask) |bits|
+                maskWord(bits, first, rows_count)
+            else
+                Candidates.allWord(first, rows_count), first);
+            self.take(&candidates, 2 * chunk_rows);
+        }
+        self.take(&candidates, 1);
+        return true;
+    }
+
+    /// Sorts each query's rows, best first; returns how many each has.
+    pub fn finish(self: *Many) usize {
+        for (0..self.queries_count) |query| {
+            var best = self.bestOf(query);
+            best.sort();
+        }
+        return self.len;
+    }
+
+    fn bestOf(self: *const Many, query: usize) Best {
         return .{
             .scores = self.out_scores + query * self.capacity,
             .rows = self.out_rows + query * self.capacity,
@@ -79,7 +61,7 @@ const Scan = struct {
     }
 
     /// Scores candidates, a chunk at a time, while `at_least` are left.
-    fn take(self: *Scan, candidates: *Candidates, at_least: usize) void {
+    fn take(self: *Many, candidates: *Candidates, at_least: usize) void {
         var left = candidates.slice();
         while (left.len >= at_least) {
             const count = @min(left.len, chunk_rows);
@@ -90,7 +72,7 @@ const Scan = struct {
         candidates.keep(left.len);
     }
 
-    fn passOver(self: *Scan, chunk: []const u32, later: []const u32) void {
+    fn passOver(self: *Many, chunk: []const u32, later: []const u32) void {
         self.pass(.rows, 0, chunk, if (later.len > 0) later else chunk);
         var query: usize = tile_queries;
         while (query < self.queries_count) : (query += tile_queries) {
@@ -100,7 +82,7 @@ const Scan = struct {
 
     /// Offers a chunk of rows to the queries from `first` on, as many as a tile holds.
     fn pass(
-        self: *Scan,
+        self: *Many,
         comptime ahead_kind: std.meta.Tag(dots.Ahead),
         first: usize,
         chunk: []const u32,
@@ -135,7 +117,7 @@ const Scan = struct {
         }
     }
 
-    inline fn scalesOf(self: *const Scan, numbers: [tile_rows]u32) @Vector(tile_rows, f32) {
+    inline fn scalesOf(self: *const Many, numbers: [tile_rows]u32) @Vector(tile_rows, f32) {
         var scales: @Vector(tile_rows, f32) = @splat(1);
         if (self.inv_norms) |inv| {
             inline for (0..tile_rows) |r| scales[r] = inv[numbers[r]];
