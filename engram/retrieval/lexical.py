@@ -157,6 +157,7 @@ class WordIndex:
         return WordView(
             tokenizer=self._tokenizer,
             terms=self._ids.terms,
+            ids=self._ids,
             columns=WordColumns(
                 self._segments,
                 self._lengths[: self._row_count],

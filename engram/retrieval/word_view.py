@@ -29,11 +29,13 @@ class AskedWords(NamedTuple):
 class WordView:
     """The word index at one moment. Never changes; any thread may read it.
 
-    `terms` is shared with the writer: a term it learns later has no postings here.
+    `terms`, and `ids` which knows the term of most words without stemming, are shared with the
+    writer: a term it learns later has no postings here.
     """
 
     tokenizer: Tokenizer
     terms: dict[str, int]
+    ids: dict[str, int]
     columns: WordColumns
 
     @property
@@ -45,7 +47,7 @@ class WordView:
         """Return what to search for a cue: its words' terms, without those no text has."""
         counts: dict[int, int] = {}
         for word in self.tokenizer.query(cue):
-            term_id = self.terms.get(self.tokenizer.cached_term(word))
+            term_id = self._term_id(word)
             if term_id is not None:
                 counts[term_id] = counts.get(term_id, 0) + 1
         size = len(counts)
@@ -87,7 +89,7 @@ class WordView:
             return []
         words: dict[int, str] = {}
         for word in self.tokenizer.query(cue):
-            term_id = self.terms.get(self.tokenizer.cached_term(word))
+            term_id = self._term_id(word)
             if term_id is not None:
                 words.setdefault(term_id, word)
         matched: list[str] = []
@@ -97,3 +99,7 @@ class WordView:
                 if at < rows.size and rows[at] == row:
                     matched.append(word)
         return matched
+
+    def _term_id(self, word: str) -> int | None:
+        known = self.ids.get(word)  # `get` only reads: it does not ask the cache to learn
+        return self.terms.get(self.tokenizer.cached_term(word)) if known is None else known

@@ -122,14 +122,15 @@ def flagged(flags: NDArray[np.bool_], rows: U32) -> NDArray[np.bool_]:
 
 def _packed(columns: WordColumns, flags: NDArray[np.bool_]) -> tuple[NDArray[np.generic], ...]:
     """Return the index as the library reads it (`Index` of words.zig), and what it points to."""
-    table = np.zeros((len(columns.segments), 6), np.uint64)
-    for row, (terms, offsets, rows, tfs) in zip(table, columns.segments, strict=True):
-        row[:] = (
+    places: list[int] = []
+    for terms, offsets, rows, tfs in columns.segments:
+        places += (
             address(terms), terms.size, address(offsets), address(rows), address(tfs), rows.size
         )  # fmt: skip
+    table = np.array(places, np.uint64)
     index = np.array(
         [
-            address(table), len(table), address(columns.lengths), columns.lengths.size,
+            address(table), len(columns.segments), address(columns.lengths), columns.lengths.size,
             address(flags), flags.size, address(columns.dead_df), columns.dead_df.size,
             columns.texts_count, 0, 0, 0,
         ],
