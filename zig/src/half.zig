@@ -168,7 +168,7 @@ inline fn narrow(comptime width: usize, values: @Vector(width, f32)) @Vector(wid
     const Wide = @Vector(width, u32);
     const bits: Wide = @bitCast(values);
     const upper = bits >> @splat(16);
-    const rounded = (bits + @as(Wide, @splat(0x7fff)) + (upper & @as(Wide, @splat(1)))) >> @splat(16);
+    const rounded = (bits +% @as(Wide, @splat(0x7fff)) +% (upper & @as(Wide, @splat(1)))) >> @splat(16);
     const is_nan = (bits & @as(Wide, @splat(0x7fff_ffff))) > @as(Wide, @splat(0x7f80_0000));
     return @truncate(@select(u32, is_nan, upper | @as(Wide, @splat(0x40)), rounded));
 }
