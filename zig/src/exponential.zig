@@ -13,7 +13,7 @@ pub const has_fma = switch (builtin.cpu.arch) {
     else => false,
 };
 
-/// Below this `exp2` gives 0: the power is a denormal number.
+/// Below this a power is a denormal number.
 const exponent_min: f32 = -126;
 
 /// (2^x - 1) / x on [0, 1], nearest to it in relative error of 2^x (2.0e-9), rounded to float32.
@@ -26,20 +26,25 @@ const slope = [_]f32{
     0x1.c5414ap-13,
 };
 
-/// 2^y for y <= 0 to 1.1e-7 of itself; 0 below `exponent_min`, NaN for NaN.
+/// 2^y for y <= 0 to 1.1e-7 of itself; less than 2^-126 below `exponent_min`, NaN for NaN.
 pub inline fn exp2(comptime lanes: usize, y: @Vector(lanes, f32)) @Vector(lanes, f32) {
+    return @select(f32, y == y, exp2Known(lanes, y), y);
+}
+
+/// The same where y holds no NaN.
+pub inline fn exp2Known(comptime lanes: usize, y: @Vector(lanes, f32)) @Vector(lanes, f32) {
     const F = @Vector(lanes, f32);
     const U = @Vector(lanes, u32);
-    const lowest: F = @splat(exponent_min - 1);
-    const bounded = @select(f32, y < lowest, lowest, y); // a NaN stays
+    const bounded = @max(y, @as(F, @splat(exponent_min - 1)));
     const whole = @floor(bounded);
     const part = bounded - whole;
     var sum: F = @splat(slope[slope.len - 1]);
     inline for (1..slope.len) |i| sum = addProduct(F, sum, part, @splat(slope[slope.len - 1 - i]));
-    // Added to 2^23 a whole number stands in the lowest bits, which become the exponent.
-    const biased: U = @bitCast(whole + @as(F, @splat(0x1p23 + 127)));
-    const power: F = @bitCast(biased << @splat(23));
-    return addProduct(F, sum, part, @splat(1)) * power;
+    const mantissa: U = @bitCast(addProduct(F, sum, part, @splat(1)));
+    // Added to 1.5 * 2^23 a whole number stands in the lowest bits. Added to the exponent it
+    // multiplies; below `exponent_min` what is left are the last steps down to 0, in order too.
+    const stepped: U = @bitCast(whole + @as(F, @splat(0x1.8p23)));
+    return @bitCast(mantissa +% (stepped << @splat(23)));
 }
 
 const sqrt_half_bits: u64 = 0x3fe6_a09e_667f_3bcd;

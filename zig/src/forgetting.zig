@@ -52,9 +52,19 @@ fn decay(
 }
 
 inline fn atRate(_: void, elapsed: Singles, rates: Singles) Singles {
-    // Below zero even where nothing fades: infinity times zero would be no number.
-    const falling = atMost(atLeast(rates, -std.math.floatMax(f32)), -std.math.floatTrueMin(f32));
-    return exponential.exp2(lanes, atLeast(elapsed, 0) * falling * splat(log2_of_e));
+    return faded(elapsed * rates * splat(log2_of_e), elapsed, rates);
+}
+
+/// 2^exponent, at most 1. An exponent without a value (zero times infinity, infinity over infinity)
+/// counts as zero, unless there was a NaN in what it came from.
+inline fn faded(exponents: Singles, first: Singles, second: Singles) Singles {
+    if (@reduce(.Or, exponents != exponents)) {
+        @branchHint(.unlikely);
+        const known = @select(f32, first == first, second, first);
+        const settled = @select(f32, known == known, splat(0), known);
+        return exponential.exp2(lanes, atMost(@select(f32, exponents == exponents, exponents, settled), 0));
+    }
+    return exponential.exp2Known(lanes, @min(exponents, splat(0)));
 }
 
 /// 0.9^(elapsed / stability).
@@ -69,8 +79,8 @@ fn exponentialCurve(
 }
 
 inline fn atStability(_: void, elapsed: Singles, stability: Singles) Singles {
-    const bounded = atMost(atLeast(stability, std.math.floatMin(f32)), std.math.floatMax(f32));
-    return exponential.exp2(lanes, atLeast(elapsed, 0) * splat(log2_of_nine_tenths) / bounded);
+    const bounded = atLeast(stability, std.math.floatMin(f32));
+    return faded(elapsed * splat(log2_of_nine_tenths) / bounded, elapsed, stability);
 }
 
 /// (1 + elapsed)^-beta.

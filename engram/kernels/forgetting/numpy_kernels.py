@@ -16,11 +16,8 @@ from engram.kernels.forgetting.arguments import (
 from engram.kernels.forgetting.protocol import (
     FSRS_DECAY,
     NANOSECONDS_PER_DAY,
-    RATE_STRONGEST,
-    RATE_WEAKEST,
     SAVINGS_EXPONENT,
     SAVINGS_SCALE,
-    STABILITY_MAX,
     STABILITY_MIN,
 )
 
@@ -36,9 +33,6 @@ _BLOCK: Final = 16_384
 """Values computed at once: some 100 us of work at most, and scratch of 128 KiB a step."""
 
 _STABILITY_MIN: Final = np.float32(STABILITY_MIN)
-_STABILITY_MAX: Final = np.float32(STABILITY_MAX)
-_RATE_WEAKEST: Final = np.float32(RATE_WEAKEST)
-_RATE_STRONGEST: Final = np.float32(RATE_STRONGEST)
 _LN_NINE_TENTHS: Final = np.float32(np.log(0.9))
 _ZERO: Final = np.float32(0)
 _ONE: Final = np.float32(1)
@@ -139,20 +133,22 @@ class NumpyForgetting:
 
 
 def _decay(elapsed: F32, rate: F32, out: F32) -> None:
-    falling = np.maximum(rate, _RATE_STRONGEST)
-    np.minimum(falling, _RATE_WEAKEST, out=falling)
-    np.maximum(elapsed, _ZERO, out=out)
-    np.multiply(out, falling, out=out)
-    np.exp(out, out=out)
+    _fade(elapsed * rate, elapsed, rate, out)
 
 
 def _exponential(days: F32, stability: F32, out: F32) -> None:
-    bounded = np.maximum(stability, _STABILITY_MIN)
-    np.minimum(bounded, _STABILITY_MAX, out=bounded)
-    np.maximum(days, _ZERO, out=out)
-    np.multiply(out, _LN_NINE_TENTHS, out=out)
-    np.divide(out, bounded, out=out)
-    np.exp(out, out=out)
+    exponents = np.maximum(stability, _STABILITY_MIN)
+    np.divide(days, exponents, out=exponents)
+    np.multiply(exponents, _LN_NINE_TENTHS, out=exponents)
+    _fade(exponents, days, stability, out)
+
+
+def _fade(exponents: F32, first: F32, second: F32, out: F32) -> None:
+    if np.isnan(exponents.sum()):
+        # Zero times infinity, infinity over infinity: all is left, unless there was a NaN before.
+        exponents[np.isnan(exponents) & ~np.isnan(first) & ~np.isnan(second)] = 0
+    np.minimum(exponents, _ZERO, out=exponents)
+    np.exp(exponents, out=out)
 
 
 def _savings(minutes: F32, _: F32, out: F32) -> None:

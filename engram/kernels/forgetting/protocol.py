@@ -3,7 +3,8 @@
 Rule 1: retrievability R lies in [0, 1] and within 1e-6 of the reference.
 Rule 2: a longer time never leaves more. Zig holds to it exactly, numpy to 5e-7.
 Rule 3: NaN in a column gives NaN in its place and nowhere else. Time before the beginning (below
-        zero) counts as none; after infinite time nothing is left.
+        zero) counts as none; after infinite time nothing is left (but see
+        what never fades).
 Rule 4: equal inputs give equal results, wherever in the column they stand.
 Rule 5: `out`, when given, is filled and returned; it may be a float32 column of the same call, but
         must not overlap one otherwise. After an error it may hold anything.
@@ -29,12 +30,7 @@ FSRS_DECAY_MAX: Final = 10.0
 """Far beyond the 0.1 to 0.8 the `fsrs` package allows; below, 0.9^(-1 / decay) would overflow."""
 
 STABILITY_MIN: Final = 2.0**-126
-STABILITY_MAX: Final = (2.0 - 2.0**-23) * 2.0**127
-"""Float32's smallest normal and largest number; stabilities beyond count as these."""
-
-RATE_WEAKEST: Final = -(2.0**-149)
-RATE_STRONGEST: Final = -STABILITY_MAX
-"""Rates of `decay` beyond count as these, so that infinity never meets zero."""
+"""Days: float32's smallest normal number; lower stabilities, and those below zero, count as it."""
 
 HOURS_MIN: Final = 1e-9
 HOURS_MAX: Final = 1e12
@@ -54,10 +50,11 @@ class ForgettingKernels(Protocol):
     def decay(
         self, elapsed: F32, rate: F32, *, out: F32 | None = None, cancel: CancelFlag | None = None
     ) -> F32:
-        """Return e^(elapsed * rate), rate = -1 / tau in one over the unit of `elapsed`.
+        """Return e^(elapsed * rate), rate = -1 / tau in one over the unit of `elapsed`; at most 1.
 
-        Stored once, the rate spares a division each time. Rates above zero count as zero: nothing
-        fades. For R = 0.9 after S the rate is ln(0.9) / S.
+        Stored once, the rate spares a division each time; for R = 0.9 after S it is ln(0.9) / S.
+        Where the product has no value (no time at an infinite rate, infinite time at rate 0) all
+        is left.
         """
 
     def retrievability_exponential(
@@ -70,8 +67,8 @@ class ForgettingKernels(Protocol):
     ) -> F32:
         """Return 0.9^(t / S): e^(-t / tau) with tau such that R is 0.9 after S days.
 
-        A stability of zero or less counts as `STABILITY_MIN`: all is lost at once, but at t = 0
-        nothing is.
+        A stability below `STABILITY_MIN` counts as it: all is lost soon, but at t = 0 nothing is.
+        At infinite stability nothing ever is.
         """
 
     def retrievability_power(
@@ -137,8 +134,8 @@ class ForgettingKernels(Protocol):
         Args:
             now: nanoseconds since the epoch, an int64.
             reviewed_at: int64[n], nanoseconds since the epoch; a time after `now` counts as `now`.
-            stability_days: float32[n], days; R is 0.9 after so many. Zero or less counts as
-                `STABILITY_MIN`.
+            stability_days: float32[n], days; R is 0.9 after so many. Below
+                `STABILITY_MIN` it counts as that.
             decay: within `FSRS_DECAY_MIN` and `FSRS_DECAY_MAX`.
             out: float32[n] to fill.
             cancel: stops the kernel when it is set.

@@ -17,11 +17,8 @@ from engram.kernels.forgetting.arguments import (
 from engram.kernels.forgetting.protocol import (
     FSRS_DECAY,
     NANOSECONDS_PER_DAY,
-    RATE_STRONGEST,
-    RATE_WEAKEST,
     SAVINGS_EXPONENT,
     SAVINGS_SCALE,
-    STABILITY_MAX,
     STABILITY_MIN,
 )
 
@@ -42,7 +39,7 @@ class ReferenceForgetting:
         out = check_columns(("elapsed", "rate"), elapsed, rate, out)
 
         def left(time: float, rate: float) -> float:
-            return math.exp(max(0.0, time) * min(RATE_WEAKEST, max(RATE_STRONGEST, rate)))
+            return _faded(time * rate)
 
         return _fill(out, left, elapsed, rate, cancel)
 
@@ -59,8 +56,7 @@ class ReferenceForgetting:
         out = check_columns(names, elapsed_days, stability_days, out)
 
         def left(days: float, stability: float) -> float:
-            bounded = min(STABILITY_MAX, max(STABILITY_MIN, stability))
-            return math.exp(max(0.0, days) * math.log(0.9) / bounded)
+            return _faded(days * math.log(0.9) / max(STABILITY_MIN, stability))
 
         return _fill(out, left, elapsed_days, stability_days, cancel)
 
@@ -133,6 +129,10 @@ class ReferenceForgetting:
             return math.exp(-decay * math.log1p(growth))
 
         return _fill(out, left, reviewed_at, stability_days, cancel)
+
+
+def _faded(exponent: float) -> float:
+    return 1.0 if math.isnan(exponent) else math.exp(min(0.0, exponent))
 
 
 def _fill(

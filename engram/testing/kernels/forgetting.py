@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engram.kernels.cancel import CancelFlag
-from engram.kernels.forgetting.protocol import NANOSECONDS_PER_DAY, STABILITY_MAX
+from engram.kernels.forgetting.protocol import NANOSECONDS_PER_DAY
 from engram.kernels.reference import ReferenceBackend
 from engram.model.errors import InvalidRequest, KernelCancelled, check
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from engram.kernels.protocol import KernelBackend
 
 TOLERANCE: Final = 1e-6
+_LARGEST: Final = float(np.finfo(np.float32).max)
 _RISE_MAX: Final = 5e-7  # what numpy's exponentials may rise by where the argument falls
 _REFERENCE: Final = ReferenceBackend()
 _FEW: Final = 130
 _EDGES: Final = np.array(
     [
         *(0.0, -0.0, 1e-45, 1e-38, 1.2e-38, 1e-20, 1e-7, 0.5, 1.0, 2.3065, 10.0, 1e4, 1e10, 1e20),
-        *(1e30, 1e38, STABILITY_MAX, np.inf, np.nan, -1e-45, -1.0, -1e30, -STABILITY_MAX, -np.inf),
+        *(1e30, 1e38, _LARGEST, np.inf, np.nan, -1e-45, -1.0, -1e30, -_LARGEST, -np.inf),
     ],
     np.float32,
 )
