@@ -213,6 +213,8 @@ def _layout(fields: str) -> str:
 
 
 def _ctype(zig_type: str) -> str:
+    if zig_type == "?*const Array":
+        return "py_object"
     if zig_type.startswith(("?[*]", "?*")):
         return "c_void_p"
     if zig_type not in _CTYPES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import CDLL, c_double, c_int32, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import CDLL, c_double, c_int32, c_int64, c_size_t, c_uint32, c_void_p, py_object
 from struct import Struct
 
 STATUS_OK = 0
@@ -139,6 +139,36 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_bit_top_k.restype = c_int64
+    library.engram_learn_arrays.argtypes = [
+        c_size_t,
+        c_size_t,
+        c_size_t,
+    ]
+    library.engram_learn_arrays.restype = None
+    library.engram_decay_arrays.argtypes = [
+        py_object,
+        py_object,
+        py_object,
+        c_void_p,
+    ]
+    library.engram_decay_arrays.restype = c_int32
+    library.engram_retrievability_exponential_arrays.argtypes = [
+        py_object,
+        py_object,
+        py_object,
+        c_void_p,
+    ]
+    library.engram_retrievability_exponential_arrays.restype = c_int32
+    library.engram_retrievability_fsrs_arrays.argtypes = [
+        c_int64,
+        py_object,
+        py_object,
+        c_double,
+        c_double,
+        py_object,
+        c_void_p,
+    ]
+    library.engram_retrievability_fsrs_arrays.restype = c_int32
     library.engram_decay.argtypes = [
         c_void_p,
         c_void_p,

@@ -38,3 +38,15 @@ def _choose_address() -> Callable[[np.ndarray[tuple[int, ...], np.dtype[np.gener
 
 
 address: Final = _choose_address()
+
+_USUAL_HEADER_BYTES: Final = 16
+
+
+def learn_arrays(library: ctypes.CDLL) -> None:
+    """Let `library` read headers of numpy arrays itself, where they have the usual layout.
+
+    Elsewhere its functions that take arrays refuse them all, and the caller takes addresses.
+    """
+    if address is _address_by_header and _DATA_OFFSET == _USUAL_HEADER_BYTES:
+        kinds = (np.ndarray, np.dtype(np.float32), np.dtype(np.int64))
+        library.engram_learn_arrays(*map(id, kinds))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from engram.kernels import _zig_bindings as abi
-from engram.kernels.addresses import address
+from engram.kernels.addresses import address, learn_arrays
 from engram.kernels.forgetting.arguments import (
     check_beta,
     check_column,
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from engram.kernels.arrays import F32, I64
     from engram.kernels.cancel import CancelFlag
 
+_ARRAY: Final = np.ndarray
+_FLOAT32: Final = np.dtype(np.float32)
+_INT64: Final = 2**63
 _NUMPY: Final = NumpyForgetting()
 _ELAPSED_RATE: Final = ("elapsed", "rate")
 _DAYS_STABILITY: Final = ("elapsed_days", "stability_days")
@@ -32,10 +37,19 @@ _FSRS_GROWTH_PER_NS: Final = (0.9 ** (-1.0 / FSRS_DECAY) - 1.0) / NANOSECONDS_PE
 
 
 class ZigForgetting(ZigFamily):
-    """Calls the library; where it answers `unsupported` (level `baseline`), numpy is faster."""
+    """Calls the library; where it answers `unsupported` (level `baseline`), numpy is faster.
+
+    Plain columns go to the library as they are: it looks at their headers in a fraction of the time
+    Python takes to check them and to find their addresses. What it refuses is checked here, in
+    sentences.
+    """
 
     def __init__(self, library: CDLL) -> None:
         super().__init__(library)
+        learn_arrays(library)
+        self._decay_arrays = library.engram_decay_arrays
+        self._exponential_arrays = library.engram_retrievability_exponential_arrays
+        self._fsrs_arrays = library.engram_retrievability_fsrs_arrays
         self._decay = library.engram_decay
         self._exponential = library.engram_retrievability_exponential
         self._power = library.engram_retrievability_power
@@ -47,6 +61,10 @@ class ZigForgetting(ZigFamily):
         self, elapsed: F32, rate: F32, *, out: F32 | None = None, cancel: CancelFlag | None = None
     ) -> F32:
         """See `ForgettingKernels.decay`."""
+        flag = None if cancel is None else cancel.address
+        to = np.empty(elapsed.size, _FLOAT32) if out is None and type(elapsed) is _ARRAY else out
+        if self._decay_arrays(elapsed, rate, to, flag) == 0 and to is not None:
+            return to
         out = check_columns(_ELAPSED_RATE, elapsed, rate, out)
         status = self._decay(
             address(elapsed),
@@ -70,6 +88,12 @@ class ZigForgetting(ZigFamily):
         cancel: CancelFlag | None = None,
     ) -> F32:
         """See `ForgettingKernels.retrievability_exponential`."""
+        flag = None if cancel is None else cancel.address
+        to = out
+        if out is None and type(elapsed_days) is _ARRAY:
+            to = np.empty(elapsed_days.size, _FLOAT32)
+        if self._exponential_arrays(elapsed_days, stability_days, to, flag) == 0 and to is not None:
+            return to
         out = check_columns(_DAYS_STABILITY, elapsed_days, stability_days, out)
         status = self._exponential(
             address(elapsed_days),
@@ -173,6 +197,18 @@ class ZigForgetting(ZigFamily):
         cancel: CancelFlag | None = None,
     ) -> F32:
         """See `ForgettingKernels.retrievability_fsrs`."""
+        if out is not None and decay == FSRS_DECAY and type(now) is int and abs(now) < _INT64:
+            status = self._fsrs_arrays(
+                now,
+                reviewed_at,
+                stability_days,
+                _FSRS_GROWTH_PER_NS,
+                FSRS_DECAY,
+                out,
+                None if cancel is None else cancel.address,
+            )
+            if status == 0:
+                return out
         out = check_fsrs(now, reviewed_at, stability_days, decay, out)
         growth_per_ns = _FSRS_GROWTH_PER_NS
         if decay != FSRS_DECAY:

@@ -66,3 +66,21 @@ def test_a_stronger_exponent_halves_as_it_should() -> None:
     share = np.full(1, 0.25, np.float32)
     left = zig.retrievability_two_component(hour, share, fast_hours=1.0, slow_hours=0.5)
     assert left[0] == pytest.approx(0.25 * np.exp(-1) + 0.75 * np.exp(-2), abs=1e-6)
+
+
+def test_columns_the_library_does_not_know_at_sight_give_the_same() -> None:
+    """A dtype of its own making is float32 all the same; the library then gets addresses."""
+    zig = ZigBackend()
+    named = np.dtype(np.float32, metadata={"unit": "days"})
+    times, others = np.linspace(0, 90, 333, dtype=np.float32), np.full(333, 7, np.float32)
+    reviewed = -(times * 1e14).astype(np.int64)
+    odd, out = times.view(named), np.empty(333, named)
+    assert odd.dtype is not times.dtype
+    assert np.array_equal(zig.decay(odd, -others, out=out), zig.decay(times, -others))
+    assert np.array_equal(
+        zig.retrievability_exponential(odd, others), zig.retrievability_exponential(times, others)
+    )
+    assert np.array_equal(
+        zig.retrievability_fsrs(0, reviewed, others.view(named), out=out),
+        zig.retrievability_fsrs(0, reviewed, others, out=np.empty(333, np.float32)),
+    )

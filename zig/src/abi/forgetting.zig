@@ -3,13 +3,67 @@
 //! `out` may be the float32 column itself. Below AVX2 every function here answers `unsupported`:
 //! numpy, which brings its own, was twice as fast as these curves in 128-bit vectors.
 
+const array = @import("../array.zig");
 const isa = @import("../isa.zig");
 const status = @import("../status.zig");
 
+const Array = array.Array;
 const Forgetting = @import("../forgetting.zig").Table;
 
 fn kernels() ?*const Forgetting {
     return if (isa.current() == .baseline) null else &isa.kernels().forgetting;
+}
+
+/// Says which Python objects are `ndarray`, `float32` and `int64`; before, every array is refused.
+export fn engram_learn_arrays(kind: usize, float32: usize, int64: usize) void {
+    array.learn(kind, float32, int64);
+}
+
+/// Writes e^(elapsed * rate) for numpy arrays; `invalid_argument` unless all are plain columns of
+/// float32 of one length.
+export fn engram_decay_arrays(
+    elapsed: ?*const Array,
+    rates: ?*const Array,
+    out: ?*const Array,
+    cancel: ?[*]const u32,
+) i32 {
+    const times = array.column(f32, elapsed) orelse return status.invalid_argument;
+    const by = array.column(f32, rates) orelse return status.invalid_argument;
+    const to = array.target(f32, out) orelse return status.invalid_argument;
+    if (times.len != by.len or times.len != to.len) return status.invalid_argument;
+    return engram_decay(times.ptr, by.ptr, to.len, to.ptr, cancel);
+}
+
+/// Writes 0.9^(elapsed / stability) for numpy arrays, as `engram_decay_arrays`.
+export fn engram_retrievability_exponential_arrays(
+    elapsed_days: ?*const Array,
+    stability_days: ?*const Array,
+    out: ?*const Array,
+    cancel: ?[*]const u32,
+) i32 {
+    const times = array.column(f32, elapsed_days) orelse return status.invalid_argument;
+    const by = array.column(f32, stability_days) orelse return status.invalid_argument;
+    const to = array.target(f32, out) orelse return status.invalid_argument;
+    if (times.len != by.len or times.len != to.len) return status.invalid_argument;
+    return engram_retrievability_exponential(times.ptr, by.ptr, to.len, to.ptr, cancel);
+}
+
+/// Writes the FSRS curve for numpy arrays, as `engram_decay_arrays`.
+export fn engram_retrievability_fsrs_arrays(
+    now: i64,
+    reviewed_at: ?*const Array,
+    stability_days: ?*const Array,
+    growth_per_ns: f64,
+    exponent: f64,
+    out: ?*const Array,
+    cancel: ?[*]const u32,
+) i32 {
+    const times = array.column(i64, reviewed_at) orelse return status.invalid_argument;
+    const by = array.column(f32, stability_days) orelse return status.invalid_argument;
+    const to = array.target(f32, out) orelse return status.invalid_argument;
+    if (times.len != by.len or times.len != to.len) return status.invalid_argument;
+    const n = to.len;
+    return engram_retrievability_fsrs(now, times.ptr, by.ptr, n, growth_per_ns, exponent, to.ptr, cancel);
 }
 
 /// Writes e^(elapsed * rate).
