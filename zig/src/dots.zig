@@ -29,6 +29,10 @@ pub const block_rows: usize = if (is_x86 and !has_avx2) 2 else 4;
 pub const tile_queries: usize = if (has_avx512) 4 else if (is_x86 and !has_avx2) 1 else 2;
 pub const tile_rows: usize = if (has_avx512) 4 else 2;
 
+/// Rows read at once from DRAM: one stream is fastest, but for 512-bit vectors, where the sums of one
+/// row alone come too slowly.
+pub const stream_rows: usize = if (has_avx512) 4 else 1;
+
 /// What a tile asks the caches for while it computes.
 pub const Ahead = union(enum) {
     nothing,
@@ -48,7 +52,23 @@ pub inline fn tile(
     rows: [rows_count]Pointer,
     ahead: Ahead,
 ) [queries_count]@Vector(rows_count, f32) {
-    if (d < lanes) return shortTile(queries_count, rows_count, d, &queries, &rows);
+    const sums = partialSums(queries_count, rows_count, ahead_kind, d, queries, rows, ahead);
+    var totals: [queries_count]@Vector(rows_count, f32) = undefined;
+    inline for (0..queries_count) |q| totals[q] = folded(rows_count, sums[q * rows_count ..][0..rows_count].*);
+    return totals;
+}
+
+/// Returns what `folded` makes a dot product of, for each query and row.
+pub inline fn partialSums(
+    comptime queries_count: usize,
+    comptime rows_count: usize,
+    comptime ahead_kind: std.meta.Tag(Ahead),
+    d: usize,
+    queries: [queries_count]Pointer,
+    rows: [rows_count]Pointer,
+    ahead: Ahead,
+) [queries_count * rows_count]Vector {
+    if (d < lanes) return shortSums(queries_count, rows_count, d, &queries, &rows);
     var sums: [queries_count * rows_count]Vector = @splat(@splat(0));
     var i: usize = 0;
     while (i + lanes <= d) : (i += lanes) {
@@ -59,9 +79,8 @@ pub inline fn tile(
                 .rows => fetch(ahead.rows[r] +% i * @sizeOf(f32)),
             }
         }
-        var y: [rows_count]Vector = undefined;
-        inline for (0..rows_count) |r| y[r] = rows[r][i..][0..lanes].*;
-        addProducts(queries_count, rows_count, &sums, atEach(queries_count, queries, i), y);
+        const x = atEach(queries_count, queries, i);
+        addProducts(queries_count, rows_count, &sums, x, atEach(rows_count, rows, i));
     }
     if (i < d) {
         var x: [queries_count]Vector = undefined;
@@ -70,7 +89,7 @@ pub inline fn tile(
         inline for (0..rows_count) |r| y[r] = rest(rows[r], i, d);
         addProducts(queries_count, rows_count, &sums, x, y);
     }
-    return foldAll(queries_count, rows_count, sums);
+    return sums;
 }
 
 inline fn atEach(comptime count: usize, starts: [count]Pointer, i: usize) [count]Vector {
@@ -95,20 +114,20 @@ inline fn addProducts(
 }
 
 /// The same of vectors shorter than `lanes`, out of line: most are longer.
-noinline fn shortTile(
+noinline fn shortSums(
     comptime queries_count: usize,
     comptime rows_count: usize,
     d: usize,
     queries: *const [queries_count]Pointer,
     rows: *const [rows_count]Pointer,
-) [queries_count]@Vector(rows_count, f32) {
+) [queries_count * rows_count]Vector {
     var x: [queries_count]Vector = undefined;
     var y: [rows_count]Vector = undefined;
     for (&x, queries) |*vector, start| vector.* = shortVector(start, d);
     for (&y, rows) |*vector, start| vector.* = shortVector(start, d);
     var sums: [queries_count * rows_count]Vector = @splat(@splat(0));
     addProducts(queries_count, rows_count, &sums, x, y);
-    return foldAll(queries_count, rows_count, sums);
+    return sums;
 }
 
 inline fn shortVector(start: Pointer, d: usize) Vector {
@@ -135,20 +154,11 @@ inline fn addProduct(comptime T: type, x: T, y: T, sum: T) T {
     return if (has_fma) @mulAdd(T, x, y, sum) else x * y + sum;
 }
 
-inline fn foldAll(
-    comptime queries_count: usize,
-    comptime rows_count: usize,
-    sums: [queries_count * rows_count]Vector,
-) [queries_count]@Vector(rows_count, f32) {
-    var totals: [queries_count]@Vector(rows_count, f32) = undefined;
-    inline for (0..queries_count) |q| {
-        const own = sums[q * rows_count ..][0..rows_count].*;
-        if (rows_count == 4) {
-            totals[q] = foldFour(own);
-        } else {
-            inline for (0..rows_count) |r| totals[q][r] = fold(lanes, own[r]);
-        }
-    }
+/// Folds each vector in halves.
+pub inline fn folded(comptime count: usize, sums: [count]Vector) @Vector(count, f32) {
+    if (count == 4) return foldFour(sums);
+    var totals: @Vector(count, f32) = undefined;
+    inline for (0..count) |n| totals[n] = fold(lanes, sums[n]);
     return totals;
 }
 

@@ -13,12 +13,19 @@ const Many = @import("many.zig").Many;
 const block_rows = dots.block_rows;
 const Block = @Vector(block_rows, f32);
 
-/// How far ahead of a block its bytes are asked for, in order: far enough for DRAM, and short enough
-/// that they are still in the first cache when they are read.
-const ahead_bytes = 8 << 10;
+/// Matrices up to this size are read from a cache, larger ones from DRAM.
+pub const cached_bytes_max = 32 << 20;
 
 /// In longer rows the bytes in order and the bytes a block reads lie too far apart: two rows at once.
 const long_row_bytes = 8 << 10;
+
+/// How far ahead of a block its bytes are asked for, in order: far enough for where they come from,
+/// and short enough that they are still in the first cache when they are read.
+fn aheadBytes(matrix_bytes: usize) usize {
+    const is_near = matrix_bytes <= 8 << 20;
+    const is_one_stream = matrix_bytes > cached_bytes_max and dots.stream_rows == 1;
+    return if (is_near or is_one_stream) 8 << 10 else 16 << 10;
+}
 
 /// What a level offers of this family.
 pub const Table = extern struct {
@@ -49,7 +56,7 @@ fn topK(
     capacity: usize,
     flag: cancel.Flag,
 ) callconv(.c) i64 {
-    const scan: Scan = .{ .query = query, .d = dimensions, .rows = rows, .inv_norms = inv_norms };
+    const scan: Scan = .init(query, dimensions, rows, rows_count, inv_norms);
     if (capacity <= Few.capacity_max) {
         var few: Few = .{ .capacity = capacity };
         if (!scan.offerAll(rows_count, mask, flag, &few)) return status.cancelled;
@@ -103,7 +110,7 @@ fn similarity(
     flag: cancel.Flag,
 ) callconv(.c) i32 {
     var all: AllScores = .{ .scores = out_scores };
-    const scan: Scan = .{ .query = query, .d = dimensions, .rows = rows, .inv_norms = inv_norms };
+    const scan: Scan = .init(query, dimensions, rows, rows_count, inv_norms);
     return if (scan.offerAll(rows_count, null, flag, &all)) status.ok else status.cancelled;
 }
 
@@ -132,6 +139,17 @@ const Scan = struct {
     d: usize,
     rows: [*]const f32,
     inv_norms: ?[*]const f32,
+    matrix_bytes: usize,
+
+    fn init(query: [*]const f32, d: usize, rows: [*]const f32, rows_count: usize, inv_norms: ?[*]const f32) Scan {
+        return .{
+            .query = query,
+            .d = d,
+            .rows = rows,
+            .inv_norms = inv_norms,
+            .matrix_bytes = rows_count * d * @sizeOf(f32),
+        };
+    }
 
     /// Scores every candidate and hands it to `sink`: `Few`, `Best` or `AllScores`. Returns false
     /// when it was cancelled.
@@ -148,8 +166,13 @@ const Scan = struct {
 
     /// Scores the rows from `begin` to `end`.
     fn run(self: *const Scan, begin: usize, end: usize, sink: anytype) void {
-        const is_long = self.d * @sizeOf(f32) > long_row_bytes;
-        const row = if (is_long) self.blocks(2, begin, end, sink) else self.blocks(block_rows, begin, end, sink);
+        const ahead_bytes = aheadBytes(self.matrix_bytes);
+        const row = if (self.matrix_bytes > cached_bytes_max)
+            self.blocks(dots.stream_rows, begin, end, ahead_bytes, sink)
+        else if (self.d * @sizeOf(f32) > long_row_bytes)
+            self.blocks(2, begin, end, ahead_bytes, sink)
+        else
+            self.blocks(block_rows, begin, end, ahead_bytes, sink);
         if (row == end) return;
         var block: [block_rows]u32 = undefined;
         for (&block, 0..) |*number, i| number.* = @intCast(@min(row + i, end - 1));
@@ -157,23 +180,35 @@ const Scan = struct {
         sink.offerRows(block_rows, scores, block, end - row);
     }
 
-    /// Scores whole blocks; returns the first row that is in none.
-    inline fn blocks(self: *const Scan, comptime together: usize, begin: usize, end: usize, sink: anytype) usize {
+    /// Scores whole blocks, so many rows of each at once; returns the first row that is in none.
+    inline fn blocks(
+        self: *const Scan,
+        comptime together: usize,
+        begin: usize,
+        end: usize,
+        ahead_bytes: usize,
+        sink: anytype,
+    ) usize {
         const query = self.query; // Locals, since the compiler sees `sink` write through pointers.
         const d = self.d;
         const inv_norms = self.inv_norms;
         var start = self.rows + begin * d;
         var row = begin;
-        while (row + together <= end) : (row += together) {
-            const ahead: dots.Ahead = .{ .run = @intFromPtr(start) +% ahead_bytes };
-            var starts: [together]dots.Pointer = undefined;
-            inline for (0..together) |i| {
-                starts[i] = start;
-                start += d;
+        while (row + block_rows <= end) : (row += block_rows) {
+            var sums: [block_rows]dots.Vector = undefined;
+            inline for (0..block_rows / together) |part| {
+                const ahead: dots.Ahead = .{ .run = @intFromPtr(start) +% ahead_bytes };
+                var starts: [together]dots.Pointer = undefined;
+                inline for (0..together) |i| {
+                    starts[i] = start;
+                    start += d;
+                }
+                sums[part * together ..][0..together].* =
+                    dots.partialSums(1, together, .run, d, .{query}, starts, ahead);
             }
-            var scores = dots.tile(1, together, .run, d, .{query}, starts, ahead)[0];
-            if (inv_norms) |inv| scores *= inv[row..][0..together].*;
-            sink.offerRun(together, scores, row);
+            var scores = dots.folded(block_rows, sums);
+            if (inv_norms) |inv| scores *= inv[row..][0..block_rows].*;
+            sink.offerRun(block_rows, scores, row);
         }
         return row;
     }

@@ -1,7 +1,15 @@
 //! The boundary of the float32 similarity kernels.
 
 const isa = @import("../isa.zig");
+const similarity = @import("../similarity.zig");
 const status = @import("../status.zig");
+
+/// Caches feed 512-bit vectors as fast as narrower ones; DRAM does not.
+fn kernelsFor(rows_count: usize, dimensions: usize) *const similarity.Table {
+    const bytes = rows_count * dimensions * @sizeOf(f32);
+    const level = if (bytes > similarity.cached_bytes_max) isa.kernelsForScan(bytes) else isa.kernels();
+    return &level.similarity;
+}
 
 /// The arguments of `engram_top_k_f32_call` in one block: ctypes packs and passes it in less than
 /// half the time it takes to convert as many arguments.
@@ -25,7 +33,7 @@ export fn engram_top_k_f32_call(call: ?*const TopCall) i64 {
     const it = call orelse return status.invalid_argument;
     if (it.rows_count == 0) return 0;
     if (it.rows_count > 0xffff_ffff or it.dimensions == 0 or it.capacity == 0) return status.invalid_argument;
-    return isa.kernels().similarity.top_k_f32(
+    return kernelsFor(it.rows_count, it.dimensions).top_k_f32(
         it.query orelse return status.invalid_argument,
         it.dimensions,
         it.rows orelse return status.invalid_argument,
@@ -83,7 +91,7 @@ export fn engram_similarity_f32(
 ) i32 {
     if (rows_count == 0) return status.ok;
     if (dimensions == 0) return status.invalid_argument;
-    return isa.kernels().similarity.similarity_f32(
+    return kernelsFor(rows_count, dimensions).similarity_f32(
         query orelse return status.invalid_argument,
         dimensions,
         rows orelse return status.invalid_argument,
