@@ -586,8 +586,9 @@ const Search = struct {
 /// for 100 of 100,000 texts took half as long then, and without a limit up to a quarter longer.
 const floor_share = 16;
 
-/// Longer lists are not read through for their highest tf: 128 KiB may come from DRAM.
-const looked_at_max = 1 << 16;
+/// Longer lists are not read through for their highest tf: once caches are cold that costs more than
+/// it spares.
+const looked_at_max = 4096;
 
 /// Looking up a row is taken to cost as much as adding up that many postings. Cues of three and ten
 /// words over 100,000 texts were fastest at 4 to 8, cues of four frequent ones at 8 to 12.
