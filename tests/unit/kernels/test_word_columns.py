@@ -79,5 +79,5 @@ def test_a_mistake_is_refused_in_a_sentence(changed: dict[str, object], sentence
 
 
 def test_every_mistake_is_named_at_once() -> None:
-    with pytest.raises(InvalidRequest, match="k1 is -1.*b is 2"):
+    with pytest.raises(InvalidRequest, match=r"k1 is -1.*b is 2"):
         columns(k1=-1, b=2)
