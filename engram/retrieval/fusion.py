@@ -11,6 +11,7 @@ support.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,8 +22,8 @@ from engram.kernels.protocol import KernelBackend
 from engram.state.columns import RowSet
 from engram.state.space import View
 
-PARTS: Final = ("similarity", "lexical", "retrievability", "confidence")
-"""The parts of a score, in the order of the kernel's rows and of the weights."""
+PARTS_COUNT: Final = 4
+"""Similarity, lexical, retrievability, confidence: the rows of parts, in the order of weights."""
 
 AS_IT_IS: Final = float("nan")
 """The floor of a share that is already one."""
@@ -50,7 +51,7 @@ class Candidates(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[m, 4]."""
+    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[4, m]."""
 
     rows: U32
     scores: F32
@@ -83,14 +84,18 @@ def joined(
 
 def _completed(rows: U32, scored: Scored, score: Callable[[U32], F32]) -> F32:
     scores = np.empty(len(rows), np.float32)
-    is_unknown = np.ones(len(rows), bool)
+    is_known = np.zeros(len(rows), bool)
     at = rows.searchsorted(scored[1])
-    scores[at] = scored[0]
-    is_unknown[at] = False
-    unknown = np.flatnonzero(is_unknown)
+    scores[at], is_known[at] = scored[0], True
+    unknown = np.flatnonzero(~is_known)
     if len(unknown):
         scores[unknown] = score(rows[unknown])
     return scores
+
+
+@lru_cache(8)
+def _weights(weights: FusionWeights) -> F32:
+    return np.array(weights, np.float32)
 
 
 def fuse(
@@ -115,7 +120,7 @@ def fuse(
         limit: how many at most.
     """
     chosen, columns = RowSet(candidates.rows), view.columns
-    parts = np.empty((len(PARTS), len(chosen)), np.float32)
+    parts = np.empty((PARTS_COUNT, len(chosen)), np.float32)
     parts[0], parts[1] = candidates.cosines, candidates.lexical
     kernels.retrievability_fsrs(
         now,
@@ -125,6 +130,6 @@ def fuse(
     )
     parts[3] = chosen.take(columns["confidence"])
     order, scores = kernels.score_fuse(
-        parts, np.array(weights, np.float32), np.array(floors, np.float32), limit
+        parts, _weights(weights), np.array(floors, np.float32), limit
     )
-    return Fused(candidates.rows[order], scores, parts[:, order].T)
+    return Fused(candidates.rows[order], scores, parts[:, order])

@@ -18,7 +18,7 @@ from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
 from engram.retrieval import vectors
 from engram.retrieval.filters import RowMasks, row_masks
-from engram.retrieval.fusion import AS_IT_IS, PARTS, Fused, FusionWeights, alone, fuse, joined
+from engram.retrieval.fusion import AS_IT_IS, Fused, FusionWeights, alone, fuse, joined
 from engram.retrieval.word_view import WordView
 from engram.state.space import View
 
@@ -134,11 +134,16 @@ def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
 
 def _hits(cue: Cue, words: WordView | None, fused: Fused) -> list[Hit]:
     hits = []
-    for row, score, values in zip(
-        fused.rows.tolist(), fused.scores.tolist(), fused.parts.tolist(), strict=True
-    ):
+    ranked = zip(fused.rows.tolist(), fused.scores.tolist(), *fused.parts.tolist(), strict=True)
+    for row, score, similarity, lexical, strength, confidence in ranked:
         matched: tuple[str, ...] = ()
         if words is not None and cue.explain:
             matched = tuple(words.matched_terms(cue.text or "", row))
-        hits.append(Hit(row, score, dict(zip(PARTS, values, strict=True)), matched))
+        parts = {
+            "similarity": similarity,
+            "lexical": lexical,
+            "retrievability": strength,
+            "confidence": confidence,
+        }
+        hits.append(Hit(row, score, parts, matched))
     return hits

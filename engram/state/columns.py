@@ -130,12 +130,7 @@ class RowSet:
 
     def __init__(self, rows: Array) -> None:
         self.rows = rows.astype(np.int64, copy=False)
-        numbers = self.rows >> PAGE_SHIFT
-        offsets = self.rows & PAGE_MASK
-        self._parts: list[tuple[int, Array, Array]] = []
-        for number in sorted(set(numbers.tolist())):
-            inside = np.flatnonzero(numbers == number)
-            self._parts.append((number, inside, offsets[inside]))
+        self._parts: list[tuple[int, Array, Array]] | None = None
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -145,10 +140,22 @@ class RowSet:
         """Return the values of the rows, in their order."""
         if len(pages) == 1:
             return np.asarray(pages[0][self.rows])
+        if self._parts is None:
+            self._parts = self._sorted_out()
         out = np.empty((len(self.rows), *pages[0].shape[1:]), pages[0].dtype)
         for number, inside, offsets in self._parts:
             out[inside] = pages[number][offsets]
         return out
+
+    def _sorted_out(self) -> list[tuple[int, Array, Array]]:
+        """Return each page's number, which of the rows are in it, and where."""
+        numbers = self.rows >> PAGE_SHIFT
+        offsets = self.rows & PAGE_MASK
+        parts = []
+        for number in sorted(set(numbers.tolist())):
+            inside = np.flatnonzero(numbers == number)
+            parts.append((number, inside, offsets[inside]))
+        return parts
 
 
 def take(pages: Pages, rows: Array) -> Array:
