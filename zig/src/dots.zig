@@ -52,17 +52,19 @@ pub inline fn tile(
     rows: [rows_count]Pointer,
     ahead: Ahead,
 ) [queries_count]@Vector(rows_count, f32) {
-    const sums = partialSums(queries_count, rows_count, ahead_kind, d, queries, rows, ahead);
+    const sums = partialSums(queries_count, rows_count, ahead_kind, 1, d, queries, rows, ahead);
     var totals: [queries_count]@Vector(rows_count, f32) = undefined;
     inline for (0..queries_count) |q| totals[q] = folded(rows_count, sums[q * rows_count ..][0..rows_count].*);
     return totals;
 }
 
-/// Returns what `folded` makes a dot product of, for each query and row.
+/// Returns what `folded` makes a dot product of, for each query and row. `steps` vectors of each are
+/// taken at once while there are as many.
 pub inline fn partialSums(
     comptime queries_count: usize,
     comptime rows_count: usize,
     comptime ahead_kind: std.meta.Tag(Ahead),
+    comptime steps: usize,
     d: usize,
     queries: [queries_count]Pointer,
     rows: [rows_count]Pointer,
@@ -71,16 +73,15 @@ pub inline fn partialSums(
     if (d < lanes) return shortSums(queries_count, rows_count, d, &queries, &rows);
     var sums: [queries_count * rows_count]Vector = @splat(@splat(0));
     var i: usize = 0;
-    while (i + lanes <= d) : (i += lanes) {
-        inline for (0..rows_count) |r| {
-            switch (ahead_kind) {
-                .nothing => {},
-                .run => fetch(ahead.run +% i * @sizeOf(f32) * rows_count +% r * @sizeOf(Vector)),
-                .rows => fetch(ahead.rows[r] +% i * @sizeOf(f32)),
+    if (steps > 1) {
+        while (i + steps * lanes <= d) : (i += steps * lanes) {
+            inline for (0..steps) |step| {
+                addStep(queries_count, rows_count, ahead_kind, i + step * lanes, queries, rows, ahead, &sums);
             }
         }
-        const x = atEach(queries_count, queries, i);
-        addProducts(queries_count, rows_count, &sums, x, atEach(rows_count, rows, i));
+    }
+    while (i + lanes <= d) : (i += lanes) {
+        addStep(queries_count, rows_count, ahead_kind, i, queries, rows, ahead, &sums);
     }
     if (i < d) {
         var x: [queries_count]Vector = undefined;
@@ -90,6 +91,27 @@ pub inline fn partialSums(
         addProducts(queries_count, rows_count, &sums, x, y);
     }
     return sums;
+}
+
+inline fn addStep(
+    comptime queries_count: usize,
+    comptime rows_count: usize,
+    comptime ahead_kind: std.meta.Tag(Ahead),
+    i: usize,
+    queries: [queries_count]Pointer,
+    rows: [rows_count]Pointer,
+    ahead: Ahead,
+    sums: *[queries_count * rows_count]Vector,
+) void {
+    inline for (0..rows_count) |r| {
+        switch (ahead_kind) {
+            .nothing => {},
+            .run => fetch(ahead.run +% i * @sizeOf(f32) * rows_count +% r * @sizeOf(Vector)),
+            .rows => fetch(ahead.rows[r] +% i * @sizeOf(f32)),
+        }
+    }
+    const x = atEach(queries_count, queries, i);
+    addProducts(queries_count, rows_count, sums, x, atEach(rows_count, rows, i));
 }
 
 inline fn atEach(comptime count: usize, starts: [count]Pointer, i: usize) [count]Vector {

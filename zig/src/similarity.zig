@@ -13,11 +13,24 @@ const Many = @import("many.zig").Many;
 const block_rows = dots.block_rows;
 const Block = @Vector(block_rows, f32);
 
+/// Matrices up to this size are in a core's own cache: nothing need be asked for, and what counts is
+/// the number of instructions and of loop ends that are guessed wrong.
+const near_bytes_max = 1 << 20;
+const near_steps = 8;
+
 /// Matrices up to this size are read from a cache, larger ones from DRAM.
-pub const cached_bytes_max = 32 << 20;
+const cached_bytes_max = 32 << 20;
 
 /// In longer rows the bytes in order and the bytes a block reads lie too far apart: two rows at once.
 const long_row_bytes = 8 << 10;
+
+/// Whether 512-bit vectors are the faster ones for a matrix: where they need not wait for a shared
+/// cache or for DRAM, and for rows so long that ends of rows count for little.
+pub fn isForWideVectors(rows_count: usize, d: usize) bool {
+    const row_bytes = d * @sizeOf(f32);
+    const matrix_bytes = rows_count * row_bytes;
+    return matrix_bytes <= near_bytes_max or (matrix_bytes <= cached_bytes_max and row_bytes > 4 << 10);
+}
 
 /// How far ahead of a block its bytes are asked for, in order: far enough for where they come from,
 /// and short enough that they are still in the first cache when they are read.
@@ -167,12 +180,14 @@ const Scan = struct {
     /// Scores the rows from `begin` to `end`.
     fn run(self: *const Scan, begin: usize, end: usize, sink: anytype) void {
         const ahead_bytes = aheadBytes(self.matrix_bytes);
-        const row = if (self.matrix_bytes > cached_bytes_max)
-            self.blocks(dots.stream_rows, begin, end, ahead_bytes, sink)
+        const row = if (self.matrix_bytes <= near_bytes_max and self.d >= 2 * near_steps * dots.lanes)
+            self.blocks(block_rows, .nothing, near_steps, begin, end, 0, sink)
+        else if (self.matrix_bytes > cached_bytes_max)
+            self.blocks(dots.stream_rows, .run, 1, begin, end, ahead_bytes, sink)
         else if (self.d * @sizeOf(f32) > long_row_bytes)
-            self.blocks(2, begin, end, ahead_bytes, sink)
+            self.blocks(2, .run, 1, begin, end, ahead_bytes, sink)
         else
-            self.blocks(block_rows, begin, end, ahead_bytes, sink);
+            self.blocks(block_rows, .run, 1, begin, end, ahead_bytes, sink);
         if (row == end) return;
         var block: [block_rows]u32 = undefined;
         for (&block, 0..) |*number, i| number.* = @intCast(@min(row + i, end - 1));
@@ -181,14 +196,17 @@ const Scan = struct {
     }
 
     /// Scores whole blocks, so many rows of each at once; returns the first row that is in none.
-    inline fn blocks(
+    noinline fn blocks(
         self: *const Scan,
         comptime together: usize,
+        comptime ahead_kind: std.meta.Tag(dots.Ahead),
+        comptime steps: usize,
         begin: usize,
         end: usize,
         ahead_bytes: usize,
         sink: anytype,
     ) usize {
+        @setEvalBranchQuota(10_000); // Every fold is unrolled at compile time.
         const query = self.query; // Locals, since the compiler sees `sink` write through pointers.
         const d = self.d;
         const inv_norms = self.inv_norms;
@@ -197,14 +215,15 @@ const Scan = struct {
         while (row + block_rows <= end) : (row += block_rows) {
             var sums: [block_rows]dots.Vector = undefined;
             inline for (0..block_rows / together) |part| {
-                const ahead: dots.Ahead = .{ .run = @intFromPtr(start) +% ahead_bytes };
+                const later = @intFromPtr(start) +% ahead_bytes;
+                const ahead: dots.Ahead = if (ahead_kind == .run) .{ .run = later } else .nothing;
                 var starts: [together]dots.Pointer = undefined;
                 inline for (0..together) |i| {
                     starts[i] = start;
                     start += d;
                 }
                 sums[part * together ..][0..together].* =
-                    dots.partialSums(1, together, .run, d, .{query}, starts, ahead);
+                    dots.partialSums(1, together, ahead_kind, steps, d, .{query}, starts, ahead);
             }
             var scores = dots.folded(block_rows, sums);
             if (inv_norms) |inv| scores *= inv[row..][0..block_rows].*;

@@ -1,13 +1,13 @@
 //! The boundary of the float32 similarity kernels.
 
+const std = @import("std");
 const isa = @import("../isa.zig");
 const similarity = @import("../similarity.zig");
 const status = @import("../status.zig");
 
-/// Caches feed 512-bit vectors as fast as narrower ones; DRAM does not.
 fn kernelsFor(rows_count: usize, dimensions: usize) *const similarity.Table {
-    const bytes = rows_count * dimensions * @sizeOf(f32);
-    const level = if (bytes > similarity.cached_bytes_max) isa.kernelsForScan(bytes) else isa.kernels();
+    const is_for_wide = similarity.isForWideVectors(rows_count, dimensions);
+    const level = if (is_for_wide) isa.kernels() else isa.kernelsForScan(std.math.maxInt(usize));
     return &level.similarity;
 }
 
