@@ -1,86 +1,102 @@
 """Instructions of each kernel call, counted by callgrind: the same number in every run.
 
-The library is stripped and callgrind finds no names in it, so what is counted is every
-instruction of the library and of the ctypes call into it, in a process that makes one call.
+Counted is what runs between the entry of a call into the library and its return. callgrind writes a
+profile of its own for each workload, so that one process counts many.
 """
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from benches.regression.counted import CALLS, LIBRARY_VARIABLE
-from engram.kernels.zig_library import library_path
+import msgspec
 
-# Without symbols callgrind gives the entry of the library to who called it: libffi, for ctypes.
-_CALLER: Final = "libffi"
+from benches.regression.counted import Task
+from benches.regression.probe import probed_library
+from benches.regression.workloads import JUDGED
+from build_kernels import KernelBuildError
+
 VALGRIND_REMEDY: Final = (
     "valgrind is missing, so no instruction is counted: apt-get install valgrind"
 )
-LIBRARY_REMEDY: Final = "the Zig kernels are not built, so nothing can be counted: make kernels"
+MACHINE_REMEDY: Final = "instructions are those of x86-64 with AVX2; this machine is {machine}"
+_COUNTED: Final = re.compile(
+    r"^desc: Trigger: Client Request: (\S+)$.*^totals: (\d+)$", re.MULTILINE | re.DOTALL
+)
 
 
 class CannotCount(Exception):
     """Raised when instructions cannot be counted here; the message is the remedy."""
 
 
-def count_instructions() -> dict[str, int]:
-    """Return the instructions of each call of `counted.CALLS`; CannotCount names the remedy."""
+def count_instructions(
+    names: Collection[str] | None = None, *, loops: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return the instructions of each judged workload, or of those named.
+
+    `loops` says how many loops of two instructions a workload is to burn in each call of the
+    library: how a proof makes it slower.
+
+    Raises:
+        CannotCount: valgrind, AVX2 or Zig is missing; the message says what to do.
+    """
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise CannotCount(VALGRIND_REMEDY)
-    library = Path(os.environ.get(LIBRARY_VARIABLE) or library_path())
-    if not library.exists():
-        raise CannotCount(LIBRARY_REMEDY)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        counts = pool.map(lambda call: _count(valgrind, library.name, call), CALLS)
-        return dict(zip(CALLS, counts, strict=True))
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
+        raise CannotCount(MACHINE_REMEDY.format(machine=platform.machine()))
+    try:
+        library = probed_library()
+    except KernelBuildError as error:
+        raise CannotCount(f"the probed library cannot be built: {error}") from error
+    wanted = {
+        work.name: (loops or {}).get(work.name, 0)
+        for work in JUDGED
+        if names is None or work.name in names
+    }
+    processes = os.cpu_count() or 1
+    shares = [dict(list(wanted.items())[number::processes]) for number in range(processes)]
+    with ThreadPoolExecutor(processes) as pool:
+        counts = pool.map(
+            lambda share: _count(valgrind, Task(str(library), share)), filter(None, shares)
+        )
+        counted = {name: count for share in counts for name, count in share.items()}
+    missing = [name for name in wanted if not counted.get(name)]
+    if missing:
+        raise CannotCount(f"callgrind saw no instruction of {', '.join(missing)}")
+    return {name: counted[name] for name in wanted}
 
 
-def _count(valgrind: str, library_name: str, call: str) -> int:
+def _count(valgrind: str, task: Task) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as name:
         out = Path(name, "out")
         command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}"]
-        command += [sys.executable, "-m", "benches.regression.counted", call]
+        command += ["--instr-atstart=no", "--collect-atstart=no"]
+        command += [sys.executable, "-m", "benches.regression.counted"]
+        command += [msgspec.json.encode(task).decode()]
         environment = {**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
         done = subprocess.run(  # noqa: S603 - valgrind over our own interpreter
             command, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise CannotCount(f"callgrind failed on {call}: {done.stderr[-500:]}")
-        total = instructions_of(out.read_text(errors="replace"), library_name)
-    if not total:
-        raise CannotCount(f"callgrind saw no instruction of {library_name} in {call}")
-    return total
+            raise CannotCount(f"callgrind failed: {done.stderr[-800:]}")
+        profiles = [file.read_text(errors="replace") for file in sorted(Path(name).iterdir())]
+    return dict(filter(None, map(counted_in, profiles)))
 
 
-def instructions_of(profile: str, library_name: str) -> int:
-    """Return the instructions a callgrind profile gives to one library, calls out of it left out.
+def counted_in(profile: str) -> tuple[str, int] | None:
+    """Return the workload a callgrind profile is of and its instructions; None for the last one.
 
     Format: https://valgrind.org/docs/manual/cl-format.html
     """
-    names: dict[str, str] = {}
-    inside = called = False
-    total = 0
-    for line in profile.splitlines():
-        if line.startswith(("ob=", "cob=")):
-            number, _, name = line.partition("=")[2].partition(" ")
-            if name:
-                names[number] = name
-            if line.startswith("ob="):
-                name = Path(names.get(number, "")).name
-                inside = name == library_name or name.startswith(_CALLER)
-        elif line.startswith("calls="):
-            called = True
-        elif line[:1].isdigit() or line[:1] in "+-*":
-            cost = line.split()[1:]  # a cost of zero is left out
-            if inside and not called and cost:
-                total += int(cost[0])
-            called = False
-    return total
+    found = _COUNTED.search(profile)
+    return (found[1], int(found[2])) if found else None

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
+
+COUNTS: Final = "counts"
+KERNELS: Final = "kernels"
+"""The names of the groups that are no end-to-end workloads."""
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -47,12 +52,23 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Everything one run measured."""
+    """Everything one run measured.
+
+    Attributes:
+        machine: what the figures depend on.
+        figures: end-to-end workloads beside their floors.
+        kernels: kernel calls beside the same calls in the frozen library.
+        instructions: of each kernel call.
+        skipped: groups, and kernel calls, that could not be measured, with the reason.
+        seconds: what each group took.
+    """
 
     machine: Machine
     figures: tuple[Figure, ...] = ()
+    kernels: tuple[Figure, ...] = ()
     instructions: dict[str, int] = {}
     skipped: dict[str, str] = {}
+    seconds: dict[str, float] = {}
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -63,17 +79,29 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """What `baselines.json` holds."""
+    """What `baselines.json` holds.
+
+    Attributes:
+        commit: the last that changed the kernels; the frozen library is built from it.
+        date: of the measurement, UTC.
+        reason: why it replaced the one before.
+        machine: where it was measured.
+        instructions: of each kernel call.
+        kernels: the ratios of each kernel call to the same in the frozen library, which was the
+            same code: the noise that was seen.
+        ratios: what the end-to-end workloads have to hold.
+    """
 
     commit: str
     date: str
     reason: str
     machine: Machine
     instructions: dict[str, int]
+    kernels: dict[str, float]
     ratios: dict[str, Held]
 
 
-BASELINE_PATH = Path(__file__).with_name("baselines.json")
+BASELINE_PATH: Final = Path(__file__).with_name("baselines.json")
 
 
 def read_baseline(path: Path = BASELINE_PATH) -> Baseline:
@@ -81,6 +109,6 @@ def read_baseline(path: Path = BASELINE_PATH) -> Baseline:
     return msgspec.json.decode(path.read_bytes(), type=Baseline)
 
 
-def write_baseline(baseline: Baseline, path: Path = BASELINE_PATH) -> None:
-    """Replace the baseline."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(baseline), indent=2) + b"\n")
+def write_json(path: Path, value: object) -> None:
+    """Write structures as JSON that people can read, too."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

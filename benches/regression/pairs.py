@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import statistics
 from collections.abc import Awaitable, Callable
+from time import perf_counter_ns, process_time_ns
+from typing import NamedTuple
 
 from benches.regression.figures import Figure, Limit
 
-Timed = Callable[[], Awaitable[int]]
+
+class Took(NamedTuple):
+    """Nanoseconds of one round: on the clock, and of processor time in all threads."""
+
+    clock_ns: int
+    processor_ns: int
+
+
+Timed = Callable[[], Awaitable[Took]]
+
+
+class Stopwatch:
+    """Measures from where it was made."""
+
+    def __init__(self) -> None:
+        self._processor = process_time_ns()
+        self._clock = perf_counter_ns()
+
+    def took(self) -> Took:
+        """Return what has passed."""
+        clock, processor = perf_counter_ns(), process_time_ns()
+        return Took(clock - self._clock, processor - self._processor)
 
 
 class Pairs:
-    """Nanoseconds of subject and floor, a pair a round."""
+    """Subject and floor, a pair a round."""
 
     def __init__(self) -> None:
-        self.subject: list[int] = []
-        self.floor: list[int] = []
+        self.subject: list[Took] = []
+        self.floor: list[Took] = []
 
     @property
     def subject_us(self) -> float:
-        """Median of the subject in microseconds."""
-        return statistics.median(self.subject) / 1_000
+        """Median of the subject in microseconds on the clock."""
+        return statistics.median(took.clock_ns for took in self.subject) / 1_000
+
+    @property
+    def subject_us_min(self) -> float:
+        """Fastest round of the subject in microseconds on the clock."""
+        return min(took.clock_ns for took in self.subject) / 1_000
 
     @property
     def floor_us(self) -> float:
-        """Median of the floor in microseconds."""
-        return statistics.median(self.floor) / 1_000
-
-    @property
-    def least_ratio(self) -> float:
-        """Fastest subject over fastest floor: for work without I/O, where noise only adds."""
-        return min(self.subject) / min(self.floor)
-
-    @property
-    def median_ratio(self) -> float:
-        """Median subject over median floor: for work that waits for the disk."""
-        return self.subject_us / self.floor_us
+        """Median of the floor in microseconds on the clock."""
+        return statistics.median(took.clock_ns for took in self.floor) / 1_000
 
     def figure(
         self,
@@ -47,14 +66,22 @@ class Pairs:
         extras: dict[str, float] | None = None,
         limits: tuple[Limit, ...] = (),
     ) -> Figure:
-        """Return the figure of these rounds; `waits` says that the subject waits for the disk."""
-        ratio = self.median_ratio if waits else self.least_ratio
-        extra = extras or {}
-        return Figure(name, self.subject_us, self.floor_us, floor, ratio, extra, limits)
+        """Return the figure of these rounds.
+
+        Its ratio is the median over the rounds of the subject over its neighbour: on the clock when
+        the subject `waits` for the disk, else of processor time, which has no part in what other
+        processes take and in how soon threads are woken beside them.
+        """
+        mine, other = (
+            [took.clock_ns if waits else took.processor_ns for took in side]
+            for side in (self.subject, self.floor)
+        )
+        ratio = float(statistics.median(map(operator.truediv, mine, other)))
+        return Figure(name, self.subject_us, self.floor_us, floor, ratio, extras or {}, limits)
 
 
 async def paired(rounds: int, subject: Timed, floor: Timed, *, seed: int = 1) -> Pairs:
-    """Run both `rounds` times; each returns the nanoseconds that count. One round goes unseen.
+    """Run both `rounds` times. One round goes unseen.
 
     A fixed order biases one of two equal subjects by up to 3 %, so a die decides who goes first.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import count
 from pathlib import Path
-from time import perf_counter_ns
 
 import google_crc32c
 import numpy as np
@@ -12,12 +11,15 @@ import numpy as np
 import engram
 from benches.regression.corpus import texts, unit_rows, word
 from benches.regression.figures import Figure, Limit
-from benches.regression.pairs import Timed, paired
+from benches.regression.pairs import Stopwatch, Timed, Took, paired
+from benches.regression.workloads.words import searched
 
 _MEMORIES = 100_000
 # The candidates recall asks the kernel for when ten results are wanted.
 _CANDIDATES = 100
 _CUE_RANKS = (40, 300, 2_000)
+_WORD_CALLS = 50
+_FLOORS = ("50 calls of the word kernel over 2,000 texts", "the vector kernel over one matrix")
 
 
 async def measure(directory: Path, *, quick: bool) -> list[Figure]:
@@ -32,38 +34,47 @@ async def measure(directory: Path, *, quick: bool) -> list[Figure]:
         inv_norms = db.kernels.normalize_f32(rows)
         queries = count()
 
-        async def kernel() -> int:
+        async def kernel() -> Took:
             query = rows[next(queries) % memories]
-            started = perf_counter_ns()
+            watch = Stopwatch()
             db.kernels.top_k_f32(query, rows, _CANDIDATES, inv_norms=inv_norms)
-            return perf_counter_ns() - started
+            return watch.took()
 
-        for name, words, vector in (
-            ("recall.vector", False, True),
-            ("recall.words", True, False),
-            ("recall.hybrid", True, True),
+        view, asked = searched()
+
+        async def word_kernel() -> Took:
+            watch = Stopwatch()
+            for _ in range(_WORD_CALLS):
+                db.kernels.bm25_top_k(view.columns, asked.terms, asked.repeats, _CANDIDATES)
+            return watch.took()
+
+        for name, floor in (
+            ("recall.vector", kernel),
+            ("recall.words", word_kernel),
+            ("recall.hybrid", kernel),
         ):
             rounds = 20 if quick else 100
-            subject = _recall(space, rows, words=words, vector=vector)
-            pairs = await paired(rounds, subject, kernel)
+            subject = _recall(space, rows, name)
+            pairs = await paired(rounds, subject, floor)
             bound = 1.15 * pairs.floor_us + 150
             limit = Limit("us, p50, against 1.15 x kernel + 150", pairs.subject_us, bound)
             limits = (limit,) if name == "recall.vector" else ()
-            figures.append(pairs.figure(name, "the vector kernel over one matrix", limits=limits))
+            figures.append(pairs.figure(name, _FLOORS[floor is kernel], limits=limits))
     figures.append(await _opening(directory / "store", memories, 2 if quick else 5))
     return figures
 
 
-def _recall(space: engram.Space, rows: np.ndarray, *, words: bool, vector: bool) -> Timed:
+def _recall(space: engram.Space, rows: np.ndarray, name: str) -> Timed:
     queries = count()
+    words, vector = name != "recall.vector", name != "recall.words"
 
-    async def subject() -> int:
+    async def subject() -> Took:
         number = next(queries)
         cue = " ".join(word(rank + number) for rank in _CUE_RANKS) if words else None
         embedding = rows[number % len(rows)] if vector else None
-        started = perf_counter_ns()
+        watch = Stopwatch()
         await space.recall(cue, embedding=embedding)
-        return perf_counter_ns() - started
+        return watch.took()
 
     return subject
 
@@ -72,28 +83,29 @@ async def _opening(store: Path, memories: int, rounds: int) -> Figure:
     first_words: list[int] = []
     log = sorted((store / "reads" / "wal").iterdir())
 
-    async def subject() -> int:
-        started = perf_counter_ns()
+    async def subject() -> Took:
+        watch = Stopwatch()
         async with engram.open(store, embedder=None) as db:
             space = await db.space("reads")
             if (await space.stats()).memories != memories:
                 raise RuntimeError("the log did not give back every memory")
-            opened = perf_counter_ns() - started
-            await space.recall(word(1))
-            first_words.append(perf_counter_ns() - started)
+            opened = watch.took()
+            if not first_words:  # it indexes every text: once, in the round that goes unseen
+                await space.recall(word(1))
+                first_words.append(watch.took().clock_ns)
         return opened
 
-    async def floor() -> int:
-        started = perf_counter_ns()
+    async def floor() -> Took:
+        watch = Stopwatch()
         for segment in log:
             google_crc32c.value(segment.read_bytes())
-        return perf_counter_ns() - started
+        return watch.took()
 
     pairs = await paired(rounds, subject, floor)
     seconds = pairs.subject_us / 1e6
     return pairs.figure(
         "open.replay",
         "the log's bytes read and their CRC computed",
-        extras={"memories": memories, "first_word_recall_ms": min(first_words) / 1e6},
+        extras={"memories": memories, "first_word_recall_ms": first_words[0] / 1e6},
         limits=(Limit("s to open 100,000 memories", seconds * _MEMORIES / memories, 3.0),),
     )

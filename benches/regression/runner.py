@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -14,22 +15,22 @@ from typing import Final
 import anyio
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from benches.regression import counting, reads, scans, starts, writes
-from benches.regression.figures import Figure, Machine, Report
+from benches.regression import counting, frozen, ratios, reads, starts, writes
+from benches.regression.figures import COUNTS, KERNELS, Figure, Machine, Report
 from engram.kernels.selection import select_backend
+from engram.kernels.zig_library import library_path
 
 Measure = Callable[..., Awaitable[list[Figure]]]
 GROUPS: Final[dict[str, Measure]] = {
-    "kernels": scans.measure,
     "reads": reads.measure,
     "writes": writes.measure,
     "starts": starts.measure,
 }
-COUNTS: Final = "counts"
+ALL: Final = (COUNTS, KERNELS, *GROUPS)
 # Which group measures a figure, by the first word of its name.
 GROUP_OF: Final = {
-    "top_k": "kernels",
     "recall": "reads",
     "open": "reads",
     "remember": "writes",
@@ -38,20 +39,50 @@ GROUP_OF: Final = {
 }
 
 
-def run(names: Iterable[str], *, quick: bool, directory: str | None = None) -> Report:
-    """Return what the named groups measure; quick ones take fewer rounds and memories."""
-    figures: list[Figure] = []
-    instructions: dict[str, int] = {}
-    skipped: dict[str, str] = {}
+def run(names: Iterable[str], *, commit: str, quick: bool, directory: str | None = None) -> Report:
+    """Return what the named groups measure; quick ones take fewer rounds and memories.
+
+    `commit` is that of the frozen library the kernels are compared with.
+    """
+    found = Report(machine())
     for name in names:
+        started = time.monotonic()
         if name == COUNTS:
-            try:
-                instructions = counting.count_instructions()
-            except counting.CannotCount as error:
-                skipped[COUNTS] = str(error)
+            found = _with_counts(found)
+        elif name == KERNELS:
+            found = _with_kernels(found, commit, quick=quick)
         else:
-            figures += _in_process(name, quick=quick, directory=directory)
-    return Report(machine(), tuple(figures), instructions, skipped)
+            figures = msgspec.json.decode(
+                _in_process("measure", name, *_options(quick=quick, directory=directory)),
+                type=tuple[Figure, ...],
+            )
+            found = replace(found, figures=found.figures + figures)
+        took = round(time.monotonic() - started, 1)
+        found = replace(found, seconds={**found.seconds, name: took})
+    return found
+
+
+def _with_counts(found: Report) -> Report:
+    try:
+        return replace(found, instructions=counting.count_instructions())
+    except counting.CannotCount as error:
+        return replace(found, skipped={**found.skipped, COUNTS: str(error)})
+
+
+def _with_kernels(found: Report, commit: str, *, quick: bool) -> Report:
+    try:
+        library = frozen.frozen_library(commit)
+    except frozen.CannotCompare as error:
+        return replace(found, skipped={**found.skipped, KERNELS: str(error)})
+    try:
+        measured = _in_process("ratios", str(library_path()), str(library), *_options(quick=quick))
+    except subprocess.CalledProcessError as error:
+        # A structure that both read through a pointer may have changed: only the ABI version tells.
+        reason = f"the comparison ended with {error.returncode}; did a structure of the ABI change?"
+        return replace(found, skipped={**found.skipped, KERNELS: reason})
+    compared = msgspec.json.decode(measured, type=ratios.Compared)
+    skipped = {**found.skipped, **compared.skipped}
+    return replace(found, kernels=compared.figures, skipped=skipped)
 
 
 def measure_here(name: str, *, quick: bool, directory: str | None) -> bytes:
@@ -78,10 +109,12 @@ def machine() -> Machine:
     return Machine(cpu, kernels.name, kernels.isa, platform.python_version(), np.__version__)
 
 
-def _in_process(name: str, *, quick: bool, directory: str | None) -> list[Figure]:
-    command = [sys.executable, "-m", "benches.regression", "measure", name]
-    command += ["--quick"] if quick else []
-    command += ["--directory", directory] if directory else []
+def _options(*, quick: bool, directory: str | None = None) -> list[str]:
+    options = ["--quick"] if quick else []
+    return [*options, "--directory", directory] if directory else options
+
+
+def _in_process(*arguments: str) -> bytes:
+    command = [sys.executable, "-m", "benches.regression", *arguments]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own interpreter
-    return msgspec.json.decode(done.stdout, type=list[Figure])
+    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603 - our own interpreter

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
 from time import perf_counter_ns
 
 from benches.regression.figures import Figure, Limit
-from benches.regression.pairs import Pairs, Timed, paired
+from benches.regression.pairs import Pairs, Timed, Took, paired
 
 _PULLED_IN = (
     "import engram, sys; "
@@ -41,10 +42,12 @@ def _figure(name: str, pairs: Pairs, *limits: Limit) -> Figure:
 
 
 def _run(here: Path, *arguments: str) -> Timed:
-    async def timed() -> int:
-        started = perf_counter_ns()
+    async def timed() -> Took:
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter_ns()
         _output(here, *arguments)
-        return perf_counter_ns() - started
+        clock, after = perf_counter_ns() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        return Took(clock, round((user + system) * 1e9))
 
     return timed
 

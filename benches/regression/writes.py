@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from itertools import count
 from pathlib import Path
-from time import perf_counter_ns
 
 import anyio
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 import engram
 from benches.regression.corpus import unit_rows
 from benches.regression.figures import Figure, Limit
-from benches.regression.pairs import paired
+from benches.regression.pairs import Stopwatch, Took, paired
 
 _WRITERS = 64
 _WRITES_PER_WRITER = 30
@@ -29,16 +28,16 @@ class RawFile:
         self._offset = 0
         self._bytes = os.urandom(1 << 24)
 
-    def groups(self, groups_count: int, bytes_count: int) -> int:
-        """Write and sync that many groups of equal size; return nanoseconds."""
+    def groups(self, groups_count: int, bytes_count: int) -> Took:
+        """Write and sync that many groups of equal size; return what it took."""
         each = bytes_count // groups_count
         data = memoryview(self._bytes)[:each]
-        started = perf_counter_ns()
+        watch = Stopwatch()
         for _ in range(groups_count):
             os.pwrite(self._descriptor, data, self._offset)
             os.fdatasync(self._descriptor)
             self._offset += each
-        return perf_counter_ns() - started
+        return watch.took()
 
 
 async def measure(directory: Path, *, quick: bool) -> list[Figure]:
@@ -65,26 +64,26 @@ async def _many_writers(space: engram.Space, raw: RawFile, rows: np.ndarray, rou
             number = next(numbers)
             await space.remember(f"{number} {_TEXT}", embedding=rows[number % _BATCH])
 
-    async def subject() -> int:
+    async def subject() -> Took:
         before = await space.stats()
-        started = perf_counter_ns()
+        watch = Stopwatch()
         async with anyio.create_task_group() as tasks:
             for _ in range(_WRITERS):
                 tasks.start_soon(writer)
-        took = perf_counter_ns() - started
+        took = watch.took()
         after = await space.stats()
         syncs_count.append(after.syncs - before.syncs)
         grown_bytes.append(after.log_bytes - before.log_bytes)
         return took
 
-    async def floor() -> int:
+    async def floor() -> Took:
         return raw.groups(syncs_count[-1], grown_bytes[-1])
 
     pairs = await paired(rounds, subject, floor)
     rate = writes / pairs.subject_us * 1e6
     extras = {
         "per_s": rate,
-        "per_s_best": writes / min(pairs.subject) * 1e9,
+        "per_s_best": writes / pairs.subject_us_min * 1e6,
         "syncs": syncs_count[-1],
         "writes": writes,
     }
@@ -104,13 +103,13 @@ async def _lone(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int
     await space.remember(f"measured {_TEXT}", embedding=rows[0])
     grown = (await space.stats()).log_bytes - before.log_bytes
 
-    async def subject() -> int:
+    async def subject() -> Took:
         text = f"lone {next(numbers)} {_TEXT}"
-        started = perf_counter_ns()
+        watch = Stopwatch()
         await space.remember(text, embedding=rows[0])
-        return perf_counter_ns() - started
+        return watch.took()
 
-    async def floor() -> int:
+    async def floor() -> Took:
         return raw.groups(1, grown)
 
     pairs = await paired(rounds, subject, floor)
@@ -127,14 +126,14 @@ async def _lone(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int
 async def _batches(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int) -> Figure:
     numbers = count()
 
-    async def subject() -> int:
+    async def subject() -> Took:
         first = next(numbers) * _BATCH
         items = [f"{first + number} was said about the matter" for number in range(_BATCH)]
-        started = perf_counter_ns()
+        watch = Stopwatch()
         await space.remember_many(items, embeddings=rows)
-        return perf_counter_ns() - started
+        return watch.took()
 
-    async def floor() -> int:
+    async def floor() -> Took:
         return raw.groups(1, rows.nbytes)
 
     pairs = await paired(rounds, subject, floor)
@@ -143,6 +142,6 @@ async def _batches(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: 
         "remember_many.10000",
         "one raw pwrite + fdatasync of the vectors",
         waits=True,
-        extras={"per_s": rate, "per_s_best": _BATCH / min(pairs.subject) * 1e9},
+        extras={"per_s": rate, "per_s_best": _BATCH / pairs.subject_us_min * 1e6},
         limits=(Limit("remember_many per s", rate, 150_000, at_least=True),),
     )
