@@ -1,84 +1,37 @@
 //! Spreading activation over associations in compressed sparse rows, level by level.
 //!
-//! What is passed on is first gathered, branch-free, into a short list of contributions that reach
-//! the threshold, and then added to the nodes it goes to: so neither loop has a branch that depends
-//! on a weight, and the lines the second loop needs are on their way while the first one runs.
+//! What is passed on is first listed, without a branch that depends on a weight: the contributions
+//! that reach the threshold. Then the listed ones are added to the nodes they go to. Where the graph
+//! does not stay near the core, the words the second step needs are on their way during the first.
 //!
-//! Each node has one word, the position of its record; a record has four words. A word is believed
-//! only if the record it points to was written in this call and names the node (the sparse set of
-//! Briggs and Torczon, 1993), so nothing is cleared, neither after a call nor after one that was
-//! cancelled, and one scratch serves graphs of any size in turn.
+//! Each node has one word: the position of its record among those reached, under the number of the
+//! call that wrote it. A word with another number says nothing, so nothing is cleared after a call,
+//! nor after one that was cancelled, and one scratch serves graphs of any size in turn.
 
 const std = @import("std");
+const associations = @import("associations.zig");
 const cancel = @import("cancel.zig");
+const lanes = @import("lanes.zig");
 const status = @import("status.zig");
+const Graph = associations.Graph;
+const Links = associations.Links;
+const Parameters = associations.Parameters;
+const Record = associations.Record;
+const Scratch = associations.Scratch;
+const bestOf = associations.bestOf;
+const no_edge = associations.no_edge;
 
-pub const Edge = extern struct { target: u32, weight: f32 };
-
-/// Edges of some nodes; the layouts here are those of engram/kernels/graph/layout.py.
-pub const Graph = extern struct {
-    bytes: usize,
-    nodes_count: usize,
-    edges_count: usize,
-    offsets: ?[*]const i64,
-    edges: ?[*]const Edge,
-    kinds: ?[*]const u8,
-    /// Fresh edges: none when `fresh_bits` is null; else a bit a node and the sorted nodes.
-    fresh_bits: ?[*]const u8,
-    fresh_sources: ?[*]const u32,
-    fresh_sources_count: usize,
-    fresh_offsets: ?[*]const i64,
-    fresh_edges: ?[*]const Edge,
-    fresh_kinds: ?[*]const u8,
-};
-
-pub const Parameters = extern struct {
-    bytes: usize,
-    edge_budget: usize,
-    hop_factors: ?[*]const f32,
-    kind_weights: ?[*]const f32,
-    depth: u32,
-    threshold: f32,
-    cycle_damping: f32,
-    kind_weight_max: f32,
-    /// Not 0: every kind weighs `kind_weight_max`, and kinds need not be read.
-    is_uniform: u32,
-};
-
-/// A node that was reached. Until its first level ends, `value` is the strongest contribution of
-/// that level; from then on it is the node's activation.
-const Record = extern struct { row: u32, sum: f32, value: f32, parent: u32 };
-
-/// A node that passes on, and what it passes on before its fan divides it.
-const Source = extern struct { row: u32, passing: f32 };
-
-const Contribution = extern struct { target: u32, amount: f32, edge: u32 };
-
-pub const Scratch = extern struct {
-    bytes: usize,
-    nodes_count: usize,
-    /// Nodes that can be reached; the three arrays hold one more.
-    capacity: usize,
-    slots: ?[*]u32,
-    records: ?[*]Record,
-    sources: ?[*]Source,
-    revisited: ?[*]u32,
-    reached_count: usize,
-    edges_touched: usize,
-    is_partial: u32,
-    levels_count: u32,
-    level_ends: [256]u32,
-};
-
-/// The parent of a seed.
-const no_edge: u32 = 0xffff_ffff;
-
-/// Larger graphs do not stay in a core's second-level cache, and what they need is asked for early.
+/// Larger graphs do not stay in a core's second-level cache, and what they need is asked for early;
+/// in smaller ones that would only cost.
 const near_bytes_max = 1 << 20;
-
-const waiting_max = 256;
-const waiting_enough = 96;
 const sources_ahead = 8;
+
+/// Contributions are added when so many are listed: enough that the first one's words have come.
+const waiting_enough = 224;
+const waiting_max = 512;
+
+/// Words past the list that a vector may write.
+const slack = lanes.widest;
 
 /// What a level offers of this family.
 pub const Table = extern struct {
@@ -100,11 +53,19 @@ fn spread(
     scratch: *Scratch,
     flag: cancel.Flag,
 ) callconv(.c) i64 {
+    const position_bits: u5 = @intCast(32 - @clz(@as(u32, @intCast(scratch.capacity))));
+    scratch.call += 1;
+    if (scratch.call >> @intCast(32 - @as(u6, position_bits)) != 0) {
+        @memset(scratch.slots.?[0..scratch.nodes_count], 0);
+        scratch.call = 1;
+    }
     var run: Run = .{
+        .key = scratch.call << position_bits,
+        .position_max = (@as(u32, 1) << position_bits) - 1,
         .graph = graph,
         .parameters = parameters,
-        .fan_scales = fan_scales,
         .scratch = scratch,
+        .fan_scales = fan_scales,
         .slots = scratch.slots.?,
         .records = scratch.records.?,
         .revisited = scratch.revisited.?,
@@ -112,7 +73,8 @@ fn spread(
     };
     scratch.is_partial = 0;
     if (!run.plant(seeds[0..seeds_count], activations[0..seeds_count])) return status.invalid_argument;
-    const is_far = graph.nodes_count * @sizeOf(u32) + graph.edges_count * @sizeOf(Edge) > near_bytes_max;
+    const bytes = graph.nodes_count * @sizeOf(u32) + graph.edges_count * @sizeOf(associations.Edge);
+    const is_far = bytes > near_bytes_max;
     const has_kinds = graph.kinds != null and parameters.is_uniform == 0;
     const done = if (is_far)
         (if (has_kinds) run.levels(true, true, flag) else run.levels(true, false, flag))
@@ -139,8 +101,8 @@ fn collect(
         while (position < end) : (position += 1) {
             const record = records[position];
             out_rows[position] = record.row;
-            out_activations[position] = record.value;
-            out_parents[position] = if (record.parent == no_edge) -1 else record.parent;
+            out_activations[position] = record.activation();
+            out_parents[position] = if (record.parent() == no_edge) -1 else record.parent();
         }
     }
 }
@@ -153,25 +115,31 @@ const Run = struct {
     slots: [*]u32,
     records: [*]Record,
     revisited: [*]u32,
+    /// A slot of this call is `key` and a position up to `position_max`.
+    key: u32,
+    position_max: u32,
     edges_left: usize,
     reached: usize = 0,
     /// Where the nodes first reached on this level begin.
     level_begin: usize = 0,
     revisited_count: usize = 0,
+    /// Contributions listed and not added yet: to whom, how much, along which edge.
     waiting_count: usize = 0,
-    waiting: [waiting_max]Contribution = undefined,
+    targets: [waiting_max + slack]u32 = undefined,
+    amounts: [waiting_max + slack]f32 = undefined,
+    numbers: [waiting_max + slack]u32 = undefined,
 
     /// Level 0: the seeds in their order, of the same node the larger.
     fn plant(self: *Run, seeds: []const u32, activations: []const f32) bool {
         for (seeds, activations) |row, activation| {
             if (row >= self.graph.nodes_count or !(activation > 0 and activation <= 1)) return false;
-            const position = self.slots[row];
-            if (position < self.reached and self.records[position].row == row) {
+            const position = self.slots[row] -% self.key;
+            if (position <= self.position_max) {
                 self.records[position].sum = @max(self.records[position].sum, activation);
                 continue;
             }
-            self.records[self.reached] = .{ .row = row, .sum = activation, .value = 0, .parent = no_edge };
-            self.slots[row] = @intCast(self.reached);
+            self.records[self.reached] = .{ .row = row, .sum = activation, .best = bestOf(no_edge, 0) };
+            self.slots[row] = self.key + @as(u32, @intCast(self.reached));
             self.reached += 1;
         }
         return true;
@@ -184,7 +152,7 @@ const Run = struct {
         while (true) : (level += 1) {
             self.scratch.level_ends[level] = @intCast(self.reached);
             const hop_factor = if (level < depth and !is_spent) self.parameters.hop_factors.?[level] else 0;
-            const sources_count = self.apply(is_far, hop_factor);
+            const sources_count = self.apply(hop_factor);
             self.scratch.levels_count = level + 1;
             if (sources_count == 0) return true;
             if (!self.expand(is_far, has_kinds, sources_count, flag, &is_spent)) return false;
@@ -194,29 +162,28 @@ const Run = struct {
 
     /// Ends a level: adds what each node received to its activation and lists the nodes that pass
     /// something on, first those new on this level, then those met again. Returns how many.
-    fn apply(self: *Run, comptime is_far: bool, hop_factor: f32) usize {
+    fn apply(self: *Run, hop_factor: f32) usize {
         const sources = self.scratch.sources.?;
         const threshold = self.parameters.threshold;
         const kind_weight_max = self.parameters.kind_weight_max;
-        const offsets = self.graph.offsets.?;
         var count: usize = 0;
         for (self.records[self.level_begin..self.reached]) |*record| {
             const applied = @min(record.sum, 1);
-            record.value = applied;
-            record.sum = 0;
+            record.settle(applied);
             const passing = applied * hop_factor;
             sources[count] = .{ .row = record.row, .passing = passing };
-            if (is_far) @prefetch(&offsets[record.row], .{});
             count += @intFromBool(passing * kind_weight_max >= threshold);
         }
+        const cycle_damping = self.parameters.cycle_damping;
         for (self.revisited[0..self.revisited_count]) |position| {
             const record = &self.records[position];
-            const applied = @min(record.sum * self.parameters.cycle_damping, 1 - record.value);
-            record.value = @min(record.value + applied, 1);
-            record.sum = 0;
+            const before = record.activation();
+            const room = 1 - before;
+            const damped = record.sum * cycle_damping;
+            const applied = if (damped < room) damped else room;
+            record.settle(@min(before + applied, 1));
             const passing = applied * hop_factor;
             sources[count] = .{ .row = record.row, .passing = passing };
-            if (is_far) @prefetch(&offsets[record.row], .{});
             count += @intFromBool(passing * kind_weight_max >= threshold);
         }
         self.level_begin = self.reached;
@@ -233,42 +200,58 @@ const Run = struct {
         flag: cancel.Flag,
         is_spent: *bool,
     ) bool {
-        const graph = self.graph;
+        const graph = self.graph.*;
         const offsets = graph.offsets.?;
+        const fan_scales = self.fan_scales;
+        const kind_weight_max = self.parameters.kind_weight_max;
+        const links: Links = .{
+            .edges = graph.edges.?,
+            .kinds = graph.kinds,
+            .count = graph.edges_count,
+            .kind_weights = self.parameters.kind_weights.?,
+            .threshold = self.parameters.threshold,
+            .first_number = 0,
+        };
         const sources = self.scratch.sources.?[0..sources_count];
         for (sources, 0..) |source, i| {
             if (cancel.isSet(flag)) return false;
-            if (is_far and i + sources_ahead < sources_count) {
-                const begin: usize = @intCast(offsets[sources[i + sources_ahead].row]);
-                const first: [*]const u8 = @ptrCast(graph.edges.? + begin);
-                @prefetch(first, .{});
-                @prefetch(first + 64, .{});
-                if (has_kinds) @prefetch(graph.kinds.? + begin, .{});
+            if (is_far) {
+                @prefetch(&offsets[sources[@min(i + 3 * sources_ahead, sources_count - 1)].row], .{});
+                const next = sources[@min(i + sources_ahead, sources_count - 1)].row;
+                links.ask(has_kinds, offsets[next..][0..2]);
             }
             const begin: usize = @intCast(offsets[source.row]);
             const end: usize = @intCast(offsets[source.row + 1]);
-            const fresh = self.freshEdges(source.row);
-            const fan = end - begin + fresh.end - fresh.begin;
-            const passing = source.passing * self.fan_scales[fan];
-            if (!(passing * self.parameters.kind_weight_max >= self.parameters.threshold)) continue;
+            const fresh = if (graph.fresh_bits) |bits| self.freshOffsets(bits, source.row) else null;
+            const fan = end - begin + (if (fresh) |range| @as(usize, @intCast(range[1] - range[0])) else 0);
+            const passing = source.passing * fan_scales[fan];
+            if (!(passing * kind_weight_max >= links.threshold)) continue;
             if (fan > self.edges_left) {
                 is_spent.* = true;
                 break;
             }
             self.edges_left -= fan;
-            if (!self.gather(is_far, has_kinds, graph.edges.?, graph.kinds, begin, end, 0, passing, flag)) return false;
-            if (fresh.end == 0) continue;
-            if (!self.gather(is_far, has_kinds, graph.fresh_edges.?, graph.fresh_kinds, fresh.begin, fresh.end, graph.edges_count, passing, flag)) return false;
+            if (!self.list(is_far, has_kinds, links, begin, end, passing, flag)) return false;
+            const range = fresh orelse continue;
+            const late: Links = .{
+                .edges = graph.fresh_edges.?,
+                .kinds = graph.fresh_kinds,
+                .count = @intCast(graph.fresh_offsets.?[graph.fresh_sources_count]),
+                .kind_weights = links.kind_weights,
+                .threshold = links.threshold,
+                .first_number = @intCast(graph.edges_count),
+            };
+            const first: usize = @intCast(range[0]);
+            const last: usize = @intCast(range[1]);
+            if (!self.list(is_far, has_kinds, late, first, last, passing, flag)) return false;
         }
         self.add();
         return true;
     }
 
-    const Range = struct { begin: usize, end: usize };
-
-    fn freshEdges(self: *const Run, row: u32) Range {
-        const bits = self.graph.fresh_bits orelse return .{ .begin = 0, .end = 0 };
-        if ((bits[row / 8] >> @intCast(row % 8)) & 1 == 0) return .{ .begin = 0, .end = 0 };
+    /// Where the fresh edges of a node begin and end; null without any.
+    fn freshOffsets(self: *const Run, bits: [*]const u8, row: u32) ?[*]const i64 {
+        if ((bits[row / 8] >> @intCast(row % 8)) & 1 == 0) return null;
         const sources = self.graph.fresh_sources.?;
         var low: usize = 0;
         var high = self.graph.fresh_sources_count - 1;
@@ -276,43 +259,48 @@ const Run = struct {
             const middle = (low + high) / 2;
             if (sources[middle] < row) low = middle + 1 else high = middle;
         }
-        const offsets = self.graph.fresh_offsets.?;
-        return .{ .begin = @intCast(offsets[low]), .end = @intCast(offsets[low + 1]) };
+        return self.graph.fresh_offsets.? + low;
     }
 
-    /// Lists the contributions along edges `begin` to `end` that reach the threshold.
-    inline fn gather(
+    /// Lists the contributions along edges `begin` to `end` that reach the threshold; false when
+    /// cancelled.
+    inline fn list(
         self: *Run,
         comptime is_far: bool,
         comptime has_kinds: bool,
-        edges: [*]const Edge,
-        kinds: ?[*]const u8,
+        links: Links,
         begin: usize,
         end: usize,
-        number_of_first: usize,
         passing: f32,
         flag: cancel.Flag,
     ) bool {
-        const threshold = self.parameters.threshold;
-        const kind_weights = self.parameters.kind_weights.?;
-        const kind_weight = kind_weights[0];
+        // A vector of a far graph ends where the edges end and may begin before them, for a line
+        // past them was not asked for; near, none is far away and vectors are as wide as can be.
+        const step = if (is_far) @min(lanes.widest, 8) else lanes.widest;
         var edge = begin;
         while (edge < end) {
-            const stop = @min(end, edge + (waiting_max - self.waiting_count));
-            var count = self.waiting_count;
-            while (edge < stop) : (edge += 1) {
-                const link = edges[edge];
-                const weight = if (has_kinds) kind_weights[kinds.?[edge]] else kind_weight;
-                const amount = passing * link.weight * weight;
-                self.waiting[count] = .{
-                    .target = link.target,
-                    .amount = amount,
-                    .edge = @truncate(number_of_first + edge),
-                };
-                count += @intFromBool(amount >= threshold);
+            const before = self.waiting_count;
+            const stop = @min(end, edge + (waiting_max - before));
+            const last = if (is_far) stop else edge + (stop - edge + step - 1) / step * step;
+            var count = before;
+            if (step > 1 and stop >= step and last <= links.count) {
+                while (edge < stop) : (edge += step) {
+                    const first = if (is_far) @min(edge, stop - step) else edge;
+                    const span: Span = .{ .first = first, .skipped = edge - first, .left = stop - first };
+                    count = self.listMany(step, has_kinds, links, span, passing, count);
+                }
+                edge = stop;
+            } else while (edge < stop) : (edge += 1) {
+                const link = links.edges[edge];
+                const kind_weight = links.kind_weights[if (has_kinds) links.kinds.?[edge] else 0];
+                const amount = passing * link.weight * kind_weight;
+                self.targets[count] = link.target;
+                self.amounts[count] = amount;
+                self.numbers[count] = links.numberOf(edge);
+                count += @intFromBool(amount >= links.threshold);
             }
             if (is_far) {
-                for (self.waiting[self.waiting_count..count]) |one| @prefetch(&self.slots[one.target], .{ .rw = .write });
+                for (self.targets[before..count]) |target| @prefetch(&self.slots[target], .{ .rw = .write });
             }
             self.waiting_count = count;
             if (count >= waiting_enough) {
@@ -323,32 +311,74 @@ const Run = struct {
         return true;
     }
 
+    /// Edges that begin at `first`, without those skipped, `left` in all.
+    const Span = struct { first: usize, skipped: usize, left: usize };
+
+    /// The same for the edges of a vector; returns how many are listed then.
+    inline fn listMany(
+        self: *Run,
+        comptime step: usize,
+        comptime has_kinds: bool,
+        links: Links,
+        span: Span,
+        passing: f32,
+        count: usize,
+    ) usize {
+        const Words = @Vector(step, u32);
+        const Floats = @Vector(step, f32);
+        const Bits = @Int(.unsigned, step);
+        const words: [*]const u32 = @ptrCast(links.edges + span.first);
+        const low: Words = words[0..step].*;
+        const high: Words = words[step .. 2 * step].*;
+        const targets = @shuffle(u32, low, high, lanes.everyOther(step, 0));
+        const weights: Floats = @bitCast(@shuffle(u32, low, high, lanes.everyOther(step, 1)));
+        var kind_weights: Floats = @splat(links.kind_weights[0]);
+        if (has_kinds) {
+            const kinds = links.kinds.? + span.first;
+            inline for (0..step) |lane| {
+                kind_weights[lane] = links.kind_weights[kinds[@min(lane, span.left - 1)]];
+            }
+        }
+        const amounts = @as(Floats, @splat(passing)) * weights * kind_weights;
+        const is_enough: Bits = @bitCast(amounts >= @as(Floats, @splat(links.threshold)));
+        const is_begun = ~@as(Bits, 0) << @intCast(span.skipped);
+        const is_left = if (span.left >= step) ~@as(Bits, 0) else ~(~@as(Bits, 0) << @intCast(span.left));
+        const mask = is_enough & is_begun & is_left;
+        const numbers = @as(Words, @splat(links.numberOf(span.first))) +% std.simd.iota(u32, step);
+        self.targets[count..][0..step].* = lanes.compress(step, targets, mask);
+        self.amounts[count..][0..step].* = @bitCast(lanes.compress(step, @bitCast(amounts), mask));
+        self.numbers[count..][0..step].* = lanes.compress(step, numbers, mask);
+        return count + @popCount(mask);
+    }
+
     /// Adds the listed contributions, in their order, to the nodes they go to.
     fn add(self: *Run) void {
         const slots = self.slots;
         const records = self.records;
-        const level_begin = self.level_begin;
+        const revisited = self.revisited;
+        const key = self.key;
+        const position_max = self.position_max;
+        const count = self.waiting_count;
         var reached = self.reached;
         var revisited_count = self.revisited_count;
-        for (self.waiting[0..self.waiting_count]) |one| {
-            const slot = slots[one.target];
-            const held = records[slot];
-            const is_held = (held.row == one.target) and (slot < reached);
-            const position: usize = if (is_held) slot else reached;
-            const sum = if (is_held) held.sum else 0;
-            const value = if (is_held) held.value else 0;
-            const is_old = position < level_begin;
-            const is_stronger = one.amount > value and !is_old;
-            records[position] = .{
-                .row = one.target,
-                .sum = sum + one.amount,
-                .value = if (is_stronger) one.amount else value,
-                .parent = if (is_stronger) one.edge else held.parent,
-            };
-            slots[one.target] = @intCast(position);
-            self.revisited[revisited_count] = @intCast(position);
-            revisited_count += @intFromBool(is_old and sum == 0);
-            reached += @intFromBool(!is_held);
+        const amounts = self.amounts[0..count];
+        for (self.targets[0..count], amounts, self.numbers[0..count]) |target, amount, number| {
+            const position = slots[target] -% key;
+            const best = bestOf(number, @bitCast(amount));
+            if (position <= position_max) {
+                const record = &records[position];
+                const sum = record.sum;
+                const old = record.best;
+                record.sum = sum + amount;
+                record.best = if (@as(u32, @truncate(best)) > @as(u32, @truncate(old))) best else old;
+                revisited[revisited_count] = position;
+                // A node new on this level has a sum from the beginning.
+                revisited_count += @intFromBool(sum == 0);
+            } else {
+                records[reached] = .{ .row = target, .sum = amount, .best = best };
+                slots[target] = key + @as(u32, @intCast(reached));
+                reached += 1;
+            }
         }
         self.reached = reached;
         self.revisited_count = revisited_count;

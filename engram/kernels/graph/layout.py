@@ -1,4 +1,4 @@
-"""The structures the Zig library reads, as zig/src/spread.zig declares them.
+"""The structures the Zig library reads, as zig/src/associations.zig declares them.
 
 Each begins with its size, which the library compares with its own: a library of another layout
 refuses the call.
@@ -63,6 +63,7 @@ class ScratchLayout(ctypes.Structure):
         ("edges_touched", ctypes.c_size_t),
         ("is_partial", ctypes.c_uint32),
         ("levels_count", ctypes.c_uint32),
+        ("call", ctypes.c_uint32),
         ("level_ends", ctypes.c_uint32 * LEVELS_MAX),
     ]
 

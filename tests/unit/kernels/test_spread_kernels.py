@@ -144,3 +144,16 @@ def test_a_layout_of_another_size_is_refused() -> None:
     with pytest.raises(InvariantViolated):
         ZigBackend().spread(graph, ROWS, GIVEN)
     assert GraphLayout.bytes.size == 8
+
+
+def test_answers_stay_when_the_numbers_of_calls_are_used_up() -> None:
+    """The words of a scratch carry the number of a call; after the last one it starts anew."""
+    backend = ZigBackend()
+    graph = graph_of(4, [Link(0, 1), Link(1, 2), Link(2, 0)])
+    meant = backend.spread(graph, ROWS, GIVEN)
+    scratch = backend._scratches.take(4, 4)
+    scratch.layout.call = 2 ** (32 - scratch.capacity.bit_length()) - 3
+    backend._scratches.give_back(scratch)
+    for _ in range(6):
+        assert backend.spread(graph, ROWS, GIVEN).rows.tolist() == meant.rows.tolist()
+    assert 0 < scratch.layout.call < 6

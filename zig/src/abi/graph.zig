@@ -1,7 +1,7 @@
 //! The boundary of the kernels over graphs of associations.
 
+const associations = @import("../associations.zig");
 const isa = @import("../isa.zig");
-const spread = @import("../spread.zig");
 const status = @import("../status.zig");
 
 /// Spreads activation from the seeds, leaves what was reached in `scratch` and returns how many
@@ -9,13 +9,13 @@ const status = @import("../status.zig");
 /// the graph; a seed out of its range is `invalid_argument`. `cancel` may be null; else the call ends
 /// with `cancelled` soon after its word is not zero any more.
 export fn engram_spread(
-    graph: ?*const spread.Graph,
-    parameters: ?*const spread.Parameters,
+    graph: ?*const associations.Graph,
+    parameters: ?*const associations.Parameters,
     fan_scales: ?[*]const f32,
     seeds: ?[*]const u32,
     activations: ?[*]const f32,
     seeds_count: usize,
-    scratch: ?*spread.Scratch,
+    scratch: ?*associations.Scratch,
     cancel: ?[*]const u32,
 ) i64 {
     const links = graph orelse return status.invalid_argument;
@@ -31,6 +31,7 @@ export fn engram_spread(
     }
     const reachable = @min(links.nodes_count, seeds_count +| meant.edge_budget);
     if (space.nodes_count < links.nodes_count or space.capacity < reachable) return status.invalid_argument;
+    if (space.capacity > associations.capacity_max) return status.invalid_argument;
     return isa.kernels().spread.spread(
         links,
         meant,
@@ -45,14 +46,14 @@ export fn engram_spread(
 
 /// Writes the columns of what the last `engram_spread` with this `scratch` reached.
 export fn engram_spread_collect(
-    scratch: ?*const spread.Scratch,
+    scratch: ?*const associations.Scratch,
     out_rows: ?[*]u32,
     out_activations: ?[*]f32,
     out_parents: ?[*]i64,
     out_hops: ?[*]u8,
 ) i32 {
     const space = scratch orelse return status.invalid_argument;
-    if (space.bytes != @sizeOf(spread.Scratch)) return status.invalid_argument;
+    if (space.bytes != @sizeOf(associations.Scratch)) return status.invalid_argument;
     if (space.reached_count == 0) return status.ok;
     isa.kernels().spread.collect(
         space,
@@ -64,10 +65,14 @@ export fn engram_spread_collect(
     return status.ok;
 }
 
-fn isWhole(graph: *const spread.Graph, parameters: *const spread.Parameters, scratch: *const spread.Scratch) bool {
-    if (graph.bytes != @sizeOf(spread.Graph)) return false;
-    if (parameters.bytes != @sizeOf(spread.Parameters)) return false;
-    if (scratch.bytes != @sizeOf(spread.Scratch)) return false;
+fn isWhole(
+    graph: *const associations.Graph,
+    parameters: *const associations.Parameters,
+    scratch: *const associations.Scratch,
+) bool {
+    if (graph.bytes != @sizeOf(associations.Graph)) return false;
+    if (parameters.bytes != @sizeOf(associations.Parameters)) return false;
+    if (scratch.bytes != @sizeOf(associations.Scratch)) return false;
     const has_edges = graph.offsets != null and graph.edges != null;
     const has_fresh = graph.fresh_bits == null or (graph.fresh_sources != null and
         graph.fresh_sources_count > 0 and graph.fresh_offsets != null and graph.fresh_edges != null and
