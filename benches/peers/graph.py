@@ -1,13 +1,14 @@
 """Spreading activation from a few seeds, in graphs from L2 to DRAM.
 
-No library a user would pick has this algorithm, so the peers are what he would write with it. Both
-forms for numba, and numpy, return the same bits as Engram; scipy.sparse and igraph return the same
-nodes and activations, the sums in an order of their own, and no parents.
+No library a user would pick has this algorithm, so the peers are what he would write with it. numba
+and numpy return the same bits as Engram; scipy.sparse and igraph return the same nodes and
+activations, the sums in an order of their own, and no parents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -23,7 +24,10 @@ from engram.model.errors import check
 
 U32 = NDArray[np.uint32]
 F32 = NDArray[np.float32]
+Cue = tuple[U32, F32]
+Spreader = Callable[[U32, F32], object]
 _SUM_TOLERANCE: Final = 1e-4  # of an activation summed in another order, near the threshold too
+_CUES: Final = 16  # seeds of as many calls, one after the other
 _NEAR_NODES: Final = 10_000
 """Larger graphs would keep igraph's loops in Python busy for a second a call."""
 
@@ -59,12 +63,13 @@ def cases(only: str = "") -> Iterator[Case]:
         if only not in name:
             continue
         graph = random_graph(work.nodes_count, work.edges_count)
-        seeds, given = random_seeds(work)
-        touched = zig.spread(graph, seeds, given, work.parameters).edges_touched
+        cues = [random_cue(work, seed) for seed in range(_CUES)]
+        spreads = [zig.spread(graph, *cue, work.parameters) for cue in cues]
+        touched = sum(spread.edges_touched for spread in spreads) / len(spreads)
         yield Case(
             name,
-            subject(zig, graph, seeds, given, work.parameters),
-            peers(zig, graph, seeds, given, work.parameters),
+            subject(zig, graph, cues, work.parameters),
+            peers(graph, cues, work.parameters, spreads[0]),
             work.goal,
             notes={"edges touched": touched},
             budget_s=8.0,
@@ -81,50 +86,48 @@ def random_graph(nodes_count: int, edges_count: int, seed: int = 5) -> Associati
     return AssociationGraph(np.concatenate([[0], np.cumsum(counts)]), edges)
 
 
-def random_seeds(work: Work) -> tuple[U32, F32]:
+def random_cue(work: Work, seed: int) -> Cue:
     """Return seeds of the work, each node once, with activations from 0.5 to 1."""
-    random = np.random.default_rng(6)
+    random = np.random.default_rng(seed)
     seeds = random.choice(work.nodes_count, work.seeds_count, replace=False).astype(np.uint32)
-    given = random.uniform(0.5, 1.0, work.seeds_count).astype(np.float32)
-    return seeds, given
+    return seeds, random.uniform(0.5, 1.0, work.seeds_count).astype(np.float32)
 
 
 def subject(
-    zig: ZigBackend,
-    graph: AssociationGraph,
-    seeds: U32,
-    given: F32,
-    parameters: SpreadParameters,
+    zig: ZigBackend, graph: AssociationGraph, cues: Sequence[Cue], parameters: SpreadParameters
 ) -> Call:
     """Return Engram's call."""
-    return lambda: zig.spread(graph, seeds, given, parameters)
+    return in_turn(lambda seeds, given: zig.spread(graph, seeds, given, parameters), cues)
 
 
 def peers(
-    zig: ZigBackend,
-    graph: AssociationGraph,
-    seeds: U32,
-    given: F32,
-    parameters: SpreadParameters,
+    graph: AssociationGraph, cues: Sequence[Cue], parameters: SpreadParameters, meant: Spread
 ) -> dict[str, Call]:
-    """Return the same work by each peer, checked to be the same."""
-    from benches.peers.graph_numba import spread_columns, spread_records  # noqa: PLC0415 - a peer
+    """Return the same work by each peer; for the first cue `meant` is what they must find."""
+    from benches.peers.graph_numba import by_numba  # noqa: PLC0415 - a peer
 
     numpy_backend = NumpyBackend()
-    calls: dict[str, Call] = {
-        "numpy": lambda: numpy_backend.spread(graph, seeds, given, parameters),
-        "numba, columns a node": spread_columns(graph, seeds, given, parameters),
-        "numba, records of those reached": spread_records(graph, seeds, given, parameters),
+    exact: dict[str, Spreader] = {
+        "numba": by_numba(graph, parameters),
+        "numpy": lambda seeds, given: numpy_backend.spread(graph, seeds, given, parameters),
     }
-    meant = zig.spread(graph, seeds, given, parameters)
-    for name, call in calls.items():
-        check_same(name, call(), meant)
-    inexact = {"scipy.sparse": by_scipy(graph, seeds, given, parameters)}
+    for name, spread in exact.items():
+        check_same(name, spread(*cues[0]), meant)
+    inexact = {"scipy.sparse": by_scipy(graph, parameters)}
     if graph.nodes_count <= _NEAR_NODES:
-        inexact["igraph, loops"] = by_igraph(graph, seeds, given, parameters)
-    for name, call in inexact.items():
-        check_near(name, call(), meant)
-    return {**calls, **inexact}
+        inexact["igraph, loops"] = by_igraph(graph, parameters)
+    for name, spread in inexact.items():
+        check_near(name, spread(*cues[0]), meant)
+    return {name: in_turn(spread, cues) for name, spread in {**exact, **inexact}.items()}
+
+
+def in_turn(spread: Spreader, cues: Sequence[Cue]) -> Call:
+    """Return a call that takes one cue after the other.
+
+    The same cue again and again would be no work: the processor learns each of its branches.
+    """
+    turns = cycle(cues)
+    return lambda: spread(*next(turns))
 
 
 def check_same(name: str, found: object, meant: Spread) -> None:
@@ -143,7 +146,7 @@ def check_near(name: str, found: object, meant: Spread) -> None:
     check(np.allclose(own, expected, atol=_SUM_TOLERANCE), f"{name} agrees")
 
 
-def by_scipy(graph: AssociationGraph, seeds: U32, given: F32, parameters: SpreadParameters) -> Call:
+def by_scipy(graph: AssociationGraph, parameters: SpreadParameters) -> Spreader:
     """Take the rows of the sources out of the matrix, level by level."""
     from scipy import sparse  # noqa: PLC0415 - a peer
 
@@ -153,7 +156,7 @@ def by_scipy(graph: AssociationGraph, seeds: U32, given: F32, parameters: Spread
     scales = graph.fan_scales(parameters.fan_exponent)
     activation = np.zeros(count, np.float32)
 
-    def spread() -> F32:
+    def spread(seeds: U32, given: F32) -> F32:
         activation[:] = 0
         activation[seeds] = given
         sources, applied = seeds, given
@@ -178,9 +181,7 @@ def by_scipy(graph: AssociationGraph, seeds: U32, given: F32, parameters: Spread
     return spread
 
 
-def by_igraph(
-    graph: AssociationGraph, seeds: U32, given: F32, parameters: SpreadParameters
-) -> Call:
+def by_igraph(graph: AssociationGraph, parameters: SpreadParameters) -> Spreader:
     """Follow the edges that igraph lists, in Python."""
     import igraph  # noqa: PLC0415 - a peer
 
@@ -190,7 +191,7 @@ def by_igraph(
     weights, targets = graph.edges["weight"].tolist(), graph.edges["target"].tolist()
     scales = graph.fan_scales(parameters.fan_exponent).tolist()
 
-    def spread() -> F32:
+    def spread(seeds: U32, given: F32) -> F32:
         activation = dict(zip(seeds.tolist(), given.tolist(), strict=True))
         sources = dict(activation)
         for hop_factor in parameters.hop_factors.tolist():

@@ -373,7 +373,7 @@ const Run = struct {
                 record.best = if (@as(u32, @truncate(best)) > @as(u32, @truncate(old))) best else old;
                 revisited[revisited_count] = position;
                 // A node new on this level has a sum from the beginning.
-                revisited_count += @intFromBool(sum == 0);
+                revisited_count += @intFromBool(@as(u32, @bitCast(sum)) == 0);
             } else {
                 records[reached] = .{ .row = target, .sum = amount, .best = best };
                 slots[target] = key + @as(u32, @intCast(reached));
