@@ -44,10 +44,9 @@ def backend(request: pytest.FixtureRequest) -> Iterator[KernelBackend]:
         yield ReferenceBackend() if name == "reference" else NumpyBackend()
         return
     zig = ZigBackend()
-    before = zig.isa
     zig.select_isa(level)
     yield zig
-    zig.select_isa(before)
+    zig.select_isa("auto")
 
 
 def test_every_level_of_this_machine_is_found() -> None:

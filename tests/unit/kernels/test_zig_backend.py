@@ -57,12 +57,11 @@ def test_levels_with_fused_multiply_add_agree_to_the_last_bit() -> None:
     levels = [level for level in zig.isa_levels if level != "baseline"]
     random = np.random.default_rng(9)
     rows = random.standard_normal((57, 203), dtype=np.float32)
-    before = zig.isa
     results = []
     for level in levels:
         zig.select_isa(level)
         results.append(zig.top_k_f32(rows[0].copy(), rows, 57)[0])
-    zig.select_isa(before)
+    zig.select_isa("auto")
     assert all(np.array_equal(results[0], other) for other in results)
 
 
