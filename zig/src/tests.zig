@@ -11,6 +11,7 @@ test {
     _ = @import("fusion.zig");
     _ = @import("half.zig");
     _ = @import("int8.zig");
+    _ = @import("lanes.zig");
     _ = @import("visit.zig");
     _ = @import("words.zig");
 }
