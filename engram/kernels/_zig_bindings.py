@@ -22,6 +22,8 @@ ARENA_OVERFLOW_PANIC = 2
 ARENA_STATS_COUNT = 11
 ARENA_THREAD_STATS_COUNT = 3
 FUSION_PARTS_MAX = 16
+SPREAD_CALL = Struct("@PPPPPNPP")
+COLLECT_CALL = Struct("@PPPPP")
 TOP_CALL = Struct("@PNPNPPPPNP")
 
 
@@ -235,20 +237,9 @@ def declare(library: CDLL) -> None:
     library.engram_score_fuse.restype = c_int64
     library.engram_spread.argtypes = [
         c_void_p,
-        c_void_p,
-        c_void_p,
-        c_void_p,
-        c_void_p,
-        c_size_t,
-        c_void_p,
-        c_void_p,
     ]
     library.engram_spread.restype = c_int64
     library.engram_spread_collect.argtypes = [
-        c_void_p,
-        c_void_p,
-        c_void_p,
-        c_void_p,
         c_void_p,
     ]
     library.engram_spread_collect.restype = c_int32

@@ -9,6 +9,7 @@ from engram.kernels.graph.association_graph import AssociationGraph
 from engram.kernels.graph.parameters import SpreadParameters
 from engram.model.errors import InvalidRequest
 
+_ARRAY = np.ndarray
 _UINT32 = np.dtype(np.uint32)
 _FLOAT32 = np.dtype(np.float32)
 _SEEDS_MAX = 2**32 - 1  # positions are uint32
@@ -17,8 +18,8 @@ _SEEDS_MAX = 2**32 - 1  # positions are uint32
 def check_form(graph: object, seeds: object, activations: object, parameters: object) -> None:
     """Raise InvalidRequest unless types, dtypes, shapes and layouts are right; reads no value."""
     if (
-        type(seeds) is np.ndarray
-        and type(activations) is np.ndarray
+        type(seeds) is _ARRAY
+        and type(activations) is _ARRAY
         and seeds.dtype is _UINT32
         and activations.dtype is _FLOAT32
         and seeds.ndim == 1

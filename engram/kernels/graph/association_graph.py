@@ -58,7 +58,7 @@ class AssociationGraph:
     """
 
     __slots__ = (
-        "_fan_scales", "_layout", "address", "edges", "edges_count", "fan_max", "fresh",
+        "_fan_tables", "_layout", "address", "edges", "edges_count", "fan_max", "fresh",
         "fresh_bits", "kinds", "nodes_count", "offsets",
     )  # fmt: skip
 
@@ -106,14 +106,18 @@ class AssociationGraph:
 
     def fan_scales(self, exponent: float) -> F32:
         """Return float32[fan_max + 1]: fan to the power -exponent, 0 for no edge at all."""
-        scales = self._fan_scales.get(exponent)
-        if scales is None:
+        return self.fan_table(exponent)[0]
+
+    def fan_table(self, exponent: float) -> tuple[F32, int]:
+        """Return `fan_scales` and its address, for as long as the array is held."""
+        table = self._fan_tables.get(exponent)
+        if table is None:
             scales = np.zeros(self.fan_max + 1, np.float32)
             scales[1:] = np.arange(1.0, self.fan_max + 1) ** -exponent
-            if len(self._fan_scales) >= _FAN_TABLES_MAX:
-                self._fan_scales.clear()
-            self._fan_scales[exponent] = scales
-        return scales
+            if len(self._fan_tables) >= _FAN_TABLES_MAX:
+                self._fan_tables.clear()
+            table = self._fan_tables[exponent] = scales, address(scales)
+        return table
 
     def _take_fresh(self, fresh: FreshEdges | None) -> None:
         self.fresh: FreshEdges | None = None
@@ -128,7 +132,7 @@ class AssociationGraph:
             )
             fans = self.offsets[sources + 1] - self.offsets[sources] + np.diff(fresh.offsets)
             self.fan_max = max(self.fan_max, int(fans.max()))
-        self._fan_scales: dict[float, F32] = {}
+        self._fan_tables: dict[float, tuple[F32, int]] = {}
         self._layout = self._laid_out()
         self.address = ctypes.addressof(self._layout)
 

@@ -121,7 +121,7 @@ def test_a_graph_keeps_few_tables_of_fans() -> None:
     graph = AssociationGraph(OFFSETS, EDGES)
     for exponent in np.linspace(0, 1, 50).tolist():
         graph.fan_scales(exponent)
-    assert len(graph._fan_scales) <= 4
+    assert len(graph._fan_tables) <= 4
 
 
 def test_the_layout_gives_the_addresses_of_the_columns() -> None:

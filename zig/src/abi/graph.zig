@@ -4,11 +4,8 @@ const associations = @import("../associations.zig");
 const isa = @import("../isa.zig");
 const status = @import("../status.zig");
 
-/// Spreads activation from the seeds, leaves what was reached in `scratch` and returns how many
-/// nodes. `graph`, `parameters` and `scratch` begin with their size in bytes. The caller has checked
-/// the graph; a seed out of its range is `invalid_argument`. `cancel` may be null; else the call ends
-/// with `cancelled` soon after its word is not zero any more.
-export fn engram_spread(
+/// The arguments of `engram_spread` in one block, which takes ctypes less time than as many words.
+pub const SpreadCall = extern struct {
     graph: ?*const associations.Graph,
     parameters: ?*const associations.Parameters,
     fan_scales: ?[*]const f32,
@@ -17,50 +14,61 @@ export fn engram_spread(
     seeds_count: usize,
     scratch: ?*associations.Scratch,
     cancel: ?[*]const u32,
-) i64 {
-    const links = graph orelse return status.invalid_argument;
-    const meant = parameters orelse return status.invalid_argument;
-    const space = scratch orelse return status.invalid_argument;
-    if (!isWhole(links, meant, space)) return status.invalid_argument;
-    if (seeds_count == 0) {
-        space.reached_count = 0;
-        space.edges_touched = 0;
-        space.is_partial = 0;
-        space.levels_count = 0;
-        return 0;
-    }
-    const reachable = @min(links.nodes_count, seeds_count +| meant.edge_budget);
-    if (space.nodes_count < links.nodes_count or space.capacity < reachable) return status.invalid_argument;
-    if (space.capacity > associations.capacity_max) return status.invalid_argument;
-    return isa.kernels().spread.spread(
-        links,
-        meant,
-        fan_scales orelse return status.invalid_argument,
-        seeds orelse return status.invalid_argument,
-        activations orelse return status.invalid_argument,
-        seeds_count,
-        space,
-        cancel,
-    );
-}
+};
 
-/// Writes the columns of what the last `engram_spread` with this `scratch` reached.
-export fn engram_spread_collect(
+/// The arguments of `engram_spread_collect`.
+pub const CollectCall = extern struct {
     scratch: ?*const associations.Scratch,
     out_rows: ?[*]u32,
     out_activations: ?[*]f32,
     out_parents: ?[*]i64,
     out_hops: ?[*]u8,
-) i32 {
-    const space = scratch orelse return status.invalid_argument;
-    if (space.bytes != @sizeOf(associations.Scratch)) return status.invalid_argument;
-    if (space.reached_count == 0) return status.ok;
+};
+
+/// Spreads activation from the seeds, leaves what was reached in `scratch` and returns how many
+/// nodes. `graph`, `parameters` and `scratch` begin with their size in bytes. The caller has checked
+/// the graph; a seed out of its range is `invalid_argument`. `cancel` may be null; else the call ends
+/// with `cancelled` soon after its word is not zero any more.
+export fn engram_spread(call: ?*const SpreadCall) i64 {
+    const it = call orelse return status.invalid_argument;
+    const graph = it.graph orelse return status.invalid_argument;
+    const parameters = it.parameters orelse return status.invalid_argument;
+    const scratch = it.scratch orelse return status.invalid_argument;
+    if (!isWhole(graph, parameters, scratch)) return status.invalid_argument;
+    if (it.seeds_count == 0) {
+        scratch.reached_count = 0;
+        scratch.edges_touched = 0;
+        scratch.is_partial = 0;
+        scratch.levels_count = 0;
+        return 0;
+    }
+    const reachable = @min(graph.nodes_count, it.seeds_count +| parameters.edge_budget);
+    if (scratch.nodes_count < graph.nodes_count or scratch.capacity < reachable) return status.invalid_argument;
+    if (scratch.capacity > associations.capacity_max) return status.invalid_argument;
+    return isa.kernels().spread.spread(
+        graph,
+        parameters,
+        it.fan_scales orelse return status.invalid_argument,
+        it.seeds orelse return status.invalid_argument,
+        it.activations orelse return status.invalid_argument,
+        it.seeds_count,
+        scratch,
+        it.cancel,
+    );
+}
+
+/// Writes the columns of what the last `engram_spread` with this `scratch` reached.
+export fn engram_spread_collect(call: ?*const CollectCall) i32 {
+    const it = call orelse return status.invalid_argument;
+    const scratch = it.scratch orelse return status.invalid_argument;
+    if (scratch.bytes != @sizeOf(associations.Scratch)) return status.invalid_argument;
+    if (scratch.reached_count == 0) return status.ok;
     isa.kernels().spread.collect(
-        space,
-        out_rows orelse return status.invalid_argument,
-        out_activations orelse return status.invalid_argument,
-        out_parents orelse return status.invalid_argument,
-        out_hops orelse return status.invalid_argument,
+        scratch,
+        it.out_rows orelse return status.invalid_argument,
+        it.out_activations orelse return status.invalid_argument,
+        it.out_parents orelse return status.invalid_argument,
+        it.out_hops orelse return status.invalid_argument,
     );
     return status.ok;
 }
