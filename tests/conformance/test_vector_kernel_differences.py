@@ -157,3 +157,22 @@ def test_matrices_larger_than_a_block_of_numpy_rank_as_sorting_does() -> None:
             truth = (rows.astype(np.float64) @ query).astype(np.float32)
             expected = _ranked(truth, 12, mask)
             assert _same((scores, numbers), (truth[expected], expected.astype(np.uint32)))
+
+
+@pytest.mark.parametrize("shape", [(3_001, 300), (301, 2_500), (9_001, 260), (34_003, 260)])
+def test_a_row_scores_the_same_in_a_matrix_of_any_size(
+    zig: ZigBackend, shape: tuple[int, int]
+) -> None:
+    """Ways to read from a near cache, a far one and DRAM give the same bits, masked or not."""
+    n, d = shape
+    random = np.random.default_rng(d)
+    few = random.standard_normal((97, d), dtype=np.float32)
+    query = random.standard_normal(d, dtype=np.float32)
+    rows = np.resize(few, shape)
+    scores = np.resize(zig.similarity_f32(query, few), n)
+    assert np.array_equal(zig.similarity_f32(query, rows), scores)
+    mask = np.packbits(random.random(n) < 0.99, bitorder="little")
+    for candidates in (None, mask):
+        expected = _ranked(scores, 40, candidates)
+        found = zig.top_k_f32(query, rows, 40, mask=candidates)
+        assert _same(found, (scores[expected], expected.astype(np.uint32)))
