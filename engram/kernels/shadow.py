@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 COPY_BYTES_MAX: Final = 1 << 20
-"""Copied in some 50 us; a space's columns are larger and held."""
+"""Copied in 20 us; the columns of a space are larger and held."""
 
 QUEUE_COUNT_MAX: Final = 16
 _FINGERPRINT_BYTES: Final = 256
