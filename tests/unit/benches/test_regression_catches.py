@@ -13,8 +13,8 @@ from benches.regression.figures import Baseline, Machine, Report
 from benches.regression.probe import probed_library
 
 HERE = Machine("cpu", "zig", "avx2", "3.11", "2.4")
-NAME = "retrievability_savings.40000"
-LOOPS = 6_000
+NAME = "decay.40000"  # whose exported function calls another one
+LOOPS = 2_000
 INSTRUCTIONS_PER_LOOP = 2
 
 
@@ -26,8 +26,9 @@ def test_less_than_five_per_cent_more_instructions_in_a_kernel_are_caught() -> N
             lambda loops: count_instructions([NAME], loops=loops), ({}, {NAME: LOOPS})
         )
         held, now = counts
+    assert held[NAME] > 2 * 40_000
     added = now[NAME] - held[NAME]
-    assert abs(added - INSTRUCTIONS_PER_LOOP * LOOPS) < INSTRUCTIONS_PER_LOOP
+    assert abs(added - INSTRUCTIONS_PER_LOOP * LOOPS) <= INSTRUCTIONS_PER_LOOP
     assert added < 0.05 * held[NAME]
     baseline = Baseline("c", "d", "r", HERE, held, {}, {})
     assert [line.word for line in verdict.judge(baseline, Report(HERE, instructions=now))] == [
