@@ -69,7 +69,7 @@ pub const List = extern struct {
 };
 
 /// Rows of the largest block: 16 KiB of sums, half of what the L1 cache has for data at least.
-/// 4,096 rows were 0 to 20 % slower over 100,000 texts, 16,384 up to twice.
+/// Over 100,000 texts searches took up to 1.4 times as long with 4,096 rows, twice with 16,384.
 pub const block_rows_max: usize = 2048;
 pub const block_rows_min: usize = 64;
 /// Rows behind one flag that says whether any of them was touched.
@@ -582,16 +582,17 @@ const Search = struct {
     }
 };
 
-/// A word is read through for a floor when that is at most this share of the postings: the search
-/// for 100 of 100,000 texts took half as long then, and without a limit up to a quarter longer.
+/// A word is read through for a floor when that is at most this share of the postings: the search of
+/// 100,000 texts for 100 by a rare word and others took half as long then. With half of the postings
+/// allowed, frequent words took up to 1.5 times as long.
 const floor_share = 16;
 
 /// Longer lists are not read through for their highest tf: once caches are cold that costs more than
 /// it spares.
 const looked_at_max = 4096;
 
-/// Looking up a row is taken to cost as much as adding up that many postings. Cues of three and ten
-/// words over 100,000 texts were fastest at 4 to 8, cues of four frequent ones at 8 to 12.
+/// Looking up a row is taken to cost as much as adding up that many postings. Over 100,000 texts cues
+/// of three and of ten words were fastest at 4 to 8, four frequent words for 100 rows at 12 to 24.
 const lookup_postings = 8;
 
 /// Postings between two looks at the cancel flag: some 100 us.
