@@ -172,7 +172,7 @@ inline fn fetch(address: usize) void {
 }
 
 /// `@mulAdd` is a call into libm where the machine has no such instruction.
-inline fn addProduct(comptime T: type, x: T, y: T, sum: T) T {
+pub inline fn addProduct(comptime T: type, x: T, y: T, sum: T) T {
     return if (has_fma) @mulAdd(T, x, y, sum) else x * y + sum;
 }
 
@@ -184,7 +184,7 @@ pub inline fn folded(comptime count: usize, sums: [count]Vector) @Vector(count, 
     return totals;
 }
 
-inline fn fold(comptime width: usize, values: @Vector(width, f32)) f32 {
+pub inline fn fold(comptime width: usize, values: @Vector(width, f32)) f32 {
     if (width == 1) return values[0];
     return fold(width / 2, halved(width, values));
 }
@@ -201,7 +201,7 @@ inline fn half(comptime width: usize, comptime first: i32, values: @Vector(width
 }
 
 /// Folds four vectors as `fold` does each; the last two steps are shared.
-inline fn foldFour(sums: [4]Vector) @Vector(4, f32) {
+pub inline fn foldFour(sums: [4]Vector) @Vector(4, f32) {
     var quarters: [4]@Vector(4, f32) = undefined;
     inline for (0..4) |n| quarters[n] = halved(8, halved(16, sums[n]));
     const two = foldPair(quarters[0], quarters[1]);

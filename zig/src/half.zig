@@ -1,24 +1,23 @@
 //! Similarity of a float32 query to rows of 16-bit floats: IEEE binary16, and bfloat16, which is the
 //! upper half of a float32. Every element is widened exactly to float32.
 //!
-//! Every row is summed in one order whatever its place and the machine: 32 partial sums, folded in
-//! halves, then what is left over one by one. So equal rows tie exactly, and levels with fused
+//! Every row is summed in the order of dots.zig. So equal rows tie exactly, and levels with fused
 //! multiply-add agree to the last bit.
 
 const std = @import("std");
 const builtin = @import("builtin");
-const Best = @import("best.zig").Best;
 const cancel = @import("cancel.zig");
-const visit = @import("visit.zig");
+const dots = @import("dots.zig");
 const status = @import("status.zig");
+const visit = @import("visit.zig");
 
-const lanes = 32;
+const lanes = dots.lanes;
+const Vector = dots.Vector;
+const Pointer = [*]const u16;
 
-const has_fma = switch (builtin.cpu.arch) {
-    .x86_64 => builtin.cpu.has(.x86, .fma),
-    .aarch64 => true,
-    else => false,
-};
+const block_rows = visit.block_rows;
+const Scores = visit.Scores;
+const line_bytes = 64;
 
 /// Without it the compiler widens binary16 by a call for each element.
 const has_binary16 = switch (builtin.cpu.arch) {
@@ -69,54 +68,105 @@ fn topK(comptime format: Format) TopK {
             capacity: usize,
             flag: cancel.Flag,
         ) callconv(.c) i64 {
-            var scan: Scan(format) = .{
-                .query = query[0..dimensions],
+            const scorer: Scorer(format) = .{
+                .query = query,
+                .d = dimensions,
                 .rows = rows,
                 .inv_norms = inv_norms,
-                .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
             };
-            const row_bytes = dimensions * @sizeOf(u16);
-            if (!visit.candidates(&scan, rows_count, row_bytes, mask, flag)) return status.cancelled;
-            scan.best.sort();
-            return @intCast(scan.best.len);
+            return visit.topK(&scorer, .{
+                .rows_count = rows_count,
+                .row_bytes = dimensions * @sizeOf(u16),
+                .mask = mask,
+                .out_scores = out_scores,
+                .out_rows = out_rows,
+                .capacity = capacity,
+                .flag = flag,
+            });
         }
     }.run;
 }
 
-fn Scan(comptime format: Format) type {
+fn Scorer(comptime format: Format) type {
     return struct {
-        query: []const f32,
+        query: [*]const f32,
+        d: usize,
         rows: [*]const u16,
         inv_norms: ?[*]const f32,
-        best: Best,
 
-        pub inline fn all(self: *@This(), first: usize, end: usize) void {
-            for (first..end) |row| self.one(row);
+        pub inline fn run(self: *const @This(), first: usize) Scores {
+            const start = self.rows + first * self.d;
+            var starts: [block_rows]Pointer = undefined;
+            inline for (0..block_rows) |i| starts[i] = start + i * self.d;
+            const scores = tile(format, self.d, self.query, starts, @intFromPtr(start));
+            return if (self.inv_norms) |inv| scores * @as(Scores, inv[first..][0..block_rows].*) else scores;
         }
 
-        pub inline fn one(self: *@This(), row: usize) void {
-            const product = dot(format, self.query, self.rows + row * self.query.len);
-            const scale = if (self.inv_norms) |inv| inv[row] else 1.0;
-            self.best.offer(product * scale, @intCast(row));
+        pub noinline fn some(self: *const @This(), rows: [block_rows]u32) Scores {
+            var starts: [block_rows]Pointer = undefined;
+            inline for (0..block_rows) |i| starts[i] = self.rows + @as(usize, rows[i]) * self.d;
+            var scores = tile(format, self.d, self.query, starts, null);
+            if (self.inv_norms) |inv| {
+                inline for (0..block_rows) |i| scores[i] *= inv[rows[i]];
+            }
+            return scores;
         }
     };
 }
 
-inline fn dot(comptime format: Format, query: []const f32, row: [*]const u16) f32 {
-    var sums: @Vector(lanes, f32) = @splat(0);
+/// Returns the dot products of the query with each row; asks the caches for what follows `start` in
+/// order.
+inline fn tile(
+    comptime format: Format,
+    d: usize,
+    query: [*]const f32,
+    rows: [block_rows]Pointer,
+    start: ?usize,
+) Scores {
+    var sums: [block_rows]Vector = @splat(@splat(0));
     var i: usize = 0;
-    while (i + lanes <= query.len) : (i += lanes) {
-        const x: @Vector(lanes, f32) = query[i..][0..lanes].*;
-        sums = addProduct(@Vector(lanes, f32), x, widen(format, lanes, row[i..][0..lanes].*), sums);
+    while (i + lanes <= d) : (i += lanes) {
+        if (start) |address| {
+            const step_bytes = block_rows * lanes * @sizeOf(u16);
+            inline for (0..step_bytes / line_bytes) |line| {
+                visit.fetchAhead(address +% i * block_rows * @sizeOf(u16) +% line * line_bytes);
+            }
+        }
+        const x: Vector = query[i..][0..lanes].*;
+        inline for (0..block_rows) |r| {
+            sums[r] = dots.addProduct(Vector, x, widen(format, lanes, rows[r][i..][0..lanes].*), sums[r]);
+        }
     }
-    var total = fold(lanes, sums);
-    while (i < query.len) : (i += 1) {
-        total = addProduct(f32, query[i], widen(format, 1, .{row[i]})[0], total);
+    if (i < d) {
+        const x: Vector = rest(f32, query, i, d);
+        inline for (0..block_rows) |r| {
+            sums[r] = dots.addProduct(Vector, x, widen(format, lanes, rest(u16, rows[r], i, d)), sums[r]);
+        }
     }
-    return total;
+    return dots.foldFour(sums);
 }
 
-inline fn widen(comptime format: Format, comptime width: usize, bits: @Vector(width, u16)) @Vector(width, f32) {
+/// The elements from `done` on, fewer than `lanes`, as the end of a vector of zeros, or the start when
+/// there are no others.
+inline fn rest(comptime T: type, start: [*]const T, done: usize, d: usize) @Vector(lanes, T) {
+    if (d < lanes) return shortVector(T, start, d);
+    const places: @Vector(lanes, u16) = std.simd.iota(u16, lanes);
+    const counted: @Vector(lanes, u16) = @splat(@intCast(lanes - (d - done)));
+    const last: @Vector(lanes, T) = start[d - lanes ..][0..lanes].*;
+    return @select(T, places >= counted, last, @as(@Vector(lanes, T), @splat(0)));
+}
+
+noinline fn shortVector(comptime T: type, start: [*]const T, d: usize) @Vector(lanes, T) {
+    var values: [lanes]T = @splat(0);
+    for (0..d) |i| values[i] = start[i];
+    return values;
+}
+
+inline fn widen(
+    comptime format: Format,
+    comptime width: usize,
+    bits: @Vector(width, u16),
+) @Vector(width, f32) {
     const Wide = @Vector(width, u32);
     const wide: Wide = bits;
     if (format == .bf16) return @bitCast(wide << @splat(16));
@@ -137,17 +187,7 @@ inline fn widenByIntegers(comptime width: usize, bits: @Vector(width, u32)) @Vec
     return @bitCast(scaled | special | sign);
 }
 
-/// `@mulAdd` is a call into libm where the machine has no such instruction.
-inline fn addProduct(comptime T: type, x: T, y: T, sum: T) T {
-    return if (has_fma) @mulAdd(T, x, y, sum) else x * y + sum;
-}
-
-inline fn fold(comptime width: usize, values: @Vector(width, f32)) f32 {
-    if (width == 1) return values[0];
-    const half = width / 2;
-    const both: [2]@Vector(half, f32) = @bitCast(values);
-    return fold(half, both[0] + both[1]);
-}
+const wide_lanes = 32;
 
 /// Rounds each element to the nearest bfloat16, halves to the even one; a NaN becomes a quiet NaN
 /// with the same sign and upper bits.
@@ -158,7 +198,9 @@ fn toBf16(values: [*]const f32, count: usize, out: [*]u16, flag: cancel.Flag) ca
         if (cancel.isSet(flag)) return status.cancelled;
         const end = @min(first + step, count);
         var i = first;
-        while (i + lanes <= end) : (i += lanes) out[i..][0..lanes].* = narrow(lanes, values[i..][0..lanes].*);
+        while (i + wide_lanes <= end) : (i += wide_lanes) {
+            out[i..][0..wide_lanes].* = narrow(wide_lanes, values[i..][0..wide_lanes].*);
+        }
         while (i < end) : (i += 1) out[i] = narrow(1, .{values[i]})[0];
     }
     return status.ok;

@@ -6,10 +6,10 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const Best = @import("best.zig").Best;
 const cancel = @import("cancel.zig");
-const visit = @import("visit.zig");
+const lane_sums = @import("lane_sums.zig");
 const status = @import("status.zig");
+const visit = @import("visit.zig");
 
 /// 127 * 128 * 2^17 is still an int32.
 pub const dimensions_max = 1 << 17;
@@ -110,62 +110,91 @@ fn topK(
     const padded = (dimensions + chunk - 1) / chunk * chunk;
     const query_scale = quantizeRow(query[0..dimensions], query_codes[0..dimensions]);
     @memset(query_codes[dimensions..padded], 0);
-    var scan: Scan = .{
+    const scorer: Scorer = .{
         .query = query_codes,
         .start = startOf(query_codes[0..dimensions]),
         .query_scale = query_scale,
-        .dimensions = dimensions,
+        .d = dimensions,
         .rows = rows,
         .readable_end = @intFromPtr(rows) + rows_count * dimensions,
         .scales = scales,
-        .best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity },
     };
-    if (!visit.candidates(&scan, rows_count, dimensions, mask, flag)) return status.cancelled;
-    scan.best.sort();
-    return @intCast(scan.best.len);
+    return visit.topK(&scorer, .{
+        .rows_count = rows_count,
+        .row_bytes = dimensions,
+        .mask = mask,
+        .out_scores = out_scores,
+        .out_rows = out_rows,
+        .capacity = capacity,
+        .flag = flag,
+    });
 }
 
-const Scan = struct {
-    query: [*]const i8,
+const block_rows = visit.block_rows;
+const Scores = visit.Scores;
+const Pointer = [*]const i8;
+
+const Scorer = struct {
+    query: Pointer,
     start: Sums,
     query_scale: f64,
-    dimensions: usize,
-    rows: [*]const i8,
+    d: usize,
+    rows: Pointer,
     readable_end: usize,
     scales: [*]const f32,
-    best: Best,
 
-    pub inline fn all(self: *Scan, first: usize, end: usize) void {
-        for (first..end) |row| self.one(row);
+    pub inline fn run(self: *const Scorer, first: usize) Scores {
+        const start = self.rows + first * self.d;
+        var starts: [block_rows]Pointer = undefined;
+        inline for (0..block_rows) |i| starts[i] = start + i * self.d;
+        const products = self.tile(starts, @intFromPtr(start));
+        return self.scaled(products, self.scales[first..][0..block_rows].*);
     }
 
-    pub inline fn one(self: *Scan, row: usize) void {
-        const codes = self.rows + row * self.dimensions;
-        const product = dot(self.query, codes, self.dimensions, self.readable_end, self.start);
-        const score = @as(f64, @floatFromInt(product)) * self.scales[row] * self.query_scale;
-        self.best.offer(@floatCast(score), @intCast(row));
+    pub noinline fn some(self: *const Scorer, rows: [block_rows]u32) Scores {
+        var starts: [block_rows]Pointer = undefined;
+        var scales: [block_rows]f32 = undefined;
+        inline for (0..block_rows) |i| {
+            starts[i] = self.rows + @as(usize, rows[i]) * self.d;
+            scales[i] = self.scales[rows[i]];
+        }
+        return self.scaled(self.tile(starts, null), scales);
+    }
+
+    inline fn scaled(
+        self: *const Scorer,
+        products: @Vector(block_rows, i32),
+        scales: [block_rows]f32,
+    ) Scores {
+        const Wide = @Vector(block_rows, f64);
+        const factors: Wide = @floatCast(@as(Scores, scales));
+        return @floatCast(@as(Wide, @floatFromInt(products)) * factors * @as(Wide, @splat(self.query_scale)));
+    }
+
+    /// The exact dot products of rows in ascending order. What is left over of a row after whole chunks is
+    /// read with the codes behind it, which meet the zeros behind the query's; only where the matrix
+    /// ends is it copied. Asks the caches for what follows `start` in order.
+    inline fn tile(self: *const Scorer, rows: [block_rows]Pointer, start: ?usize) @Vector(block_rows, i32) {
+        const whole = self.d / chunk * chunk;
+        var sums: [block_rows]Sums = @splat(self.start);
+        var i: usize = 0;
+        while (i < whole) : (i += chunk) {
+            if (start) |address| {
+                inline for (0..block_rows) |r| visit.fetchAhead(address +% i * block_rows +% r * chunk);
+            }
+            inline for (0..block_rows) |r| sums[r] = addProducts(sums[r], self.query + i, rows[r] + i);
+        }
+        if (whole < self.d) {
+            const last = self.query + whole;
+            if (@intFromPtr(rows[block_rows - 1]) + whole + chunk <= self.readable_end) {
+                inline for (0..block_rows) |r| sums[r] = addProducts(sums[r], last, rows[r] + whole);
+            } else {
+                inline for (0..block_rows) |r| sums[r] = addLast(sums[r], last, rows[r][whole..self.d]);
+            }
+        }
+        return lane_sums.addFour(@typeInfo(Sums).vector.len, sums);
     }
 };
-
-/// The exact dot product. What is left over of a row after whole chunks is read with the codes behind it,
-/// which meet the zeros behind the query's; only where the matrix ends is it copied.
-inline fn dot(query: [*]const i8, row: [*]const i8, d: usize, readable_end: usize, start: Sums) i32 {
-    const whole = d / chunk * chunk;
-    var even = start;
-    var odd: Sums = @splat(0);
-    var i: usize = 0;
-    while (i + 2 * chunk <= whole) : (i += 2 * chunk) {
-        even = addProducts(even, query + i, row + i);
-        odd = addProducts(odd, query + i + chunk, row + i + chunk);
-    }
-    if (i < whole) even = addProducts(even, query + i, row + i);
-    if (whole < d) {
-        if (@intFromPtr(row) + whole + chunk <= readable_end) {
-            odd = addProducts(odd, query + whole, row + whole);
-        } else odd = addLast(odd, query + whole, row[whole..d]);
-    }
-    return @reduce(.Add, even +% odd);
-}
 
 noinline fn addLast(sums: Sums, query: [*]const i8, codes: []const i8) Sums {
     var copy: [chunk]i8 = @splat(0);
@@ -299,7 +328,7 @@ test "dot products of codes are exact, wherever the matrix ends" {
     var prng: std.Random.DefaultPrng = .init(2);
     const random = prng.random();
     var query: [5 * chunk]i8 = undefined;
-    var rows: [3 * 4 * chunk + 3]i8 = undefined;
+    var rows: [3 * 4 * 4 * chunk + 3]i8 = undefined;
     for (1..4 * chunk + 2) |d| {
         @memset(&query, 0);
         for (query[0..d]) |*x| x.* = random.intRangeAtMost(i8, -127, 127);
@@ -309,12 +338,24 @@ test "dot products of codes are exact, wherever the matrix ends" {
             @memset(query[0..d], 127);
         }
         const count = rows.len / d;
-        const end = @intFromPtr(&rows) + count * d;
-        for (0..count) |row| {
-            var meant: i32 = 0;
-            for (query[0..d], rows[row * d ..][0..d]) |x, y| meant += @as(i32, x) * y;
-            const own = dot(&query, rows[row * d ..].ptr, d, end, startOf(query[0..d]));
-            try std.testing.expectEqual(meant, own);
+        const scorer: Scorer = .{
+            .query = &query,
+            .start = startOf(query[0..d]),
+            .query_scale = 1,
+            .d = d,
+            .rows = &rows,
+            .readable_end = @intFromPtr(&rows) + count * d,
+            .scales = undefined,
+        };
+        for (0..count / block_rows) |block| {
+            var starts: [block_rows]Pointer = undefined;
+            for (&starts, 0..) |*start, i| start.* = rows[(block_rows * block + i) * d ..].ptr;
+            const own: [block_rows]i32 = scorer.tile(starts, null);
+            for (starts, own) |start, product| {
+                var meant: i32 = 0;
+                for (query[0..d], start[0..d]) |x, y| meant += @as(i32, x) * y;
+                try std.testing.expectEqual(meant, product);
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ export fn engram_top_k_f16(
 ) i64 {
     if (rows_count == 0) return 0;
     if (rows_count > rows_max or dimensions == 0 or capacity == 0) return status.invalid_argument;
-    return isa.kernelsForScan(rows_count * dimensions * @sizeOf(u16)).half.top_k_f16(
+    return isa.kernels().half.top_k_f16(
         query orelse return status.invalid_argument,
         dimensions,
         rows orelse return status.invalid_argument,
@@ -52,7 +52,7 @@ export fn engram_top_k_bf16(
 ) i64 {
     if (rows_count == 0) return 0;
     if (rows_count > rows_max or dimensions == 0 or capacity == 0) return status.invalid_argument;
-    return isa.kernelsForScan(rows_count * dimensions * @sizeOf(u16)).half.top_k_bf16(
+    return isa.kernels().half.top_k_bf16(
         query orelse return status.invalid_argument,
         dimensions,
         rows orelse return status.invalid_argument,
