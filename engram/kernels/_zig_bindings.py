@@ -141,6 +141,20 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_bit_top_k.restype = c_int64
+    library.engram_rerank_f32.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_rerank_f32.restype = c_int64
     library.engram_learn_arrays.argtypes = [
         c_size_t,
         c_size_t,

@@ -21,6 +21,12 @@ pub const Best = struct {
         } else self.push(score, row);
     }
 
+    /// The same for a row that may stand before one held.
+    pub fn offerInAnyOrder(self: *Best, score: f32, row: u32) void {
+        if (self.len < self.capacity) return self.push(score, row);
+        if (isWorse(self.scores[0], self.rows[0], score, row)) self.replaceWorst(score, row);
+    }
+
     /// Offers rows from `first` on; most often one comparison turns all of them away.
     pub inline fn offerRun(self: *Best, comptime count: usize, scores: @Vector(count, f32), first: usize) void {
         if (self.mayTake(count, scores)) self.takeRun(count, scores, first);

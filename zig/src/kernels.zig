@@ -9,5 +9,6 @@ pub const Kernels = extern struct {
     half: @import("half.zig").Table,
     int8: @import("int8.zig").Table,
     bits: @import("bits.zig").Table,
+    rerank: @import("rerank.zig").Table,
     words: @import("words.zig").Table,
 };

@@ -11,7 +11,9 @@ test {
     _ = @import("fusion.zig");
     _ = @import("half.zig");
     _ = @import("int8.zig");
+    _ = @import("lane_sums.zig");
     _ = @import("lanes.zig");
+    _ = @import("rerank.zig");
     _ = @import("visit.zig");
     _ = @import("words.zig");
 }

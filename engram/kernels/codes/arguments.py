@@ -10,15 +10,18 @@ from engram.kernels.codes.protocol import BIT_ROW_BYTES_MAX, I8_DIMENSIONS_MAX
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from engram.kernels.arrays import F32, I8, U8
+    from engram.kernels.arrays import F32, I8, U8, U32
 
 _FLOAT16 = np.dtype(np.float16)
 _FLOAT32 = np.dtype(np.float32)
 _INT8 = np.dtype(np.int8)
 _UINT8 = np.dtype(np.uint8)
 _UINT16 = np.dtype(np.uint16)
+_UINT32 = np.dtype(np.uint32)
 _ROWS_MAX = 2**32 - 1  # row numbers are uint32
 _AXES_OF_ROWS = 2
 
@@ -62,6 +65,29 @@ def check_bit_top_k(query_bits: U8, codes: U8, k: int, mask: U8 | None) -> None:
         _refuse(names, (query_bits, codes, None), (_UINT8, _UINT8, _UINT8), k, mask)
     if len(query_bits) > BIT_ROW_BYTES_MAX:
         sentence = f"codes must have at most {BIT_ROW_BYTES_MAX} bytes a row, not {len(query_bits)}"
+        raise InvalidRequest(sentence)
+
+
+def check_rerank(query: F32, rows: F32, candidates: U32, k: int, inv_norms: F32 | None) -> None:
+    """Raise InvalidRequest for what breaks the contract of `rerank_f32`, but for row numbers."""
+    if (
+        not _is_plain(query, rows, _FLOAT32, _FLOAT32, k)
+        or not _are_extras(rows, inv_norms, None)
+        or type(candidates) is not np.ndarray
+        or candidates.dtype is not _UINT32
+        or candidates.ndim != 1
+        or not candidates.flags.c_contiguous
+    ):
+        violations = _array_violations("candidates", candidates, 1, _UINT32)
+        names = ("query", "rows", "inv_norms")
+        dtypes = (_FLOAT32, _FLOAT32, _FLOAT32)
+        _refuse(names, (query, rows, inv_norms), dtypes, k, None, found=violations)
+
+
+def check_candidates(candidates: U32, rows_count: int) -> None:
+    """Raise InvalidRequest when one of the candidates is no row."""
+    if len(candidates) and int(candidates.max()) >= rows_count:
+        sentence = f"candidates name row {int(candidates.max())} but there are {rows_count} rows"
         raise InvalidRequest(sentence)
 
 
@@ -125,9 +151,10 @@ def _refuse(
     mask: object,
     *,
     needed: bool = False,
+    found: Sequence[str] = (),
 ) -> None:
     """Raise InvalidRequest naming what is wrong with a query, rows, a factor a row, k and mask."""
-    violations = _array_violations(names[0], arrays[0], 1, dtypes[0])
+    violations = [*found, *_array_violations(names[0], arrays[0], 1, dtypes[0])]
     violations += _array_violations(names[1], arrays[1], _AXES_OF_ROWS, dtypes[1])
     if needed or arrays[2] is not None:
         violations += _array_violations(names[2], arrays[2], 1, dtypes[2])

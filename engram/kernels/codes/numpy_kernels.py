@@ -12,7 +12,9 @@ import numpy as np
 
 from engram.kernels.codes.arguments import (
     check_bit_top_k,
+    check_candidates,
     check_float_rows,
+    check_rerank,
     check_top_k_bf16,
     check_top_k_f16,
     check_top_k_i8,
@@ -144,6 +146,33 @@ class NumpyCodes:
                 best.take(scores.astype(np.float32), numbers)
         return best.scores, best.rows.astype(np.uint32)
 
+    def rerank_f32(
+        self,
+        query: F32,
+        rows: F32,
+        candidates: U32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `CodeKernels.rerank_f32`."""
+        check_rerank(query, rows, candidates, k, inv_norms)
+        check_candidates(candidates, len(rows))
+        wide_query = query.astype(np.float64)
+        best = _Best(k)
+        step = max(1, _BLOCK_BYTES // (8 * rows.shape[1]))
+        with np.errstate(all="ignore"):
+            for start in range(0, len(candidates), step):
+                if cancel is not None:
+                    cancel.check()
+                numbers = candidates[start : start + step].astype(np.int64)
+                exact = (rows[numbers].astype(np.float64) * wide_query).sum(axis=1)
+                if inv_norms is not None:
+                    exact *= inv_norms[numbers]
+                best.take(exact.astype(np.float32), numbers)
+        return best.scores, best.rows.astype(np.uint32)
+
     def quantize_bits(self, rows: F32, *, cancel: CancelFlag | None = None) -> U8:
         """See `CodeKernels.quantize_bits`."""
         check_float_rows(rows)
@@ -174,7 +203,7 @@ class NumpyCodes:
 
 
 class _Best:
-    """The best k of the scores taken so far; rows come in ascending order."""
+    """The best k of the scores taken so far."""
 
     def __init__(self, k: int) -> None:
         self._k = k

@@ -142,6 +142,38 @@ class CodeKernels(Protocol):
             ArenaExhausted: the Zig backend's arena has no d bytes for the query's codes.
         """
 
+    def rerank_f32(
+        self,
+        query: F32,
+        rows: F32,
+        candidates: U32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """Return the best `min(k, m)` of some rows by their float32 scores as (scores, rows).
+
+        A score is to the last bit the one that `top_k_f32` of the same backend gives the row.
+
+        Args:
+            query: float32[d].
+            rows: float32[n, d], 1 <= d, n < 2**32.
+            candidates: uint32[m] row numbers below n, in any order, such as a first pass returns;
+                one that stands there twice is listed twice.
+            k: how many at most, 1 or more.
+            inv_norms: float32[n], a factor for each row's score, as `normalize_f32` returns it.
+            cancel: stops the work when it is set.
+
+        Returns:
+            float32[min(k, m)] scores, best first, and uint32[min(k, m)] row numbers; both new.
+
+        Raises:
+            InvalidRequest: an argument has another type, dtype, shape or layout, or a candidate is
+                no row.
+            KernelCancelled: `cancel` was set before the end.
+        """
+
     def quantize_bits(self, rows: F32, *, cancel: CancelFlag | None = None) -> U8:
         """Return uint8[n, ceil(d / 8)]: for each element whether it is greater than zero.
 

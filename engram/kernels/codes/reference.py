@@ -9,7 +9,9 @@ import numpy as np
 
 from engram.kernels.codes.arguments import (
     check_bit_top_k,
+    check_candidates,
     check_float_rows,
+    check_rerank,
     check_top_k_bf16,
     check_top_k_f16,
     check_top_k_i8,
@@ -105,6 +107,27 @@ class ReferenceCodes:
         for row in _candidates(len(codes), mask, cancel):
             product = sum(x * y for x, y in zip(query_codes, codes[row].tolist(), strict=True))
             scored.append((row, float(product) * float(scales[row]) * query_scale))
+        return _best(scored, k)
+
+    def rerank_f32(
+        self,
+        query: F32,
+        rows: F32,
+        candidates: U32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `CodeKernels.rerank_f32`."""
+        check_rerank(query, rows, candidates, k, inv_norms)
+        check_candidates(candidates, len(rows))
+        scored = []
+        for row in candidates.tolist():
+            if cancel is not None:
+                cancel.check()
+            score = _dot(query.tolist(), rows[row].tolist())
+            scored.append((row, score if inv_norms is None else score * float(inv_norms[row])))
         return _best(scored, k)
 
     def quantize_bits(self, rows: F32, *, cancel: CancelFlag | None = None) -> U8:

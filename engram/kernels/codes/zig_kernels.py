@@ -9,7 +9,9 @@ import numpy as np
 from engram.kernels.addresses import address
 from engram.kernels.codes.arguments import (
     check_bit_top_k,
+    check_candidates,
     check_float_rows,
+    check_rerank,
     check_top_k_bf16,
     check_top_k_f16,
     check_top_k_i8,
@@ -40,6 +42,7 @@ class ZigCodes(ZigFamily):
         self._to_bf16 = library.engram_to_bf16
         self._quantize_i8 = library.engram_quantize_i8
         self._top_k_i8 = library.engram_top_k_i8
+        self._rerank_f32 = library.engram_rerank_f32
         self._quantize_bits = library.engram_quantize_bits
         self._bit_top_k = library.engram_bit_top_k
 
@@ -157,6 +160,41 @@ class ZigCodes(ZigFamily):
         )
         if count == capacity:
             return scores, numbers
+        raise_status(count)
+        return scores[:count].copy(), numbers[:count].copy()
+
+    def rerank_f32(
+        self,
+        query: F32,
+        rows: F32,
+        candidates: U32,
+        k: int,
+        *,
+        inv_norms: F32 | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> tuple[F32, U32]:
+        """See `CodeKernels.rerank_f32`."""
+        check_rerank(query, rows, candidates, k, inv_norms)
+        capacity = min(k, len(candidates))
+        scores = np.empty(capacity, _FLOAT32)
+        numbers = np.empty(capacity, _UINT32)
+        n, d = rows.shape
+        count = self._rerank_f32(
+            address(query),
+            d,
+            address(rows),
+            n,
+            None if inv_norms is None else address(inv_norms),
+            address(candidates),
+            len(candidates),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        check_candidates(candidates, n)
         raise_status(count)
         return scores[:count].copy(), numbers[:count].copy()
 

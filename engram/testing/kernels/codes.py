@@ -89,6 +89,46 @@ def check_bits_against_reference(
     check(_are_same(own[0], meant[0]), "distances are the reference's")
 
 
+def check_rerank_against_scan(
+    backend: KernelBackend,
+    query: F32,
+    rows: F32,
+    candidates: NDArray[np.uint32],
+    k: int,
+    inv_norms: F32 | None = None,
+) -> None:
+    """Compare one `rerank_f32` with `top_k_f32` of the same rows: the same bits."""
+    is_candidate = np.zeros(len(rows), np.bool_)
+    is_candidate[candidates] = True
+    mask = np.packbits(is_candidate, bitorder="little")
+    own = backend.rerank_f32(query, rows, candidates, k, inv_norms=inv_norms)
+    meant = backend.top_k_f32(query, rows, k, inv_norms=inv_norms, mask=mask)
+    check(own[1].dtype == np.uint32 and _are_same(own[1], meant[1]), "candidates rank as in a scan")
+    check(_are_same(own[0], meant[0]), "candidates score as in a scan, to the last bit")
+
+
+def check_rerank(backend: KernelBackend) -> None:
+    """Check candidates in any order, of any number, with ties, and against the reference."""
+    random = np.random.default_rng(18)
+    for d in (1, 7, 16, 33, 100):
+        rows = random.standard_normal((60, d), dtype=np.float32)
+        rows[40:] = rows[:20]
+        rows[7] = np.nan
+        query = random.standard_normal(d, dtype=np.float32)
+        inv_norms = backend.normalize_f32(rows)
+        for count in (0, 1, 2, 3, 4, 5, 9, 60):
+            candidates = random.permutation(60)[:count].astype(np.uint32)
+            for k in (1, 4, 60):
+                check_rerank_against_scan(backend, query, rows, candidates, k)
+                check_rerank_against_scan(backend, query, rows, candidates, k, inv_norms)
+        own = backend.rerank_f32(query, rows, candidates, 5, inv_norms=inv_norms)
+        meant = _REFERENCE.rerank_f32(query, rows, candidates, 60, inv_norms=inv_norms)
+        _check_near(own, meant, 5, _tolerance(query, rows, inv_norms))
+    twice = np.array([3, 1, 3], np.uint32)
+    _, numbers = backend.rerank_f32(np.zeros(d, np.float32), rows, twice, 9)
+    check(numbers.tolist() == [1, 3, 3], "a candidate given twice is listed twice")
+
+
 def check_code_dimensions(backend: KernelBackend) -> None:
     """Check d from 1 to past three chunks, so that every way to end a row is met."""
     random = np.random.default_rng(11)
@@ -229,6 +269,9 @@ def check_code_refusals(backend: KernelBackend) -> None:
         ("mask", backend.top_k_i8, (query, codes, scales, 1), {"mask": np.ones(1, np.uint8)}),
         ("query_bits", backend.bit_top_k, (query, bits, 1), {}),
         ("mask", backend.bit_top_k, (bits[0], bits, 1), {"mask": np.ones(9, np.bool_)}),
+        ("candidates", backend.rerank_f32, (query, ones, np.array([9], np.uint32), 1), {}),
+        ("candidates", backend.rerank_f32, (query, ones, np.array([1]), 1), {}),
+        ("query", backend.rerank_f32, (query[:2].copy(), ones, np.array([1], np.uint32), 1), {}),
         ("rows", backend.quantize_i8, (ones.astype(np.float64),), {}),
         ("rows", backend.quantize_bits, (ones[:, :0].copy(),), {}),
         ("rows", backend.to_bf16, (query,), {}),
@@ -252,6 +295,8 @@ def check_codes_cancelled(backend: KernelBackend) -> None:
     for scan in _scans(backend, rows[2], rows):
         check(_are_same(scan(5, None)[1], scan(5, None, unset)[1]), "nor does it in a scan")
         _check_stops(scan, 5, None, was_set)
+    candidates = np.arange(30, dtype=np.uint32)
+    _check_stops(lambda: backend.rerank_f32(rows[2], rows, candidates, 5, cancel=was_set))
     for kernel in (backend.quantize_i8, backend.quantize_bits, backend.to_bf16):
         _check_stops(lambda kernel=kernel: kernel(rows, cancel=was_set))
 
@@ -330,6 +375,7 @@ def _are_same(own: NDArray[Any], meant: NDArray[Any]) -> bool:
 
 
 CHECKS: Final = (
+    check_rerank,
     check_code_dimensions,
     check_code_row_counts,
     check_long_codes,

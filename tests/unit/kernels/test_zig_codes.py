@@ -22,11 +22,12 @@ _CALLS = {
     "engram_quantize_i8": (_AT, 1, 4, _AT, _AT, None),
     "engram_top_k_i8": (_AT, 4, _AT, 1, _AT, None, _AT, _AT, 1, None),
     "engram_quantize_bits": (_AT, 1, 4, _AT, None),
+    "engram_rerank_f32": (_AT, 4, _AT, 1, None, _AT, 1, _AT, _AT, 1, None),
     "engram_bit_top_k": (_AT, 4, _AT, 1, None, _AT, _AT, 1, None),
 }
 _COUNTS = {name: 1 if "quantize" in name or "bf16" in name else 3 for name in _CALLS}
-_COUNTS["engram_top_k_bf16"] = 3
-"""Where the number of rows stands: none at all is no mistake."""
+_COUNTS |= {"engram_top_k_bf16": 3, "engram_rerank_f32": 6}
+"""Where the number of rows or candidates stands: none at all is no mistake."""
 
 
 @pytest.mark.parametrize("name", _CALLS)

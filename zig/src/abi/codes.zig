@@ -185,3 +185,38 @@ export fn engram_bit_top_k(
         cancel,
     );
 }
+
+/// Writes the best of `candidates_count` rows, best first, and returns how many there are;
+/// `invalid_argument` when a candidate is no row.
+export fn engram_rerank_f32(
+    query: ?[*]const f32,
+    dimensions: usize,
+    rows: ?[*]const f32,
+    rows_count: usize,
+    inv_norms: ?[*]const f32,
+    candidates: ?[*]const u32,
+    candidates_count: usize,
+    out_scores: ?[*]f32,
+    out_rows: ?[*]u32,
+    capacity: usize,
+    cancel: ?[*]const u32,
+) i64 {
+    if (candidates_count == 0) return 0;
+    if (dimensions == 0 or capacity == 0) return status.invalid_argument;
+    const numbers = candidates orelse return status.invalid_argument;
+    var last: u32 = 0;
+    for (numbers[0..candidates_count]) |row| last = @max(last, row);
+    if (last >= rows_count) return status.invalid_argument;
+    return isa.kernels().rerank.rerank_f32(
+        query orelse return status.invalid_argument,
+        dimensions,
+        rows orelse return status.invalid_argument,
+        inv_norms,
+        numbers,
+        candidates_count,
+        out_scores orelse return status.invalid_argument,
+        out_rows orelse return status.invalid_argument,
+        capacity,
+        cancel,
+    );
+}

@@ -1,0 +1,69 @@
+//! The exact float32 scores of a few candidates, wherever in the matrix they stand, and the best of them.
+
+const std = @import("std");
+const dots = @import("dots.zig");
+const Best = @import("best.zig").Best;
+const cancel = @import("cancel.zig");
+const status = @import("status.zig");
+
+const block_rows = dots.block_rows;
+
+/// What a level offers of this family.
+pub const Table = extern struct {
+    rerank_f32: *const @TypeOf(rerank),
+};
+
+pub const table: Table = .{ .rerank_f32 = rerank };
+
+/// Writes the best candidates by `dot(query, row) * inv_norms[row]`, summed as in similarity.zig, best
+/// first; returns how many, or `cancelled`. Candidates may come in any order.
+fn rerank(
+    query: [*]const f32,
+    dimensions: usize,
+    rows: [*]const f32,
+    inv_norms: ?[*]const f32,
+    candidates: [*]const u32,
+    candidates_count: usize,
+    out_scores: [*]f32,
+    out_rows: [*]u32,
+    capacity: usize,
+    flag: cancel.Flag,
+) callconv(.c) i64 {
+    var best: Best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity };
+    const step = cancel.rowsBetweenPolls(dimensions * @sizeOf(f32));
+    var first: usize = 0;
+    while (first < candidates_count) : (first += block_rows) {
+        if (first % step == 0 and cancel.isSet(flag)) return status.cancelled;
+        const used = @min(block_rows, candidates_count - first);
+        var numbers: [block_rows]u32 = undefined;
+        var starts: [block_rows]dots.Pointer = undefined;
+        var next: [block_rows]usize = undefined;
+        inline for (0..block_rows) |i| {
+            // The last ones again where there are no more: that harms nothing.
+            numbers[i] = candidates[@min(first + i, candidates_count - 1)];
+            const later = candidates[@min(first + block_rows + i, candidates_count - 1)];
+            starts[i] = rows + @as(usize, numbers[i]) * dimensions;
+            next[i] = @intFromPtr(rows + @as(usize, later) * dimensions);
+        }
+        const scores: [block_rows]f32 =
+            dots.tile(1, block_rows, .rows, dimensions, .{query}, starts, .{ .rows = &next })[0];
+        for (scores[0..used], numbers[0..used]) |score, row| {
+            best.offerInAnyOrder(if (inv_norms) |inv| score * inv[row] else score, row);
+        }
+    }
+    best.sort();
+    return @intCast(best.len);
+}
+
+test "candidates rank by score, equal ones by row, in whatever order they come" {
+    const rows = [_]f32{ 2, 1, 3, 1, 3, 0, -1 };
+    const candidates = [_]u32{ 6, 4, 3, 5, 2, 1 };
+    const meant = [_]u32{ 2, 4, 1, 3, 5, 6 };
+    for (1..meant.len + 1) |capacity| {
+        var scores: [meant.len]f32 = undefined;
+        var numbers: [meant.len]u32 = undefined;
+        const count = rerank(&.{1}, 1, &rows, null, &candidates, candidates.len, &scores, &numbers, capacity, null);
+        try std.testing.expectEqual(@as(i64, @intCast(capacity)), count);
+        try std.testing.expectEqualSlices(u32, meant[0..capacity], numbers[0..capacity]);
+    }
+}
