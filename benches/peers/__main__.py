@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-FAMILIES: Final = ("calls", "forgetting", "graph", "queries", "threads", "vectors", "words")
+FAMILIES: Final = (
+    "calls",
+    "codes",
+    "forgetting",
+    "graph",
+    "queries",
+    "threads",
+    "vectors",
+    "words",
+)
 _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _PAGE_COLUMNS: Final = 140
