@@ -17,6 +17,7 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 
 _BLOCKS: Final = 40
+_ATTRIBUTE: Final = re.compile(r'(?<= )(?:d|x|y|transform|xlink:href)="[^"]*"')
 _LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{3,}")
 _INK, _FAINT = "#222222", "#8a8a8a"
 _DOT: Final = "#2f6f9f"
@@ -62,6 +63,11 @@ def draw(out: Path) -> list[Path]:
     points = [Point(workload, _microseconds(workload)) for workload in WORKLOADS]
     here = machine()
     title = f"{here.cpu}, one core, Zig kernels at {here.isa}; best of {_BLOCKS} blocks"
+    return write(points, roof, title, out)
+
+
+def write(points: list[Point], roof: roofline.Roofline, title: str, out: Path) -> list[Path]:
+    """Write what was measured as two charts into `out` and return their paths."""
     with mpl.rc_context(_STYLE):
         return [
             _write(_times(points, roof, title), out / "kernel_times.svg"),
@@ -171,6 +177,10 @@ def _write(figure: Any, path: Path) -> Path:
     plt.close(figure)
     drawn = path.read_text(encoding="utf-8")
     # A hundredth of a point is fine enough, and keeps the file small.
-    short = _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}", drawn)
+    short = _ATTRIBUTE.sub(lambda found: _shortened(found[0]), drawn)
     path.write_text(short, encoding="utf-8")
     return path
+
+
+def _shortened(attribute: str) -> str:
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}", attribute)
