@@ -13,6 +13,7 @@ from engram.kernels.numpy_backend import NumpyBackend
 
 _N, _D = 1_000, 384
 _ELEMENTS: Final = _N * _D
+_CANDIDATES = 400
 _BIT_ROWS, _BIT_BYTES = 10_000, 48
 _QUANTIZED = 500 * _D
 _numpy: Final = NumpyBackend()
@@ -35,6 +36,12 @@ def _i8() -> Call:
     query = rows[3].copy()
     codes, scales = _numpy.quantize_i8(rows)
     return lambda kernels: kernels.top_k_i8(query, codes, scales, 40)
+
+
+def _rerank() -> Call:
+    rows = unit_rows(500, _D)
+    candidates = np.random.default_rng(7).choice(500, _CANDIDATES, replace=False).astype(np.uint32)
+    return lambda kernels: kernels.rerank_f32(rows[3], rows, candidates, 10)
 
 
 def _bits() -> Call:
@@ -65,6 +72,7 @@ WORKLOADS: Final = (
     _scan("top_k_f16", _f16, 2),
     _scan("top_k_bf16", _bf16, 2),
     _scan("top_k_i8", _i8, 1),
+    Workload(f"rerank_f32.{_CANDIDATES}x{_D}", _rerank, _CANDIDATES * _D * 4, 2 * _CANDIDATES * _D),
     Workload(f"bit_top_k.{_BIT_ROWS}x{_D}", _bits, _BIT_ROWS * _BIT_BYTES, 0),
     Workload(f"to_bf16.500x{_D}", _to_bf16, _QUANTIZED * 6, 0),
     Workload(f"quantize_i8.500x{_D}", _quantize_i8, _QUANTIZED * 5, 0),
