@@ -61,6 +61,9 @@ def vector_cases(random: np.random.Generator, zig: KernelBackend) -> Iterator[Ca
     yield Case("top_k_many_f32", {"queries": queries, "rows": rows, **normed})
     yield Case("top_k_f16", {"query": query, "rows": rows.astype(np.float16), **normed})
     yield Case("top_k_bf16", {"query": query, "rows": zig.to_bf16(rows), **normed})
+    some = np.flatnonzero(random.random(n) < 0.5).astype(np.uint32)
+    again = {"query": query, "rows": rows, "candidates": some, "k": k, "inv_norms": inv_norms}
+    yield Case("rerank_f32", {**again, "cancel": None})
     yield Case("to_bf16", {"rows": rows, "cancel": None})
     yield Case("quantize_i8", {"rows": rows, "cancel": None})
     yield Case("quantize_bits", {"rows": rows, "cancel": None})
