@@ -1,4 +1,8 @@
-"""`python -m benches.profiles`: sample recalls with py-spy, draw them, and list where time goes."""
+"""`python -m benches.profiles`: sample recalls with py-spy, draw them, and list where time goes.
+
+Threads are not stopped for a sample: stopped ones made kernels vanish from it. A stack that changes
+while it is read is lost, so what is short is seen too seldom: take the stages' times beside it.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,14 @@ _RECALL: Final = ("_search", "recall")
 # The first recall by words indexes what came before it.
 _NOT_RECALL: Final = ("WordIndex.add",)
 _LISTED: Final = 12
-_RATE_HZ: Final = 500
+_RATE_HZ: Final = 1_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sample each kind of recall, write its picture and print its innermost calls."""
-    parser = argparse.ArgumentParser(prog="python -m benches.profiles", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benches.profiles", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/internal/profiles"))
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(KINDS))
@@ -50,9 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _sampled(sampler: str, kind: str, seconds: float) -> Counter[stacks.Stack]:
     with tempfile.TemporaryDirectory() as place:
         raw = Path(place, "stacks.txt")
-        command = [sampler, "record", "--native", "--format", "raw", "--rate", str(_RATE_HZ)]
+        command = [sampler, "record", "--idle", "--nonblocking", "--format", "raw"]
+        command += ["--rate", str(_RATE_HZ)]
         command += ["--output", str(raw), "--", sys.executable, "-m", "benches.profiles.recalls"]
-        subprocess.run([*command, kind, str(seconds)], check=True, capture_output=True)  # noqa: S603 - our own words
+        done = subprocess.run(  # noqa: S603 - our own words
+            [*command, kind, str(seconds)], check=True, capture_output=True, text=True
+        )
+        sys.stdout.write(f"{kind}, median of each stage while sampled:\n")
+        sys.stdout.writelines(line + "\n" for line in done.stdout.splitlines() if line[:2] == "  ")
         seen = stacks.parse(raw.read_text(encoding="utf-8").splitlines())
     return stacks.below(seen, _RECALL, _NOT_RECALL)
 

@@ -94,6 +94,6 @@ def _start(widths: Counter[tuple[int, Stack]], prefix: Stack, left: int) -> int:
 
 
 def _colour(name: str, file: str) -> str:
-    if "engram_kernels" in name or "engram_kernels" in file:
+    if name.startswith("Zig") or "engram_kernels" in name:
         return _KERNEL
     return _ENGRAM if file.endswith(".py") else _OTHER
