@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engram.kernels.codes.protocol import BIT_ROW_BYTES_MAX, I8_DIMENSIONS_MAX
+from engram.kernels.violations import array_violations, k_violations
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def check_rerank(query: F32, rows: F32, candidates: U32, k: int, inv_norms: F32 
         or candidates.ndim != 1
         or not candidates.flags.c_contiguous
     ):
-        violations = _array_violations("candidates", candidates, 1, _UINT32)
+        violations = array_violations("candidates", candidates, 1, _UINT32)
         names = ("query", "rows", "inv_norms")
         dtypes = (_FLOAT32, _FLOAT32, _FLOAT32)
         _refuse(names, (query, rows, inv_norms), dtypes, k, None, found=violations)
@@ -93,7 +94,7 @@ def check_candidates(candidates: U32, rows_count: int) -> None:
 
 def check_float_rows(rows: F32) -> None:
     """Raise InvalidRequest unless `rows` is C-contiguous float32[n, d], 1 <= d."""
-    violations = _array_violations("rows", rows, _AXES_OF_ROWS, _FLOAT32)
+    violations = array_violations("rows", rows, _AXES_OF_ROWS, _FLOAT32)
     if not violations and rows.shape[1] == 0:
         violations = ["rows must have 1 dimension or more, not 0"]
     if violations:
@@ -154,38 +155,17 @@ def _refuse(
     found: Sequence[str] = (),
 ) -> None:
     """Raise InvalidRequest naming what is wrong with a query, rows, a factor a row, k and mask."""
-    violations = [*found, *_array_violations(names[0], arrays[0], 1, dtypes[0])]
-    violations += _array_violations(names[1], arrays[1], _AXES_OF_ROWS, dtypes[1])
+    violations = [*found, *array_violations(names[0], arrays[0], 1, dtypes[0])]
+    violations += array_violations(names[1], arrays[1], _AXES_OF_ROWS, dtypes[1])
     if needed or arrays[2] is not None:
-        violations += _array_violations(names[2], arrays[2], 1, dtypes[2])
+        violations += array_violations(names[2], arrays[2], 1, dtypes[2])
     if mask is not None:
-        violations += _array_violations("mask", mask, 1, _UINT8)
-    violations += _k_violations(k)
+        violations += array_violations("mask", mask, 1, _UINT8)
+    violations += k_violations(k)
     if not violations:
         violations = _shape_violations(names, arrays, mask)
     if violations:
         raise InvalidRequest(*violations)
-
-
-def _array_violations(
-    name: str, value: object, axes_count: int, dtype: np.dtype[np.generic]
-) -> list[str]:
-    if not isinstance(value, np.ndarray):
-        return [f"{name} must be a numpy array, not {type(value).__name__}"]
-    violations = []
-    if value.dtype != dtype:
-        violations.append(f"{name} must hold {dtype.name}, not {value.dtype}")
-    if value.ndim != axes_count:
-        violations.append(f"{name} must have {axes_count} axes, not {value.ndim}")
-    if not value.flags.c_contiguous:
-        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
-    return violations
-
-
-def _k_violations(k: object) -> list[str]:
-    if not isinstance(k, int) or isinstance(k, bool):
-        return [f"k must be an int, not {type(k).__name__}"]
-    return [] if k >= 1 else [f"k must be 1 or more, not {k}"]
 
 
 def _shape_violations(names: tuple[str, str, str], arrays: Any, mask: Any) -> list[str]:

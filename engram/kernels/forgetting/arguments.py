@@ -13,6 +13,7 @@ from engram.kernels.forgetting.protocol import (
     HOURS_MAX,
     HOURS_MIN,
 )
+from engram.kernels.violations import array_violations
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def check_column(name: str, column: F32, out: F32 | None) -> F32:
         and out is None
     ):
         return np.empty(len(column), _FLOAT32)  # the common case, at a tenth of the cost
-    _refuse(_array_violations(name, column, _FLOAT32))
+    _refuse(array_violations(name, column, 1, _FLOAT32))
     return _checked_out(out, len(column))
 
 
@@ -58,8 +59,8 @@ def check_columns(names: tuple[str, str], first: F32, second: F32, out: F32 | No
             and out.flags.writeable
         ):
             return out
-    violations = _array_violations(names[0], first, _FLOAT32)
-    _refuse(violations + _array_violations(names[1], second, _FLOAT32))
+    violations = array_violations(names[0], first, 1, _FLOAT32)
+    _refuse(violations + array_violations(names[1], second, 1, _FLOAT32))
     _refuse_lengths(names, first, second)
     return _checked_out(out, len(first))
 
@@ -86,8 +87,8 @@ def check_fsrs(
     names = ("reviewed_at", "stability_days")
     _refuse(
         [
-            *_array_violations(names[0], reviewed_at, _INT64),
-            *_array_violations(names[1], stability_days, _FLOAT32),
+            *array_violations(names[0], reviewed_at, 1, _INT64),
+            *array_violations(names[1], stability_days, 1, _FLOAT32),
             *_time_violations(now),
             *_number_violations("decay", decay, FSRS_DECAY_MIN, FSRS_DECAY_MAX),
         ]
@@ -126,26 +127,13 @@ def _refuse_lengths(names: tuple[str, str], first: NDArray[Any], second: NDArray
 def _checked_out(out: F32 | None, n: int) -> F32:
     if out is None:
         return np.empty(n, _FLOAT32)
-    violations = _array_violations("out", out, _FLOAT32)
+    violations = array_violations("out", out, 1, _FLOAT32)
     if not violations and len(out) != n:
         violations = [f"out must have {n} elements, not {len(out)}"]
     if not violations and not out.flags.writeable:
         violations = ["out must be writeable"]
     _refuse(violations)
     return out
-
-
-def _array_violations(name: str, value: object, dtype: np.dtype[np.generic]) -> list[str]:
-    if not isinstance(value, np.ndarray):
-        return [f"{name} must be a numpy array, not {type(value).__name__}"]
-    violations = []
-    if value.dtype != dtype:
-        violations.append(f"{name} must hold {dtype.name}, not {value.dtype}")
-    if value.ndim != 1:
-        violations.append(f"{name} must have 1 axis, not {value.ndim}")
-    if not value.flags.c_contiguous:
-        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
-    return violations
 
 
 def _number_violations(name: str, value: object, least: float, most: float) -> list[str]:

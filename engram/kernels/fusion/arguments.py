@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engram.kernels.fusion.protocol import PARTS_MAX
+from engram.kernels.violations import array_violations, k_violations
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -33,34 +34,15 @@ def check_score_fuse(parts: F32, weights: F32, floors: F32, k: int) -> None:
     ):
         return  # the common case, at a tenth of the cost
     violations = [
-        *_array_violations("parts", parts, 2),
-        *_array_violations("weights", weights, 1),
-        *_array_violations("floors", floors, 1),
-        *_k_violations(k),
+        *array_violations("parts", parts, 2, _FLOAT32),
+        *array_violations("weights", weights, 1, _FLOAT32),
+        *array_violations("floors", floors, 1, _FLOAT32),
+        *k_violations(k),
     ]
     if not violations:
         violations = _shape_violations(parts, weights, floors)
     if violations:
         raise InvalidRequest(*violations)
-
-
-def _array_violations(name: str, value: object, axes_count: int) -> list[str]:
-    if not isinstance(value, np.ndarray):
-        return [f"{name} must be a numpy array, not {type(value).__name__}"]
-    violations = []
-    if value.dtype != _FLOAT32:
-        violations.append(f"{name} must hold float32, not {value.dtype}")
-    if value.ndim != axes_count:
-        violations.append(f"{name} must have {axes_count} axes, not {value.ndim}")
-    if not value.flags.c_contiguous:
-        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
-    return violations
-
-
-def _k_violations(k: object) -> list[str]:
-    if not isinstance(k, int) or isinstance(k, bool):
-        return [f"k must be an int, not {type(k).__name__}"]
-    return [] if k >= 1 else [f"k must be 1 or more, not {k}"]
 
 
 def _shape_violations(parts: F32, weights: F32, floors: F32) -> list[str]:

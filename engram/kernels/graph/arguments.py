@@ -7,6 +7,7 @@ import numpy as np
 from engram.kernels.arrays import F32, U32
 from engram.kernels.graph.association_graph import AssociationGraph
 from engram.kernels.graph.parameters import SpreadParameters
+from engram.kernels.violations import array_violations
 from engram.model.errors import InvalidRequest
 
 _ARRAY = np.ndarray
@@ -31,8 +32,8 @@ def check_form(graph: object, seeds: object, activations: object, parameters: ob
     ):
         return  # the common case
     violations = [
-        *_seed_violations("seeds", seeds, _UINT32),
-        *_seed_violations("activations", activations, _FLOAT32),
+        *array_violations("seeds", seeds, 1, _UINT32),
+        *array_violations("activations", activations, 1, _FLOAT32),
     ]
     if not violations and isinstance(seeds, np.ndarray) and isinstance(activations, np.ndarray):
         if len(seeds) != len(activations):
@@ -59,16 +60,3 @@ def check_values(graph: AssociationGraph, seeds: U32, activations: F32) -> None:
         violations.append("activations must be more than 0 and at most 1")
     if violations:
         raise InvalidRequest(*violations)
-
-
-def _seed_violations(name: str, value: object, dtype: np.dtype[np.generic]) -> list[str]:
-    if not isinstance(value, np.ndarray):
-        return [f"{name} must be a numpy array, not {type(value).__name__}"]
-    violations = []
-    if value.dtype != dtype:
-        violations.append(f"{name} must hold {dtype.name}, not {value.dtype}")
-    if value.ndim != 1:
-        violations.append(f"{name} must have 1 axis, not {value.ndim}")
-    if not value.flags.c_contiguous:
-        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
-    return violations

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engram.kernels.violations import array_violations, k_violations
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ def _refuse(
     out: F32 | None = None,
 ) -> None:
     violations = [
-        *_array_violations(*query, _FLOAT32),
-        *_array_violations("rows", rows, 2, _FLOAT32),
-        *([] if inv_norms is None else _array_violations("inv_norms", inv_norms, 1, _FLOAT32)),
-        *([] if mask is None else _array_violations("mask", mask, 1, _UINT8)),
-        *([] if out is None else _array_violations("out", out, 1, _FLOAT32)),
-        *_k_violations(k),
+        *array_violations(*query, _FLOAT32),
+        *array_violations("rows", rows, 2, _FLOAT32),
+        *([] if inv_norms is None else array_violations("inv_norms", inv_norms, 1, _FLOAT32)),
+        *([] if mask is None else array_violations("mask", mask, 1, _UINT8)),
+        *([] if out is None else array_violations("out", out, 1, _FLOAT32)),
+        *k_violations(k),
     ]
     if not violations:
         violations = _shape_violations(query[0], query[1], rows, inv_norms, mask, out)
@@ -98,30 +99,9 @@ def _refuse(
 
 def check_rows(rows: F32) -> None:
     """Raise InvalidRequest unless `rows` is C-contiguous float32[n, d]."""
-    violations = _array_violations("rows", rows, 2, _FLOAT32)
+    violations = array_violations("rows", rows, 2, _FLOAT32)
     if violations:
         raise InvalidRequest(*violations)
-
-
-def _array_violations(
-    name: str, value: object, axes_count: int, dtype: np.dtype[np.generic]
-) -> list[str]:
-    if not isinstance(value, np.ndarray):
-        return [f"{name} must be a numpy array, not {type(value).__name__}"]
-    violations = []
-    if value.dtype != dtype:
-        violations.append(f"{name} must hold {dtype.name}, not {value.dtype}")
-    if value.ndim != axes_count:
-        violations.append(f"{name} must have {axes_count} axes, not {value.ndim}")
-    if not value.flags.c_contiguous:
-        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
-    return violations
-
-
-def _k_violations(k: object) -> list[str]:
-    if not isinstance(k, int) or isinstance(k, bool):
-        return [f"k must be an int, not {type(k).__name__}"]
-    return [] if k >= 1 else [f"k must be 1 or more, not {k}"]
 
 
 def _shape_violations(

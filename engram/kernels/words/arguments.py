@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engram.kernels.violations import array_violations, k_violations
 from engram.kernels.words.columns import WordColumns
 from engram.model.errors import InvalidRequest
 
@@ -24,9 +25,9 @@ def check_top_k(
     if is_usual and _is_mask(mask):
         return
     violations = _cue_violations(columns, terms, repeats)
-    violations += _k_violations(k)
+    violations += k_violations(k)
     if mask is not None:
-        violations += _column_violations("mask", mask, _UINT8)
+        violations += array_violations("mask", mask, 1, _UINT8)
     if violations:
         raise InvalidRequest(*violations)
 
@@ -42,7 +43,7 @@ def check_scores(columns: WordColumns, terms: U32, repeats: U32, rows: U32) -> N
     ):
         return
     violations = _cue_violations(columns, terms, repeats)
-    violations += _column_violations("rows", rows, _UINT32)
+    violations += array_violations("rows", rows, 1, _UINT32)
     if violations:
         raise InvalidRequest(*violations)
 
@@ -72,27 +73,8 @@ def _cue_violations(columns: object, terms: U32, repeats: U32) -> list[str]:
     violations = []
     if not isinstance(columns, WordColumns):
         violations.append(f"columns must be WordColumns, not {type(columns).__name__}")
-    violations += _column_violations("terms", terms, _UINT32)
-    violations += _column_violations("repeats", repeats, _UINT32)
+    violations += array_violations("terms", terms, 1, _UINT32)
+    violations += array_violations("repeats", repeats, 1, _UINT32)
     if not violations and np.shape(terms) != np.shape(repeats):
         violations.append("repeats must have one element for each of terms")
-    return violations
-
-
-def _k_violations(k: object) -> list[str]:
-    if not isinstance(k, int) or isinstance(k, bool):
-        return [f"k must be an int, not {type(k).__name__}"]
-    return [] if k >= 1 else [f"k must be 1 or more, not {k}"]
-
-
-def _column_violations(name: str, column: object, dtype: np.dtype[np.generic]) -> list[str]:
-    if not isinstance(column, np.ndarray):
-        return [f"{name} must be a numpy array, not {type(column).__name__}"]
-    violations = []
-    if column.dtype != dtype:
-        violations.append(f"{name} must hold {dtype.name}, not {column.dtype}")
-    if column.ndim != 1:
-        violations.append(f"{name} must have 1 axis, not {column.ndim}")
-    if not column.flags.c_contiguous:
-        violations.append(f"{name} must be C-contiguous; pass np.ascontiguousarray({name})")
     return violations
