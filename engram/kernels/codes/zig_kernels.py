@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from engram.kernels.status import raise_status
 from engram.kernels.zig_library import ZigFamily
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ctypes import CDLL
+
+    from numpy.typing import NDArray
 
     from engram.kernels.arrays import F16, F32, I8, U8, U16, U32
     from engram.kernels.cancel import CancelFlag
@@ -58,26 +61,7 @@ class ZigCodes(ZigFamily):
     ) -> tuple[F32, U32]:
         """See `CodeKernels.top_k_f16`."""
         check_top_k_f16(query, rows, k, inv_norms, mask)
-        n, d = rows.shape
-        capacity = min(k, n)
-        scores = np.empty(capacity, _FLOAT32)
-        numbers = np.empty(capacity, _UINT32)
-        count = self._top_k_f16(
-            address(query),
-            d,
-            address(rows),
-            n,
-            None if inv_norms is None else address(inv_norms),
-            None if mask is None else address(mask),
-            address(scores),
-            address(numbers),
-            capacity,
-            None if cancel is None else cancel.address,
-        )
-        if count == capacity:
-            return scores, numbers
-        raise_status(count)
-        return scores[:count].copy(), numbers[:count].copy()
+        return self._scanned(self._top_k_f16, query, rows, inv_norms, k, mask, cancel)
 
     def top_k_bf16(
         self,
@@ -91,26 +75,7 @@ class ZigCodes(ZigFamily):
     ) -> tuple[F32, U32]:
         """See `CodeKernels.top_k_bf16`."""
         check_top_k_bf16(query, rows, k, inv_norms, mask)
-        n, d = rows.shape
-        capacity = min(k, n)
-        scores = np.empty(capacity, _FLOAT32)
-        numbers = np.empty(capacity, _UINT32)
-        count = self._top_k_bf16(
-            address(query),
-            d,
-            address(rows),
-            n,
-            None if inv_norms is None else address(inv_norms),
-            None if mask is None else address(mask),
-            address(scores),
-            address(numbers),
-            capacity,
-            None if cancel is None else cancel.address,
-        )
-        if count == capacity:
-            return scores, numbers
-        raise_status(count)
-        return scores[:count].copy(), numbers[:count].copy()
+        return self._scanned(self._top_k_bf16, query, rows, inv_norms, k, mask, cancel)
 
     def to_bf16(self, rows: F32, *, cancel: CancelFlag | None = None) -> U16:
         """See `CodeKernels.to_bf16`."""
@@ -142,26 +107,7 @@ class ZigCodes(ZigFamily):
     ) -> tuple[F32, U32]:
         """See `CodeKernels.top_k_i8`."""
         check_top_k_i8(query, codes, scales, k, mask)
-        n, d = codes.shape
-        capacity = min(k, n)
-        scores = np.empty(capacity, _FLOAT32)
-        numbers = np.empty(capacity, _UINT32)
-        count = self._top_k_i8(
-            address(query),
-            d,
-            address(codes),
-            n,
-            address(scales),
-            None if mask is None else address(mask),
-            address(scores),
-            address(numbers),
-            capacity,
-            None if cancel is None else cancel.address,
-        )
-        if count == capacity:
-            return scores, numbers
-        raise_status(count)
-        return scores[:count].copy(), numbers[:count].copy()
+        return self._scanned(self._top_k_i8, query, codes, scales, k, mask, cancel)
 
     def rerank_f32(
         self,
@@ -237,3 +183,35 @@ class ZigCodes(ZigFamily):
             return distances, numbers
         raise_status(count)
         return distances[:count].copy(), numbers[:count].copy()
+
+    def _scanned(
+        self,
+        scan: Callable[..., int],
+        query: F32,
+        rows: NDArray[Any],
+        factors: F32 | None,
+        k: int,
+        mask: U8 | None,
+        cancel: CancelFlag | None,
+    ) -> tuple[F32, U32]:
+        """Return what a scan with a factor a row finds; its arguments are checked."""
+        n, d = rows.shape
+        capacity = min(k, n)
+        scores = np.empty(capacity, _FLOAT32)
+        numbers = np.empty(capacity, _UINT32)
+        count = scan(
+            address(query),
+            d,
+            address(rows),
+            n,
+            None if factors is None else address(factors),
+            None if mask is None else address(mask),
+            address(scores),
+            address(numbers),
+            capacity,
+            None if cancel is None else cancel.address,
+        )
+        if count == capacity:
+            return scores, numbers
+        raise_status(count)
+        return scores[:count].copy(), numbers[:count].copy()
