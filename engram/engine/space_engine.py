@@ -9,7 +9,8 @@ Rule 4: after a failure nothing more is accepted until the space is opened again
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -35,6 +36,8 @@ from engram.state.apply import apply
 from engram.state.decide import Decision, Outcome, decide
 from engram.state.space import SpaceState, View
 from engram.wal.protocol import Entry, Log
+
+T = TypeVar("T")
 
 # A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
 # never: the thread hop (54 to 120 us) costs more than the work.
@@ -74,6 +77,18 @@ class _Group:
         return len(self.commands) - 1
 
 
+class _Change:
+    """Work on the state between two groups, and what came of it."""
+
+    __slots__ = ("done", "error", "result", "run")
+
+    def __init__(self, run: Callable[[SpaceState], Any]) -> None:
+        self.run = run
+        self.done = anyio.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
 class SpaceEngine:
     """A recovered space. `run` must be running for `submit` to return."""
 
@@ -98,6 +113,7 @@ class SpaceEngine:
         self._view = state.view()
         self._waiting: deque[_Group] = deque()
         self._waiting_count = 0
+        self._changes: deque[_Change] = deque()
         self._wake = anyio.Event()
         self._closing = False
         self._stopped = anyio.Event()
@@ -155,17 +171,42 @@ class SpaceEngine:
             raise outcome.refusal
         return outcome, group.lsns[position]
 
+    async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
+        """Return what `change` returns, run in a worker thread while no group is in flight.
+
+        It may move bodies and indexes, never what the log decides. Readers see a new view after it.
+        Writes wait for it, so whatever takes long is prepared before, from a view.
+
+        Raises what `change` raises, and Closed or the space's failure as `submit` does.
+        """
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        if self._closing:
+            raise Closed(f"memory space {self.space!r}")
+        waiting = _Change(change)
+        self._changes.append(waiting)
+        self._wake.set()
+        await waiting.done.wait()
+        if waiting.error is not None:
+            raise waiting.error
+        return cast("T", waiting.result)
+
     async def run(self) -> None:
         """Commit group after group until the engine is closed."""
         try:
             while True:
-                while not self._waiting:
+                if self._changes:
+                    with anyio.CancelScope(shield=True):
+                        await self._change(self._changes.popleft())
+                while not self._waiting and not self._changes:
                     if self._closing:
                         return
                     self._wake = anyio.Event()
                     await self._wake.wait()
                 if self._failure is not None:
                     return
+                if not self._waiting:
+                    continue
                 group = self._waiting.popleft()
                 self._waiting_count -= len(group.commands)
                 self._committing = True
@@ -203,6 +244,14 @@ class SpaceEngine:
     def _idle_since(self, begun: int) -> bool:
         busy = self._waiting or self._committing or self._closing
         return not busy and self.activity.begun == begun
+
+    async def _change(self, change: _Change) -> None:
+        try:
+            change.result = await anyio.to_thread.run_sync(change.run, self._state)
+            self._view = self._state.view()
+        except BaseException as error:  # noqa: BLE001 - it is the caller's, raised over there
+            change.error = error
+        change.done.set()
 
     async def _commit(self, group: _Group) -> None:
         try:
@@ -261,6 +310,10 @@ class SpaceEngine:
             group.failure = failure
             group.done.set()
         self._waiting_count = 0
+        while self._changes:
+            change = self._changes.popleft()
+            change.error = failure
+            change.done.set()
 
 
 async def recover(log: Log) -> SpaceState:

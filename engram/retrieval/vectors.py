@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engram.kernels.arrays import F32
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
-from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Pages, RowSet, take
+from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Pages
 from engram.state.space import View
 
 _SAMPLE_ROWS: Final = 256
@@ -54,7 +54,7 @@ def top_k(
 
 
 def _pages(view: View) -> range:
-    return range((view.count + PAGE_ROWS - 1) >> PAGE_SHIFT if view.vectors else 0)
+    return range((view.hot.count + PAGE_ROWS - 1) >> PAGE_SHIFT if view.hot.vectors else 0)
 
 
 def _page_top_k(
@@ -67,13 +67,13 @@ def _page_top_k(
     cancel: CancelFlag | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
     first = number << PAGE_SHIFT
-    inside = min(view.count - first, PAGE_ROWS)
+    inside = min(view.hot.count - first, PAGE_ROWS)
     bits = None if mask is None else mask[first >> 3 : (first + inside + 7) >> 3]
     scores, rows = kernels.top_k_f32(
         query,
-        view.vectors[number][:inside],
+        view.hot.vectors[number][:inside],
         k,
-        inv_norms=view.inverse_norms[number][:inside],
+        inv_norms=view.hot.norms[number][:inside],
         mask=bits,
         cancel=cancel,
     )
@@ -97,13 +97,13 @@ class UnrelatedCosine:
 
     def __call__(self, view: View, query: F32) -> float:
         """Return that cosine for a unit query, at least 0; 0 where there are no vectors."""
-        if not view.vectors:
+        if not view.dimensions:
             return 0.0
         covered = _covered(view.count)
         sampled = self._sampled
         # Rows are only added; a changed norm, or vectors of another embedder, make other pages.
-        if sampled is None or sampled[0] is not view.inverse_norms or sampled[1] != covered:
-            sampled = (view.inverse_norms, covered, _mean_row(view, covered))
+        if sampled is None or sampled[0] is not view.hot.norms or sampled[1] != covered:
+            sampled = (view.hot.norms, covered, _mean_row(view, covered))
             self._sampled = sampled
         return max(0.0, float(sampled[2] @ query))
 
@@ -116,9 +116,9 @@ def _covered(count: int) -> int:
 
 def _mean_row(view: View, covered: int) -> F32:
     rows = np.unique(np.linspace(0, covered - 1, _SAMPLE_ROWS).astype(np.int64))
-    norms = take(view.inverse_norms, rows)
+    norms = view.norms_of(rows)
     rows, norms = rows[norms > 0], norms[norms > 0]
-    total = norms @ take(view.vectors, rows)
+    total = norms @ view.vectors_of(rows)
     return np.asarray(total / np.float32(len(rows) + _PRIOR_ROWS), np.float32)
 
 
@@ -126,8 +126,6 @@ def cosines(
     view: View, query: NDArray[np.float32], rows: NDArray[np.uint32]
 ) -> NDArray[np.float32]:
     """Return the cosine of a unit query with each of `rows`; 0 where a row has no vector."""
-    if not view.vectors or not len(rows):
+    if not view.dimensions or not len(rows):
         return np.zeros(len(rows), np.float32)
-    chosen = RowSet(rows)
-    products = chosen.take(view.vectors) @ query
-    return np.asarray(products * chosen.take(view.inverse_norms), np.float32)
+    return np.asarray(view.vectors_of(rows) @ query * view.norms_of(rows), np.float32)

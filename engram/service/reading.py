@@ -68,7 +68,7 @@ async def recall(
         found = _search(core, engine, view, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, cue, now))
-    memories = memories_at(view, [hit.row for hit in found.hits], engine.space, now)
+    memories = await memories_of(engine, view, [hit.row for hit in found.hits], now)
     recollections = tuple(map(partial(_recollection, question), found.hits, memories))
     timings = {"embed": embedded_us, **found.timings_us}
     timings["total"] = (core.clock.monotonic() - started) / 1_000
@@ -80,6 +80,15 @@ async def recall(
         lsn=view.lsn,
         note=None if recollections else _why_nothing(view, found, cue),
     )
+
+
+async def memories_of(
+    engine: SpaceEngine, view: View, rows: Sequence[int], now: int
+) -> list[Memory]:
+    """Return the memories in `rows` of `view`; a worker thread reads those that are on disk."""
+    if view.all_hot(np.asarray(rows, np.int64)):
+        return memories_at(view, rows, engine.space, now)
+    return await engine.readers.run(lambda _: memories_at(view, rows, engine.space, now))
 
 
 async def _cue(
@@ -189,7 +198,7 @@ async def listing(
     now = core.clock.now()
     more = first + limit < len(rows)
     return Page(
-        memories=tuple(memories_at(view, shown, engine.space, now)),
+        memories=tuple(await memories_of(engine, view, shown, now)),
         total=len(rows),
         cursor=f"{recorded[first + limit - 1]:x}" if more else None,
     )

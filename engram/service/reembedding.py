@@ -44,7 +44,8 @@ async def reembed(
         rows = [row for row in rows if view.value("content_bytes", row)]
         for first in range(0, len(rows), STEP_ROWS):
             part = rows[first : first + STEP_ROWS]
-            made = await embed(embedder, [view.content(row) for row in part])
+            texts = await anyio.to_thread.run_sync(view.contents, np.array(part))
+            made = await embed(embedder, [text.decode() for text in texts])
             vectors, norms = check_vectors(core.kernels, made, len(part))
             await _stage(engine, np.array(part), vectors, norms, embedder)
             embedded += len(part)

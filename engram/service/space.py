@@ -38,7 +38,6 @@ from engram.service.preparing import (
 )
 from engram.service.reading import FilterArguments
 from engram.service.vectors import check_text_alone, embed, embedder_for
-from engram.state.reading import memory_at
 
 Progress = Callable[[int, int], None]
 
@@ -194,7 +193,7 @@ class Space:
         row = engine.row_of(view, *identity)
         if row is None:
             raise MemoryNotFound(memory_id, self.id)
-        return memory_at(view, row, self.id, self._core.clock.now())
+        return (await reading.memories_of(engine, view, [row], self._core.clock.now()))[0]
 
     async def list(
         self,

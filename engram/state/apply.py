@@ -72,6 +72,7 @@ def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) 
         ("tag_count", "u1", event.tag_counts),
     ):
         columns[name].append(np.frombuffer(data, dtype))
+    columns["ended_at"].append_zeros(count)
     columns["seen_count"].append(np.ones(count, np.uint32))
     numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
     columns["source"].append(numbers[np.frombuffer(event.sources, "<u4")])
@@ -87,9 +88,10 @@ def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) 
 
 
 def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> NDArray[np.bool_]:
+    """Take a hot slot for each memory, with its vector; return bool[count]: who has one."""
+    hot, slot = state.hot, state.hot.count
     norms = np.frombuffer(event.inverse_norms, "<f4")
     with_vector: NDArray[np.bool_] = ~np.isnan(norms)
-    state.inverse_norms.append(np.where(with_vector, norms, np.float32(0)))
     if event.dimensions and with_vector.any():
         column = state.vector_column(event.embedder, event.dimensions)
         rows = vector_rows(vectors, event.dimensions)
@@ -101,15 +103,18 @@ def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> N
             padded[with_vector] = rows
             column.append(padded)
         state.vector_count += len(rows)
-    elif state.vectors is not None:
-        state.vectors.append_zeros(event.count)
+    elif hot.vectors is not None:
+        hot.vectors.append_zeros(event.count)
+    hot.norms.append(np.where(with_vector, norms, np.float32(0)))
+    hot.rows.append(np.arange(state.count, state.count + event.count, dtype=np.uint32))
+    state.columns["place"].append(np.arange(slot, slot + event.count, dtype=np.uint32))
     return with_vector
 
 
 def _append_texts(state: SpaceState, event: Remembered) -> None:
     for name, arena, blob, lengths_raw in (
-        ("content", state.contents, event.contents, event.content_bytes),
-        ("metadata", state.metadata, event.metadata, event.metadata_bytes),
+        ("content", state.hot.contents, event.contents, event.content_bytes),
+        ("metadata", state.hot.metadata, event.metadata, event.metadata_bytes),
     ):
         lengths = np.frombuffer(lengths_raw, "<u4")
         start = np.uint64(arena.append(blob))
@@ -149,6 +154,7 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
     for row in _rows(state, event.ids):
         before = int(flags.value(row))
         flags.set(np.array([row]), before & ~ALIVE)
+        state.columns["ended_at"].set(np.array([row]), event.at)
         state.forgotten_count += 1
         state.vector_count -= bool(before & HAS_VECTOR)
         key = int(state.columns["content_key"].value(row))
@@ -178,7 +184,7 @@ def _embedder_adopted(event: EmbedderAdopted, state: SpaceState, vectors: Vector
     staged.norms.set(rows[~adopted], 0.0)
     staged.vectors.set(rows[~adopted], 0.0)
     state.columns["flags"].set(rows, np.where(adopted, flags | HAS_VECTOR, flags & _NO_VECTOR))
-    state.vectors, state.inverse_norms = staged.vectors, staged.norms
+    state.adopt(staged)
     state.vector_count = int(np.count_nonzero(adopted))
     state.embedder, state.dimensions = event.embedder, event.dimensions
     state.staged.clear()

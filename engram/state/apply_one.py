@@ -32,14 +32,15 @@ def remembered_one(state: SpaceState, event: Remembered, vectors: Vectors) -> No
     (key,) = _U64.unpack(event.content_keys)
     labels = [0, *map(state.labels.intern, event.labels)]
     flags = ALIVE | DATED * event.dated[0] | HAS_VECTOR * _append_vector(state, event, vectors)
-    columns["content_address"].append_one(state.contents.append(event.contents))
+    columns["content_address"].append_one(state.hot.contents.append(event.contents))
     columns["content_bytes"].append_one(len(event.contents))
-    columns["metadata_address"].append_one(state.metadata.append(event.metadata))
+    columns["metadata_address"].append_one(state.hot.metadata.append(event.metadata))
     columns["metadata_bytes"].append_one(len(event.metadata))
     columns["id_high"].append_one(high)
     columns["id_low"].append_one(low)
     columns["recorded_at"].append_one(recorded)
     columns["reviewed_at"].append_one(recorded)
+    columns["ended_at"].append_one(0)
     columns["occurred_at"].append_one(_I64.unpack(event.occurred_at)[0])
     columns["stability_days"].append_one(_F32.unpack(event.stabilities)[0])
     columns["difficulty"].append_one(_F32.unpack(event.difficulties)[0])
@@ -61,15 +62,19 @@ def remembered_one(state: SpaceState, event: Remembered, vectors: Vectors) -> No
 
 
 def _append_vector(state: SpaceState, event: Remembered, vectors: Vectors) -> bool:
+    """Take a hot slot, with the vector when there is one; return whether there is."""
+    hot = state.hot
+    state.columns["place"].append_one(hot.count)
+    hot.rows.append_one(state.count)
     (norm,) = _F32.unpack(event.inverse_norms)
     if math.isnan(norm) or not event.dimensions:
-        state.inverse_norms.append_one(0.0)
-        if state.vectors is not None:
-            state.vectors.append_zeros(1)
+        hot.norms.append_one(0.0)
+        if hot.vectors is not None:
+            hot.vectors.append_zeros(1)
         return False
     column = state.vector_column(event.embedder, event.dimensions)
     check(len(vectors) == 4 * event.dimensions, "there is a vector for each norm")
     column.append_one(np.frombuffer(vectors, "<f4"))
-    state.inverse_norms.append_one(norm)
+    hot.norms.append_one(norm)
     state.vector_count += 1
     return True

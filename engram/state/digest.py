@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 import numpy as np
 
-from engram.state.columns import take
+from engram.state.columns import Array
 from engram.state.space import ALIVE, HAS_VECTOR, SpaceState, View
 
 _NUMBERS = (
@@ -23,6 +24,9 @@ _NUMBERS = (
     "seen_count",
 )
 
+# 4,096 rows at once: some 10 MB of bodies, whatever the size of the space.
+_ROWS_AT_ONCE: Final = 4_096
+
 
 def digest(state: SpaceState | View) -> str:
     """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order."""
@@ -37,11 +41,24 @@ def digest(state: SpaceState | View) -> str:
     for name in _NUMBERS if len(rows) else ():
         values = view.gather(name, rows)
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
-    for row in rows.tolist():
-        parts = (view.content(row), view.label("source", row), view.label("session", row))
-        hasher.update(repr((*parts, view.tags_of(row))).encode())
-        hasher.update(view.metadata_of(row))
-        if int(view.value("flags", row)) & HAS_VECTOR:
-            hasher.update(take(view.vectors, np.array([row])).tobytes())
-            hasher.update(take(view.inverse_norms, np.array([row])).tobytes())
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        _hash_bodies(hasher, view, rows[first : first + _ROWS_AT_ONCE])
     return hasher.hexdigest()
+
+
+def _hash_bodies(hasher: hashlib.blake2b, view: View, rows: Array) -> None:
+    """Add texts, labels, tags, metadata and vectors of some rows."""
+    lengths = (view.gather("content_bytes", rows), view.gather("metadata_bytes", rows))
+    tags = [view.tags_of(row) for row in rows.tolist()]
+    labels = view.labels.labels
+    sources = [labels[number] for number in view.gather("source", rows).tolist()]
+    sessions = [labels[number] for number in view.gather("session", rows).tolist()]
+    for column in lengths:
+        hasher.update(column.astype("<u4", copy=False).tobytes())
+    hasher.update(b"".join(view.contents(rows)))
+    hasher.update(b"".join(map(view.metadata_of, rows[lengths[1] > 0].tolist())))
+    hasher.update(repr((sources, sessions, tags)).encode())
+    with_vector = rows[(view.gather("flags", rows) & HAS_VECTOR) != 0]
+    if len(with_vector):
+        hasher.update(view.vectors_of(with_vector).astype("<f4", copy=False).tobytes())
+        hasher.update(view.norms_of(with_vector).astype("<f4", copy=False).tobytes())

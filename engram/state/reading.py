@@ -9,6 +9,7 @@ import numpy as np
 
 from engram.model.ids import format_id
 from engram.model.memory import Memory, MemoryKind, to_datetime
+from engram.state.bodies import read_text
 from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
 from engram.state.forgetting import retrievability
 from engram.state.space import View
@@ -22,7 +23,10 @@ def memory_at(view: View, row: int, space: str, now: int) -> Memory:
 
 
 def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[Memory]:
-    """Return the memories in `rows`, each with its retrievability at wall time `now`."""
+    """Return the memories in `rows`, each with its retrievability at wall time `now`.
+
+    May read sealed segments, and then it blocks (`View.all_hot` tells).
+    """
     if not rows:
         return []
     chosen, columns = RowSet(np.array(rows)), view.columns
@@ -41,11 +45,14 @@ def _memory(view: View, row: int, space: str, strength: float) -> Memory:
     page, at = row >> PAGE_SHIFT, row & PAGE_MASK
     content_bytes = columns["content_bytes"][page].item(at)
     metadata_bytes = columns["metadata_bytes"][page].item(at)
-    content = view.contents.read(columns["content_address"][page].item(at), content_bytes)
+    address = columns["content_address"][page].item(at)
+    content = read_text(view.hot.contents, view.sealed, address, content_bytes)
     metadata = None
     if metadata_bytes:
         address = columns["metadata_address"][page].item(at)
-        metadata = msgspec.json.decode(view.metadata.read(address, metadata_bytes))
+        metadata = msgspec.json.decode(
+            read_text(view.hot.metadata, view.sealed, address, metadata_bytes)
+        )
     return Memory(
         id=format_id(columns["id_high"][page].item(at), columns["id_low"][page].item(at)),
         space=space,

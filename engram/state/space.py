@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 
 from engram.model.errors import check
 from engram.model.events import Vectors
+from engram.state.bodies import (
+    SEALED,
+    SEALED_TEXT,
+    HotBodies,
+    HotView,
+    SealedPart,
+    norms_at,
+    read_text,
+    vectors_at,
+)
 from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, take
 from engram.state.key_index import KeyIndex
 
@@ -23,6 +33,7 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("recorded_at", "i8"),
     ("occurred_at", "i8"),
     ("reviewed_at", "i8"),
+    ("ended_at", "i8"),  # 0: it lives
     ("stability_days", "f4"),
     ("difficulty", "f4"),
     ("confidence", "f4"),
@@ -38,6 +49,7 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("metadata_bytes", "u4"),
     ("tag_start", "u8"),
     ("tag_count", "u1"),
+    ("place", "u4"),
 )
 
 
@@ -52,29 +64,44 @@ class View(msgspec.Struct, frozen=True):
     dimensions: int
     columns: dict[str, Pages]
     tags: Pages
-    vectors: Pages
-    inverse_norms: Pages
-    contents: Arena
-    metadata: Arena
+    hot: HotView
+    sealed: tuple[SealedPart | None, ...]
     labels: Interner
 
     def content(self, row: int) -> str:
-        """Return the text of a row."""
-        address = int(self._value("content_address", row))
-        return self.contents.read(address, int(self._value("content_bytes", row))).decode()
+        """Return the text of a row; may read a sealed segment (then it blocks)."""
+        return self._text(self.hot.contents, "content", row).decode()
 
-    def texts(self, first: int, last: int) -> list[str]:
-        """Return the texts of rows [first, last)."""
-        rows = np.arange(first, last)
+    def contents(self, rows: Array) -> list[bytes | bytearray]:
+        """Return the UTF-8 texts of many rows; may read sealed segments."""
         addresses = take(self.columns["content_address"], rows).tolist()
         lengths = take(self.columns["content_bytes"], rows).tolist()
-        read = self.contents.read
-        return [read(a, n).decode() for a, n in zip(addresses, lengths, strict=True)]
+        arena, sealed = self.hot.contents, self.sealed
+        return [read_text(arena, sealed, a, n) for a, n in zip(addresses, lengths, strict=True)]
 
-    def metadata_of(self, row: int) -> bytearray:
-        """Return the JSON of a row's metadata; empty when it has none."""
-        address = int(self._value("metadata_address", row))
-        return self.metadata.read(address, int(self._value("metadata_bytes", row)))
+    def texts(self, first: int, last: int) -> list[str]:
+        """Return the texts of rows [first, last); may read sealed segments."""
+        return [text.decode() for text in self.contents(np.arange(first, last))]
+
+    def metadata_of(self, row: int) -> bytes | bytearray:
+        """Return the JSON of a row's metadata, empty when it has none; may read a segment."""
+        return self._text(self.hot.metadata, "metadata", row)
+
+    def vectors_of(self, rows: Array) -> NDArray[np.float32]:
+        """Return float32[m, dimensions], zeros where a row has no vector; may read segments."""
+        return vectors_at(self.hot, self.sealed, self.gather("place", rows), self.dimensions)
+
+    def norms_of(self, rows: Array) -> NDArray[np.float32]:
+        """Return float32[m] inverse norms, 0 where a row has no vector. Never blocks."""
+        return norms_at(self.hot, self.sealed, self.gather("place", rows))
+
+    def all_hot(self, rows: Array) -> bool:
+        """Whether the bodies of all these rows are in RAM, so that reading them never blocks."""
+        if not self.sealed or not len(rows):
+            return True
+        hot = (self.gather("place", rows) & np.uint32(SEALED)) == 0
+        texts = (self.gather("content_address", rows) & np.uint64(SEALED_TEXT)) == 0
+        return bool(hot.all() and texts.all())
 
     def tags_of(self, row: int) -> tuple[str, ...]:
         """Return the tags of a row."""
@@ -99,9 +126,36 @@ class View(msgspec.Struct, frozen=True):
         """Return the numbers of many rows."""
         return take(self.columns[column], rows)
 
+    def _text(self, arena: Arena, column: str, row: int) -> bytes | bytearray:
+        address = int(self._value(f"{column}_address", row))
+        return read_text(arena, self.sealed, address, int(self._value(f"{column}_bytes", row)))
+
     def _value(self, column: str, row: int) -> Array:
         page: Array = self.columns[column][row >> 16]
         return page[row & 0xFFFF]  # type: ignore[no-any-return]
+
+
+class StagedView(NamedTuple):
+    """Staged vectors at one moment; a norm of NaN: none yet."""
+
+    dimensions: int
+    row_count: int
+    vectors: Pages
+    norms: Pages
+
+
+class Frozen(NamedTuple):
+    """All that a space is at one LSN, unchanged while the writer goes on: what a snapshot holds.
+
+    Of what the view shares with the writer only the first `label_count` labels and `tag_count` tags
+    belong to it, and of the arenas what its rows point to.
+    """
+
+    view: View
+    label_count: int
+    tag_count: int
+    recorded_last: int
+    staged: dict[str, StagedView]
 
 
 class Staged:
@@ -118,6 +172,11 @@ class Staged:
         self.vectors.append_zeros(more)
         self.norms.append(np.full(more, np.nan, np.float32))
 
+    def view(self) -> StagedView:
+        """Return what a reader may hold while more is staged."""
+        norms = self.norms
+        return StagedView(self.dimensions, norms.count, self.vectors.view(), norms.view())
+
     def present(self, count: int) -> NDArray[np.bool_]:
         """Return bool[count]: which rows have a vector here."""
         known = min(count, self.norms.count)
@@ -133,10 +192,8 @@ class SpaceState:
     def __init__(self) -> None:
         self.columns = {name: PagedColumn(dtype) for name, dtype in _COLUMNS}
         self.tags = PagedColumn("u4")
-        self.vectors: PagedColumn | None = None
-        self.inverse_norms = PagedColumn("f4")
-        self.contents = Arena()
-        self.metadata = Arena()
+        self.hot = HotBodies()
+        self.sealed: tuple[SealedPart | None, ...] = ()
         self.labels = Interner()
         self.ids = KeyIndex(self.columns["id_low"])
         self.content_keys = KeyIndex(self.columns["content_key"])
@@ -150,12 +207,24 @@ class SpaceState:
 
     def vector_column(self, embedder: str, dimensions: int) -> PagedColumn:
         """Return the column of vectors; the first ones settle whose they are and how long."""
-        if self.vectors is None:
+        if not self.dimensions:
             self.embedder, self.dimensions = embedder, dimensions
-            self.vectors = PagedColumn("f4", dimensions)
-            self.vectors.append_zeros(self.count)
         check(dimensions == self.dimensions, "all vectors of a space have one length")
-        return self.vectors
+        return self.hot.vector_column(dimensions)
+
+    def adopt(self, staged: Staged) -> None:
+        """Make staged vectors, a row each, the space's own; all of them are hot from now on.
+
+        Texts stay where they are: the bodies of sealed segments keep them, their vectors are void.
+        """
+        hot, rows = self.hot, np.arange(self.count, dtype=np.uint32)
+        hot.vectors, hot.norms = staged.vectors, staged.norms
+        hot.rows, hot.slots_are_rows = PagedColumn("u4"), True
+        hot.rows.append(rows)
+        self.columns["place"].set(rows, rows)
+        self.sealed = tuple(
+            None if part is None else part.without_vectors() for part in self.sealed
+        )
 
     @property
     def count(self) -> int:
@@ -173,11 +242,19 @@ class SpaceState:
             dimensions=self.dimensions,
             columns={name: column.view() for name, column in self.columns.items()},
             tags=self.tags.view(),
-            vectors=() if self.vectors is None else self.vectors.view(),
-            inverse_norms=self.inverse_norms.view(),
-            contents=self.contents,
-            metadata=self.metadata,
+            hot=self.hot.view(),
+            sealed=self.sealed,
             labels=self.labels,
+        )
+
+    def freeze(self) -> Frozen:
+        """Return all that the space is now, for a snapshot to be written from."""
+        return Frozen(
+            view=self.view(),
+            label_count=len(self.labels.labels),
+            tag_count=self.tags.count,
+            recorded_last=self.recorded_last,
+            staged={embedder: staged.view() for embedder, staged in self.staged.items()},
         )
 
     def row_of(self, high: int, low: int, count: int | None = None) -> int | None:
@@ -198,20 +275,21 @@ class SpaceState:
         for row in self.content_keys.find(key):
             size = int(self.columns["content_bytes"].value(row))
             address = int(self.columns["content_address"].value(row))
-            if self.alive(row) and self.contents.read(address, size) == content:
+            if not self.alive(row) or size != len(content):
+                continue
+            if read_text(self.hot.contents, self.sealed, address, size) == content:
                 return row
         return None
 
     @property
     def resident_bytes(self) -> int:
         """Bytes of columns, arenas and indexes."""
-        columns = [*self.columns.values(), self.tags, self.inverse_norms]
-        if self.vectors is not None:
-            columns.append(self.vectors)
+        columns = [*self.columns.values(), self.tags]
+        segments = [part.segment for part in self.sealed if part is not None]
         return (
             sum(column.resident_bytes for column in columns)
-            + self.contents.resident_bytes
-            + self.metadata.resident_bytes
+            + self.hot.resident_bytes
+            + sum(segment.resident_bytes + 4 * segment.count for segment in segments)
             + self.ids.resident_bytes
             + self.content_keys.resident_bytes
         )

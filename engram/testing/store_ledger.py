@@ -16,7 +16,6 @@ import numpy as np
 from engram.engine.space_engine import SpaceEngine, recover
 from engram.model.errors import check
 from engram.model.ids import format_id
-from engram.state.columns import take
 from engram.state.digest import digest
 from engram.state.reading import memory_at
 from engram.state.space import DATED, HAS_VECTOR
@@ -164,7 +163,7 @@ def contents(engine: SpaceEngine) -> dict[str, Found]:
         vector = b""
         flags = int(view.value("flags", row))
         if flags & HAS_VECTOR:
-            vector = take(view.vectors, np.array([row])).astype("<f4").tobytes()
+            vector = view.vectors_of(np.array([row])).astype("<f4").tobytes()
         trace = Trace(
             memory.content,
             vector,

@@ -199,8 +199,7 @@ class ReplayLaw(RuleBasedStateMachine):
             assert row is not None
             held = b""
             if int(self.state.columns["flags"].value(row)) & 2:
-                assert self.state.vectors is not None
-                held = self.state.vectors.value(row).tobytes()
+                held = self.state.view().vectors_of(np.array([row])).tobytes()
                 assert known.command.content
             assert bool(held) == bool(known.command.content)
             if id_text in staged:
@@ -239,8 +238,7 @@ class ReplayLaw(RuleBasedStateMachine):
             assert row is not None
             assert bytes(view.metadata_of(row)) == command.metadata
             if known.vector:
-                assert self.state.vectors is not None
-                assert self.state.vectors.value(row).tobytes() == known.vector
+                assert view.vectors_of(np.array([row])).tobytes() == known.vector
 
     @invariant()
     def its_log_leads_to_the_same_state(self) -> None:
