@@ -89,6 +89,12 @@ class Forget(msgspec.Struct, gc=False):
     memory: MemoryId
 
 
+class Erase(msgspec.Struct, gc=False):
+    """Take memories out of every answer, the past ones too, and their bytes out of every file."""
+
+    memories: tuple[MemoryId, ...]
+
+
 class Reembed(msgspec.Struct):
     """Stage new vectors for memories that are stored already."""
 
@@ -106,7 +112,7 @@ class AdoptEmbedder(msgspec.Struct, gc=False):
     dimensions: int
 
 
-Command = Remember | RememberBatch | Forget | Reembed | AdoptEmbedder
+Command = Remember | RememberBatch | Forget | Erase | Reembed | AdoptEmbedder
 
 
 class LabelTable:

@@ -75,7 +75,14 @@ class EmbedderAdopted(msgspec.Struct, array_like=True, gc=False):
     at: int
 
 
-Event = Remembered | SeenAgain | Forgotten | Reembedded | EmbedderAdopted
+class Erased(msgspec.Struct, array_like=True, gc=False):
+    """Memories were taken out of every answer, the past ones too; their bytes are to go."""
+
+    ids: bytes  # [u64 high, u64 low]
+    at: int
+
+
+Event = Remembered | SeenAgain | Forgotten | Reembedded | EmbedderAdopted | Erased
 Vectors = bytes | memoryview
 
 # The numbers are part of the format (docs/formats/events.md); they are never given again.
@@ -85,6 +92,7 @@ _KINDS: Final[dict[type[Event], int]] = {
     Forgotten: 3,
     Reembedded: 4,
     EmbedderAdopted: 5,
+    Erased: 7,
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()

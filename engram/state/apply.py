@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engram.model.errors import check
 from engram.model.events import (
     EmbedderAdopted,
+    Erased,
     Event,
     Forgotten,
     Reembedded,
@@ -23,7 +24,7 @@ from engram.model.events import (
 )
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
-from engram.state.space import ALIVE, DATED, HAS_VECTOR, SpaceState, Staged, vector_rows
+from engram.state.space import ALIVE, DATED, ERASED, HAS_VECTOR, SpaceState, Staged, vector_rows
 
 _NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
 
@@ -160,6 +161,36 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
         key = int(state.columns["content_key"].value(row))
         if key:
             state.content_keys.remove(key, row)
+
+
+@_apply.register
+def _erased(event: Erased, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2).astype(np.uint64)
+    for high, low in ids.tolist():
+        row = state.row_with_id(high, low)
+        check(row is not None, "an event names memories that are there")
+        _erase(state, row or 0, event.at)
+    state.erasures.add(ids, event.at, state.lsn + 1)
+
+
+def _erase(state: SpaceState, row: int, at: int) -> None:
+    """Leave of a row its id and its times; a sealed body is out of reach, though still on disk."""
+    columns, where = state.columns, np.array([row])
+    flags = int(columns["flags"].value(row))
+    if flags & ALIVE:
+        state.forgotten_count += 1
+        state.vector_count -= bool(flags & HAS_VECTOR)
+        columns["ended_at"].set(where, at)
+    key = int(columns["content_key"].value(row))
+    if key:
+        state.content_keys.remove(key, row)
+    state.wipe_body(row)
+    columns["flags"].set(where, ERASED)
+    for name in ("content_key", "source", "session", "content_bytes", "metadata_bytes"):
+        columns[name].set(where, 0)
+    # The count of its tags stays: the tags of all rows lie one after the other without a gap.
+    start, count = int(columns["tag_start"].value(row)), int(columns["tag_count"].value(row))
+    state.tags.set(np.arange(start, start + count), 0)
 
 
 @_apply.register

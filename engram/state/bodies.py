@@ -137,6 +137,12 @@ class HotBodies:
         check(self.vectors.width == dimensions, "all vectors of a space have one length")
         return self.vectors
 
+    def wipe_vector(self, slot: int) -> None:
+        """Overwrite the vector in a slot; it is compared with nothing from now on."""
+        self.norms.set(np.array([slot]), 0)
+        if self.vectors is not None:
+            self.vectors.set(np.array([slot]), 0)
+
     @property
     def resident_bytes(self) -> int:
         """Bytes of columns and arenas."""

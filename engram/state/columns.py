@@ -187,6 +187,11 @@ class Arena:
         offset = address & 0xFFFF_FFFF
         return self.chunks[address >> 32][offset : offset + bytes_count]
 
+    def wipe(self, address: int, bytes_count: int) -> None:
+        """Overwrite `bytes_count` bytes at `address` with zeros, for every reader."""
+        chunk, offset = self.chunks[address >> 32], address & 0xFFFF_FFFF
+        chunk[offset : offset + bytes_count] = bytes(bytes_count)
+
     @property
     def resident_bytes(self) -> int:
         """Bytes of all chunks."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engram.model.commands import (
     AdoptEmbedder,
     Command,
+    Erase,
     Forget,
     Reembed,
     Remember,
@@ -36,6 +37,7 @@ from engram.model.errors import (
 )
 from engram.model.events import (
     EmbedderAdopted,
+    Erased,
     Event,
     Forgotten,
     Reembedded,
@@ -85,6 +87,8 @@ def decide(state: SpaceState, space: str, commands: Sequence[Command], now: int)
             batch = msgspec.structs.replace(first, embedder=settled)
             events, ids, created = decide_batch(state, batch, now)
             return Decision(events, [Outcome(ids, created)], 1)
+        if isinstance(first, Erase):
+            return _erased(state, space, first, now)
         if isinstance(first, Reembed):
             return Decision([_reembedded(state, space, first)], [Outcome()], 1)
         return Decision([(_adopted(state, first, now), b"")], [Outcome()], 1)
@@ -198,6 +202,17 @@ def settle_embedder(state: SpaceState, space: str, embedder: str, dimensions: in
     if embedder and embedder != state.embedder:
         raise EmbedderMismatch(space, state.embedder, embedder)
     return state.embedder
+
+
+def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision:
+    """Erase what is not erased yet; a repeated erasure has nothing to do and is none the worse."""
+    wanted = dict.fromkeys(command.memories)
+    fresh = [each for each in wanted if not state.erasures.holds(*each)]
+    for each in fresh:
+        if state.row_with_id(*each) is None:
+            raise MemoryNotFound(str(each), space)
+    outcome = Outcome(tuple(wanted), tuple(each in fresh for each in wanted))
+    return Decision([(Erased(_raw(fresh), now), b"")] if fresh else [], [outcome], 1)
 
 
 def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event, Vectors]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import msgspec
@@ -21,11 +22,13 @@ from engram.state.bodies import (
     vectors_at,
 )
 from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, take
+from engram.state.erasures import Erasures
 from engram.state.key_index import KeyIndex
 
 ALIVE: Final = 1
 HAS_VECTOR: Final = 2
 DATED: Final = 4
+ERASED: Final = 8
 
 _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("id_high", "u8"),
@@ -155,6 +158,7 @@ class Frozen(NamedTuple):
     label_count: int
     tag_count: int
     recorded_last: int
+    erasures: Erasures
     staged: dict[str, StagedView]
 
 
@@ -171,6 +175,12 @@ class Staged:
         more = count - self.norms.count
         self.vectors.append_zeros(more)
         self.norms.append(np.full(more, np.nan, np.float32))
+
+    def wipe(self, row: int) -> None:
+        """Overwrite the vector of a row, which has none from now on."""
+        if row < self.norms.count:
+            self.vectors.set(np.array([row]), 0)
+            self.norms.set(np.array([row]), math.nan)
 
     def view(self) -> StagedView:
         """Return what a reader may hold while more is staged."""
@@ -198,6 +208,7 @@ class SpaceState:
         self.ids = KeyIndex(self.columns["id_low"])
         self.content_keys = KeyIndex(self.columns["content_key"])
         self.staged: dict[str, Staged] = {}
+        self.erasures = Erasures()
         self.embedder = ""
         self.dimensions = 0
         self.forgotten_count = 0
@@ -254,6 +265,7 @@ class SpaceState:
             label_count=len(self.labels.labels),
             tag_count=self.tags.count,
             recorded_last=self.recorded_last,
+            erasures=self.erasures.copy(),
             staged={embedder: staged.view() for embedder, staged in self.staged.items()},
         )
 
@@ -265,6 +277,29 @@ class SpaceState:
             if int(self.columns["id_high"].value(row)) == high and self.alive(row):
                 return row
         return None
+
+    def row_with_id(self, high: int, low: int) -> int | None:
+        """Return the row of a memory that was not erased, living or forgotten."""
+        for row in self.ids.find(low):
+            if int(self.columns["id_high"].value(row)) == high and not self._erased(row):
+                return row
+        return None
+
+    def _erased(self, row: int) -> bool:
+        return bool(int(self.columns["flags"].value(row)) & ERASED)
+
+    def wipe_body(self, row: int) -> None:
+        """Overwrite what is in RAM of a row's vector, text and metadata."""
+        columns = self.columns
+        for name, arena in (("content", self.hot.contents), ("metadata", self.hot.metadata)):
+            address = int(columns[f"{name}_address"].value(row))
+            if not address & SEALED_TEXT:
+                arena.wipe(address, int(columns[f"{name}_bytes"].value(row)))
+        place = int(columns["place"].value(row))
+        if not place & SEALED:
+            self.hot.wipe_vector(place)
+        for staged in self.staged.values():
+            staged.wipe(row)
 
     def alive(self, row: int) -> bool:
         """Whether the row was not forgotten."""

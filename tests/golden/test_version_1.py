@@ -12,6 +12,7 @@ from engram.engine.store import Store
 from engram.model.errors import InvariantViolated, LogCorrupted, StoreTooNew, UnknownEvent
 from engram.model.events import (
     EmbedderAdopted,
+    Erased,
     Event,
     Forgotten,
     Reembedded,
@@ -60,6 +61,7 @@ EVENTS: list[tuple[str, Event, bytes]] = [
     ("event-3-forgotten.bin", Forgotten(ID, 3), b""),
     ("event-4-reembedded.bin", Reembedded(ID, "m@1", 2, ONE), struct.pack("<2f", 1.0, 0.0)),
     ("event-5-embedder_adopted.bin", EmbedderAdopted("m@1", 2, 3), b""),
+    ("event-7-erased.bin", Erased(ID, 3), b""),
 ]
 
 

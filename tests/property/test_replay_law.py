@@ -8,7 +8,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from engram.model.commands import AdoptEmbedder, Command, Forget, Reembed, Remember, RememberBatch
+from engram.model.commands import (
+    AdoptEmbedder,
+    Command,
+    Erase,
+    Forget,
+    Reembed,
+    Remember,
+    RememberBatch,
+)
 from engram.model.errors import Conflict, MemoryNotFound, VectorsWouldBeLost
 from engram.model.events import decode, encode
 from engram.model.ids import MemoryId
@@ -170,6 +178,24 @@ class ReplayLaw(RuleBasedStateMachine):
             decision = self._commit([Forget(identity)], now)
             assert isinstance(decision.outcomes[0].refusal, MemoryNotFound)
             assert not decision.events
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def erase(self, data: st.DataObject, now: int) -> None:
+        """Erase a living or a forgotten memory: its bytes leave RAM, also for earlier views."""
+        known = [MemoryId(int(i[:18].replace("-", ""), 16), _low(i)) for i in sorted(self.model)]
+        candidates = known + self.forgotten
+        if not candidates:
+            return
+        identity = data.draw(st.sampled_from(candidates))
+        was_erased = self.state.erasures.holds(*identity)
+        decision = self._commit([Erase((identity,))], now)
+        assert decision.outcomes[0].refusal is None
+        assert bool(decision.events) != was_erased
+        assert self.state.erasures.holds(*identity)
+        gone = self.model.pop(str(identity), None)
+        self.views = []
+        if gone is not None:
+            self.forgotten.append(identity)
 
     @rule(now=TIMES_NS, share=st.floats(0, 1), vector=st.binary(min_size=12, max_size=12))
     def reembed(self, now: int, share: float, vector: bytes) -> None:
