@@ -36,6 +36,7 @@ TEXTS_AT_ONCE_MAX: Final = 128
 processor's cache (8,192 at once took 1.25 times as long)."""
 
 _CAPACITY_MIN: Final = 1024
+_BLANK: Final = "\0"  # begins no term: a text's words hold no control characters
 _WORD_BYTES: Final = 57  # an ASCII str of CPython with 8 characters
 _TERM_ID_BYTES: Final = 28  # an int of CPython
 
@@ -56,6 +57,14 @@ class _TermIds(dict[str, int]):
                 self.clear()
             self[word] = term_id
         return term_id
+
+    def blank(self, term_ids: set[int]) -> None:
+        """Forget how these terms read; their numbers are not given again."""
+        for term in [term for term, term_id in self.terms.items() if term_id in term_ids]:
+            term_id = self.terms.pop(term)
+            self.terms[f"{_BLANK}{term_id}"] = term_id
+        for word in [word for word, term_id in self.items() if term_id in term_ids]:
+            del self[word]
 
 
 class WordIndex:
@@ -151,6 +160,40 @@ class WordIndex:
         self._words_count -= int(lengths.sum(dtype=np.int64))
         segment = postings.build(terms, np.repeat(gone.astype(np.uint32), words_counts))
         self._count_dead(segment, 1)
+
+    def erase(self, rows: Sequence[int] | NDArray[np.int64]) -> None:
+        """Take out every posting of `rows`, removed before or not, and words nobody else has.
+
+        Needs no texts. Goes through all postings, so it is for what must leave no trace; `remove`
+        is for everyday use.
+        """
+        gone = np.zeros(self._row_count, np.bool_)
+        gone[[row for row in rows if row < self._row_count]] = True
+        removed = np.zeros(self._row_count, np.bool_)
+        if self._dead is not None:
+            removed[: self._dead.size] = self._dead
+        lengths = np.where(gone & ~removed, self._lengths[: self._row_count], 0)
+        self._texts_count -= int(np.count_nonzero(lengths))
+        self._words_count -= int(lengths.sum(dtype=np.int64))
+        kept: list[postings.Segment] = []
+        for segment in self._segments:
+            left, taken = postings.split(segment, gone)
+            kept += [left] if left.rows.size else []
+            if taken is not None:
+                self._count_dead(postings.split(taken, ~removed)[0], -1)
+        self._segments = tuple(kept)
+        self._lengths = self._lengths.copy()
+        self._lengths[: self._row_count][gone] = 0
+        if self._dead is not None:
+            self._dead = self._dead & ~gone[: self._dead.size]
+        self._ids.blank(self._words_without_rows())
+
+    def _words_without_rows(self) -> set[int]:
+        """Return the ids of terms that no posting has."""
+        used = np.zeros(len(self._ids.terms), np.bool_)
+        for segment in self._segments:
+            used[segment.terms] = True
+        return set(np.flatnonzero(~used).tolist())
 
     def snapshot(self) -> WordView:
         """Return a view of what is indexed now; adding and removing do not change it."""

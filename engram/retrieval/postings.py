@@ -132,6 +132,22 @@ def merge(
     return Segment(terms[starts], offsets.astype(np.int64), rows, tfs), None
 
 
+def split(segment: Segment, gone: NDArray[np.bool_]) -> tuple[Segment, Segment | None]:
+    """Return the segment without the rows that `gone` (bool by row) names, and what was taken out.
+
+    The second is None when it has no posting of them.
+    """
+    taken = flagged(gone, segment.rows)
+    if not taken.any():
+        return segment, None
+    terms = np.repeat(segment.terms, np.diff(segment.offsets))
+    left = ~taken
+    return (
+        _assembled(terms[left], segment.rows[left], segment.tfs[left]),
+        _assembled(terms[taken], segment.rows[taken], segment.tfs[taken]),
+    )
+
+
 def _assembled(
     terms: NDArray[np.uint32], rows: NDArray[np.uint32], tfs: NDArray[np.uint16]
 ) -> Segment:

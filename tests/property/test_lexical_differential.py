@@ -81,6 +81,12 @@ def test_search_equals_plain_loops(data: st.DataObject) -> None:
         live.update(enumerate(batch, first))
         gone = data.draw(st.lists(st.sampled_from(sorted(live)), unique=True)) if live else []
         index.remove(gone, [live.pop(row) for row in gone])
+        erased = (
+            data.draw(st.lists(st.sampled_from(sorted(live) + gone), unique=True)) if live else []
+        )
+        index.erase(erased)
+        for row in erased:
+            live.pop(row, None)
         allowed = data.draw(st.none() | st.sets(st.integers(0, 40)))
         check_equal(index, live, data.draw(TEXT), data.draw(st.integers(1, 30)), allowed)
 

@@ -248,3 +248,17 @@ def test_resident_bytes_grow_with_what_is_held() -> None:
 def test_parameters_outside_the_formula_are_refused(k1: float, b: float) -> None:
     with pytest.raises(InvalidRequest):
         WordIndex(k1=k1, b=b)
+
+
+def test_an_erased_text_leaves_no_posting_and_no_word_of_its_own() -> None:
+    """Words that others have too stay; a word nobody else has cannot be read from the index."""
+    index = WordIndex("none")
+    index.add(0, ["apple zyzzyva", "apple bread", "bread quokka"])
+    index.remove([2], ["bread quokka"])
+    index.erase([0, 2])
+    view = index.snapshot()
+    readable = {term for term in view.terms if not term.startswith("\0")}
+    assert readable == {"apple", "bread"}
+    assert [row for segment in view.columns.segments for row in segment[2].tolist()] == [1, 1]
+    index.add(3, ["zyzzyva again"])
+    assert index.snapshot().matched_terms("zyzzyva", 3) == ["zyzzyva"]
