@@ -52,8 +52,20 @@ class Sealed(Protocol):
         """float32[count]: 1 over the length of each vector, 0 where there is none. Resident."""
 
     @property
-    def bits(self) -> NDArray[np.uint8]:
-        """uint8[count, ceil(d / 8)]: signs of the vectors. Resident."""
+    def centre(self) -> NDArray[np.float32]:
+        """float32[D]: the centre of its sketches (engram.kernels.sketches). They are resident."""
+
+    @property
+    def signs(self) -> NDArray[np.uint8]:
+        """uint8[count, D / 8]: the first bit a dimension of each sketch."""
+
+    @property
+    def magnitudes(self) -> NDArray[np.uint8]:
+        """uint8[count, D / 8]: the second bit a dimension."""
+
+    @property
+    def factors(self) -> NDArray[np.float32]:
+        """float32[3, count]: what turns products with the bits into cosines."""
 
     def codes(self, offsets: NDArray[np.uint32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         """Return int8[m, d] codes of the raw vectors and float32[m] scales."""

@@ -1,0 +1,1 @@
+"""Sketches: two bits a dimension of each row, from which a query's cosine is estimated."""
