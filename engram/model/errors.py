@@ -23,7 +23,8 @@ EngramError
 |-- DurabilityError          the operator's: stop, look at the disk
 |   |-- StorageFailed
 |   |-- LogPoisoned
-|   `-- LogCorrupted
+|   |-- LogCorrupted
+|   `-- FileCorrupted
 `-- InvariantViolated        ours: a bug
 """
 
@@ -282,6 +283,17 @@ class LogCorrupted(DurabilityError):
             f"{path} is damaged at byte {offset} (LSN {lsn_first} to {lsn_last}): {reason}; "
             "nothing was changed. Restore the space from a copy, or move the file away to give up "
             "what it holds"
+        )
+
+
+class FileCorrupted(DurabilityError):
+    """Raised when a stored file other than the log does not match its checksum, or is missing."""
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        self.path, self.offset, self.reason = path, offset, reason
+        super().__init__(
+            f"{path} is damaged at byte {offset}: {reason}; nothing was changed. See what else is "
+            "damaged with `engram verify`, and restore the space from a backup"
         )
 
 

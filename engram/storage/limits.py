@@ -1,0 +1,33 @@
+"""The limits of stored files: each with its unit, its reason and a precedent."""
+
+from __future__ import annotations
+
+SEGMENT_ROWS_MAX = 65_536
+"""Bodies in one tier segment: a page of the columns, 100 MB of 384-dimensional vectors; an offset
+in it takes 16 bits of a place. Lucene seals segments of this order too."""
+
+ROW_BLOCK_BYTES = 4096
+"""Bytes of vectors or codes under one CRC, whole rows of at most so many bytes (or one longer row):
+what a read of one row fetches. A page of Linux; cold reads of 1.5 to 16 KiB took equally long."""
+
+TEXT_BLOCK_BYTES = 65_536
+"""Uncompressed bytes of texts in one block: what a read of one text fetches and, when cold, what is
+compressed at once. RocksDB's blocks grow from 4 KiB to this where compression matters."""
+
+READ_BYTES = 1024 * 1024
+"""Bytes read at once where a file is read from end to end, or neighbouring blocks are: hides the
+call's cost at a bounded buffer; the log reads ahead as much."""
+
+OPEN_FILES_MAX = 512
+"""Files of tier segments open at once in a store: half of what Linux gives a process unless asked
+(1,024), and three files of each of the 153 segments of ten million memories."""
+
+INDEX_BYTES_MAX = 65_536
+"""Bytes of a segment's index: bounds what is read before its CRC is known; an index of fifteen
+files takes under 2 KiB."""
+
+COMPRESSION_LEVEL = 3
+"""Level of zstandard for cold texts and lengths; also the library's own choice."""
+
+CACHE_ENTRY_BYTES = 400
+"""Bytes of bookkeeping that each block of the cache is charged for besides its own."""

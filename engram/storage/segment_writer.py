@@ -1,0 +1,213 @@
+"""Writes a tier segment: columns and texts, each synced, and at last the index.
+
+A crash at any step leaves a directory without a valid index, which is no segment.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import google_crc32c
+import numpy as np
+
+from engram.model.errors import EngramError, check
+from engram.storage.checked_files import BlockCrcs, FileFacts, NewFile, npy_bytes, npy_header
+from engram.storage.compression import COMPRESSED_SUFFIX, compressor
+from engram.storage.limits import (
+    READ_BYTES,
+    SEGMENT_ROWS_MAX,
+    TEXT_BLOCK_BYTES,
+)
+from engram.storage.segment_index import (
+    SegmentFacts,
+    SegmentIndex,
+    Tier,
+    place_of,
+    remove_segment,
+    rows_per_block,
+    write_index,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from engram.kernels.arrays import F32, I8, U8
+    from engram.kernels.protocol import KernelBackend
+    from engram.ports import Filesystem, ReadableBuffer
+    from engram.storage.bodies import Bodies
+
+
+def write_segment(
+    filesystem: Filesystem,
+    directory: str,
+    tier: Tier,
+    bodies: Bodies,
+    kernels: KernelBackend,
+) -> SegmentFacts:
+    """Write the bodies as a segment at `directory`, durable on return.
+
+    Holds one piece of vectors and of texts at a time. When it fails it removes what it has
+    written, as far as the medium lets it.
+
+    Args:
+        filesystem: where to.
+        directory: `segment_directory(space, tier, number)`; must not exist.
+        tier: `warm` leaves texts as they are, `cold` compresses them.
+        bodies: 1 to `SEGMENT_ROWS_MAX` of them.
+        kernels: makes the codes.
+
+    Raises:
+        FileExistsError: there is something at `directory`.
+        StorageFailed: the medium refused.
+    """
+    writer = _SegmentWriter(filesystem, directory, tier, bodies, kernels)
+    try:
+        with ExitStack() as open_files:
+            return writer.write(open_files)
+    except FileExistsError:
+        raise
+    except BaseException:
+        with suppress(EngramError):
+            remove_segment(filesystem, directory)
+        raise
+
+
+class _SegmentWriter:
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        directory: str,
+        tier: Tier,
+        bodies: Bodies,
+        kernels: KernelBackend,
+    ) -> None:
+        self._filesystem = filesystem
+        self._directory = directory
+        self._tier = tier
+        self._bodies = bodies
+        self._kernels = kernels
+        self._files: list[FileFacts] = []
+        self._crcs: list[NDArray[np.uint32]] = []
+        named_tier, self._number = place_of(directory)
+        check(named_tier == tier, "a segment is written into the directory of its tier")
+        check(1 <= len(bodies.rows) <= SEGMENT_ROWS_MAX, "a segment has a bounded number of rows")
+
+    def write(self, open_files: ExitStack) -> SegmentFacts:
+        """Write all files and then the index; files that stay open are given to `open_files`."""
+        bodies = self._bodies
+        n, d = len(bodies.rows), bodies.dimensions
+        self._column("rows", bodies.rows, np.uint32, repeats=True)
+        self._column("ids", bodies.ids, np.uint64)
+        self._column("norms", bodies.norms, np.float32)
+        self._column("content_bytes", bodies.content_bytes, np.uint32, repeats=True)
+        self._column("metadata_bytes", bodies.metadata_bytes, np.uint32, repeats=True)
+        if d:
+            self._vectors(n, d, open_files)
+        self._texts(open_files)
+        self._file("crcs.npy", npy_bytes(np.concatenate(self._crcs)))
+        self._filesystem.sync_directory(self._directory)
+        index = SegmentIndex(
+            tier=self._tier,
+            number=self._number,
+            count=n,
+            dimensions=d,
+            text_bytes=bodies.text_bytes,
+            vector_block_rows=rows_per_block(4 * d),
+            code_block_rows=rows_per_block(d),
+            text_block_bytes=TEXT_BLOCK_BYTES,
+            files=tuple(self._files),
+        )
+        return write_index(self._filesystem, self._directory, index)
+
+    # Only columns that repeat are compressed: ids, bits, norms and scales are as good as random.
+    def _column(
+        self, name: str, values: NDArray[Any], dtype: type[np.generic], *, repeats: bool = False
+    ) -> None:
+        check(len(values) == len(self._bodies.rows), f"every body has its {name}")
+        check(values.dtype == dtype, f"the column {name} has its dtype")
+        data = npy_bytes(values)
+        if repeats and self._tier == "cold":
+            self._file(f"{name}.npy{COMPRESSED_SUFFIX}", compressor().compress(data))
+        else:
+            self._file(f"{name}.npy", data)
+
+    def _file(self, name: str, data: ReadableBuffer) -> None:
+        with ExitStack() as open_files:
+            file = self._new(name, open_files)
+            file.write(data)
+            self._files.append(file.finish())
+
+    def _new(self, name: str, open_files: ExitStack) -> NewFile:
+        file = NewFile(self._filesystem, self._directory, name)
+        open_files.callback(file.close)
+        return file
+
+    def _vectors(self, n: int, d: int, open_files: ExitStack) -> None:
+        """Write vectors with their bits, codes and scales in one pass over the pieces."""
+        bytes_of_bits = (d + 7) // 8
+        vectors = self._new("vectors.npy", open_files)
+        codes = self._new("codes.npy", open_files)
+        bits = self._new("bits.npy", open_files)
+        vectors.write(npy_header(np.float32, (n, d)))
+        codes.write(npy_header(np.int8, (n, d)))
+        bits.write(npy_header(np.uint8, (n, bytes_of_bits)))
+        vector_crcs = BlockCrcs(rows_per_block(4 * d) * 4 * d)
+        code_crcs = BlockCrcs(rows_per_block(d) * d)
+        scales: list[F32] = []
+        for piece, piece_bits, piece_codes, piece_scales in self._coded(d):
+            vectors.write(_bytes_of(piece))
+            vector_crcs.feed(_bytes_of(piece))
+            bits.write(_bytes_of(piece_bits))
+            codes.write(_bytes_of(piece_codes))
+            code_crcs.feed(_bytes_of(piece_codes))
+            scales.append(piece_scales)
+        self._column("scales", np.concatenate(scales), np.float32)
+        self._files += [vectors.finish(), codes.finish(), bits.finish()]
+        self._crcs += [vector_crcs.finish(), code_crcs.finish()]
+
+    def _coded(self, d: int) -> Iterator[tuple[F32, U8, I8, F32]]:
+        """Give the vectors with their codes, about `READ_BYTES` of them at a time."""
+        step = max(1, READ_BYTES // (4 * d))
+        for piece in self._bodies.vectors:
+            check(piece.ndim == 2 and piece.shape[1] == d, "vectors have the segment's dimensions")  # noqa: PLR2004 - rows and dimensions
+            for start in range(0, len(piece), step):
+                part = np.ascontiguousarray(piece[start : start + step], np.float32)
+                yield part, self._kernels.quantize_bits(part), *self._kernels.quantize_i8(part)
+
+    def _texts(self, open_files: ExitStack) -> None:
+        """Write the texts in blocks, each a frame of its own when cold, and where each begins."""
+        is_cold = self._tier == "cold"
+        texts = self._new("texts.bin", open_files)
+        starts, crcs, written = [0], [], 0
+        zstd = compressor()
+        for block in _in_blocks(self._bodies.texts):
+            stored = zstd.compress(block) if is_cold else block
+            texts.write(stored)
+            crcs.append(google_crc32c.value(stored))
+            starts.append(texts.bytes_count)
+            written += len(block)
+        check(written == self._bodies.text_bytes, "the texts are as long as their lengths say")
+        if is_cold:
+            self._file("text_blocks.npy", npy_bytes(np.array(starts, np.uint64)))
+        self._crcs.append(np.array(crcs, np.uint32))
+        self._files.append(texts.finish())
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    return array.data.cast("B")
+
+
+def _in_blocks(pieces: Iterable[ReadableBuffer]) -> Iterator[bytes]:
+    """Cut a run of bytes into blocks of `TEXT_BLOCK_BYTES`; the last may be shorter."""
+    pending = bytearray()
+    for piece in pieces:
+        pending += piece
+        whole = len(pending) // TEXT_BLOCK_BYTES * TEXT_BLOCK_BYTES
+        for start in range(0, whole, TEXT_BLOCK_BYTES):
+            yield bytes(pending[start : start + TEXT_BLOCK_BYTES])
+        del pending[:whole]
+    if pending:
+        yield bytes(pending)

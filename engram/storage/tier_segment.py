@@ -1,0 +1,257 @@
+"""A tier segment for reading: norms, scales and bits in RAM, the rest on demand.
+
+Everything read is verified first: what is read whole by its digest, blocks by their CRC. Blocks
+that recalls ask for go through the store's BlockCache; reading a segment from end to end
+(`bodies`) leaves the cache as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+
+from engram.model.errors import FileCorrupted, check
+from engram.storage.block_file import BlockFile
+from engram.storage.checked_files import as_array, npy_header, read_whole
+from engram.storage.compression import COMPRESSED_SUFFIX, unpacked
+from engram.storage.segment_index import read_index
+from engram.storage.segment_stream import stream_bodies
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from engram.kernels.arrays import F32, I8, U8, U32
+    from engram.storage.block_cache import BlockCache
+    from engram.storage.bodies import Bodies
+    from engram.storage.open_files import OpenFiles
+    from engram.storage.segment_index import SegmentFacts, SegmentIndex, Tier
+
+_WHOLE: Final = 0xFFFF_FFFF
+"""The number under which all codes of a segment are cached as one block."""
+
+T = TypeVar("T", bound=np.generic)
+
+
+class TierSegment:
+    """An immutable segment of bodies (`engram.state.bodies.Sealed`); any thread may read it.
+
+    Its methods block. They raise FileCorrupted for what is not as it was written, StorageFailed
+    when the medium cannot be read, Closed after the store was.
+    """
+
+    def __init__(
+        self,
+        index: SegmentIndex,
+        facts: SegmentFacts,
+        columns: SegmentColumns,
+        cache: BlockCache,
+    ) -> None:
+        self.facts = facts
+        self.index = index
+        self._columns = columns
+        self._cache = cache
+        self._owners = [cache.new_owner() for _ in range(3)]
+        n, d = index.count, index.dimensions
+        self.norms: F32 = columns.load("norms", np.float32, (n,))
+        self.scales: F32 = np.zeros(n, np.float32)
+        self.bits: U8 = np.zeros((n, 0), np.uint8)
+        if d:
+            self.scales = columns.load("scales", np.float32, (n,))
+            self.bits = columns.load("bits", np.uint8, (n, (d + 7) // 8))
+        self.vector_file, self.code_file, self.text_file = columns.block_files()
+
+    @classmethod
+    def open(
+        cls, files: OpenFiles, directory: str, cache: BlockCache, digest: bytes | None = None
+    ) -> TierSegment:
+        """Open a finished segment; what it keeps in RAM is read and verified.
+
+        Args:
+            files: reads the store's files.
+            directory: the segment's.
+            cache: the store's; holds blocks of this segment until `let_go`.
+            digest: of the index, as `SegmentFacts` has it; None when it is not known.
+
+        Raises:
+            FileCorrupted: the segment is unfinished or damaged, or another one.
+            StoreTooNew: a later release wrote it.
+            StorageFailed: the medium cannot be read.
+        """
+        index, facts = read_index(files, directory, digest)
+        return cls(index, facts, SegmentColumns(files, directory, index), cache)
+
+    @property
+    def tier(self) -> Tier:
+        """Where its directory is: "warm" or "cold"."""
+        return self.index.tier
+
+    @property
+    def number(self) -> int:
+        """The number its directory has."""
+        return self.index.number
+
+    @property
+    def count(self) -> int:
+        """How many bodies it holds."""
+        return self.index.count
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in a vector; 0 when no body has one."""
+        return self.index.dimensions
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes it holds in RAM, the cache aside."""
+        arrays = self.norms.nbytes + self.scales.nbytes + self.bits.nbytes
+        files = (self.vector_file, self.code_file, self.text_file)
+        return arrays + sum(file.resident_bytes for file in files)
+
+    def codes(self, offsets: U32) -> tuple[I8, F32]:
+        """Return int8[m, d] codes of the raw vectors and float32[m] scales.
+
+        A score of codes times its scale approximates a dot product with the raw vector, and that
+        times the body's inverse norm a cosine.
+        """
+        whole = self._cache.find(self._owners[1], _WHOLE)
+        if whole is None:
+            found = self._rows_of(1, self.code_file, offsets, np.int8)
+        else:
+            table = np.frombuffer(whole, np.int8).reshape(self.count, self.dimensions)
+            found = table[offsets]
+        return found, self.scales[offsets]
+
+    def vectors(self, offsets: U32) -> F32:
+        """Return float32[m, d] vectors as they were given, zeros where a body has none."""
+        return self._rows_of(0, self.vector_file, offsets, np.float32)
+
+    def read(self, offset: int, bytes_count: int) -> bytes:
+        """Return bytes of the texts, as they were before any compression."""
+        file = self.text_file
+        is_inside = offset >= 0 and offset + bytes_count <= file.total_bytes
+        check(is_inside, "texts are read within their segment")
+        if not bytes_count:
+            return b""
+        first, end = offset // file.block_bytes, -(-(offset + bytes_count) // file.block_bytes)
+        blocks = file.through(self._cache, self._owners[2], range(first, end))
+        start = offset - first * file.block_bytes
+        data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        return data[start : start + bytes_count]
+
+    def load_codes(self) -> bool:
+        """Hold all codes in the cache as one block, if it has room for them as it stands.
+
+        False when it has not. Not for a recall: it reads 25 MB of 65,536 x 384 codes.
+        """
+        if self._cache.find(self._owners[1], _WHOLE) is not None:
+            return True
+        file = self.code_file
+        if self._cache.room_bytes < file.total_bytes:
+            return False
+        self._cache.drop(self._owners[1])
+        return self._cache.put(
+            self._owners[1], _WHOLE, b"".join(file.read(range(file.blocks_count)))
+        )
+
+    def bodies(self, keep: U32 | None = None) -> Bodies:
+        """Return the bodies at ascending `keep` offsets, or all, for writing them elsewhere.
+
+        Pieces are read as they are taken, by the thread that takes them, past the cache. The rows
+        are those that the bodies had when they were sealed.
+        """
+        n = self.count
+        return stream_bodies(
+            rows=self._columns.load("rows", np.uint32, (n,)),
+            ids=self._columns.load("ids", np.uint64, (n, 2)),
+            norms=self.norms,
+            content_bytes=self._columns.load("content_bytes", np.uint32, (n,)),
+            metadata_bytes=self._columns.load("metadata_bytes", np.uint32, (n,)),
+            dimensions=self.dimensions,
+            vectors=self.vector_file,
+            texts=self.text_file,
+            keep=keep,
+        )
+
+    def let_go(self) -> None:
+        """Drop its blocks from the cache and close its files; reading goes on to work."""
+        for owner in self._owners:
+            self._cache.drop(owner)
+        self._columns.let_go()
+
+    def _rows_of(self, which: int, file: BlockFile, offsets: U32, dtype: type[T]) -> NDArray[T]:
+        d = self.dimensions
+        if not d or not len(offsets):
+            return np.zeros((len(offsets), d), dtype)
+        rows = file.block_bytes // (d * np.dtype(dtype).itemsize)
+        blocks, inside = np.unique(offsets // np.uint32(rows), return_inverse=True)
+        found = file.through(self._cache, self._owners[which], blocks.tolist())
+        # Only the last block of a file may be shorter, and it stands last here too.
+        table = np.frombuffer(found[0] if len(found) == 1 else b"".join(found), dtype)
+        return np.asarray(table.reshape(-1, d)[inside * rows + offsets % np.uint32(rows)])
+
+
+class SegmentColumns:
+    """The files of a segment by name."""
+
+    def __init__(self, files: OpenFiles, directory: str, index: SegmentIndex) -> None:
+        self._files = files
+        self._directory = directory
+        self._index = index
+
+    def load(self, name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return a column, read whole and verified, compressed or not."""
+        path = f"{self._directory}/{name}.npy"
+        facts = self._index.facts_of(f"{name}.npy")
+        if facts is not None:
+            return as_array(path, read_whole(self._files, self._directory, facts), dtype, shape)
+        path += COMPRESSED_SUFFIX
+        facts = self._index.facts_of(f"{name}.npy{COMPRESSED_SUFFIX}")
+        if facts is None:
+            raise FileCorrupted(path, 0, "the index does not name it")
+        frame = read_whole(self._files, self._directory, facts)
+        elements = int(np.prod(shape, dtype=np.int64))
+        bytes_count = len(npy_header(dtype, shape)) + elements * np.dtype(dtype).itemsize
+        return as_array(path, unpacked(path, 0, frame, bytes_count), dtype, shape)
+
+    def block_files(self) -> tuple[BlockFile, BlockFile, BlockFile]:
+        """Return the files of vectors, codes and texts."""
+        index, d = self._index, self._index.dimensions
+        vector_rows, code_rows = index.vector_block_rows, index.code_block_rows
+        vector_blocks = -(-index.count // vector_rows) if d else 0
+        code_blocks = -(-index.count // code_rows) if d else 0
+        text_blocks = -(-index.text_bytes // index.text_block_bytes)
+        starts = None
+        if index.tier == "cold":
+            starts = self.load("text_blocks", np.uint64, (text_blocks + 1,))
+        crcs = self.load("crcs", np.uint32, (vector_blocks + code_blocks + text_blocks,))
+        vectors = self._rows_file("vectors", crcs[:vector_blocks], vector_rows, np.float32)
+        end = vector_blocks + code_blocks
+        codes = self._rows_file("codes", crcs[vector_blocks:end], code_rows, np.int8)
+        texts = BlockFile(
+            self._files,
+            f"{self._directory}/texts.bin",
+            crcs[end:],
+            block_bytes=index.text_block_bytes,
+            total_bytes=index.text_bytes,
+            starts=starts,
+        )
+        return vectors, codes, texts
+
+    def let_go(self) -> None:
+        """Close the files."""
+        self._files.let_go(self._directory)
+
+    def _rows_file(
+        self, name: str, crcs: NDArray[np.uint32], rows: int, dtype: DTypeLike
+    ) -> BlockFile:
+        n, d = self._index.count, self._index.dimensions
+        row_bytes = d * np.dtype(dtype).itemsize
+        return BlockFile(
+            self._files,
+            f"{self._directory}/{name}.npy",
+            crcs,
+            block_bytes=max(1, rows * row_bytes),
+            total_bytes=n * row_bytes,
+            data_offset=len(npy_header(dtype, (n, d))),
+        )

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from engram.kernels.numpy_backend import NumpyBackend
+from engram.model.errors import FileCorrupted, InvariantViolated, StoreTooNew
+from engram.storage.block_cache import BlockCache
+from engram.storage.bodies import joined, text_starts
+from engram.storage.limits import SEGMENT_ROWS_MAX
+from engram.storage.open_files import OpenFiles
+from engram.storage.segment_index import (
+    SegmentFacts,
+    Tier,
+    remove_segment,
+    segment_directory,
+)
+from engram.storage.segment_verify import verify_segment
+from engram.storage.segment_writer import write_segment
+from engram.storage.tier_segment import TierSegment
+from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.segments import SampleBodies, sample_bodies
+
+KERNELS = NumpyBackend()
+TIERS: list[Tier] = ["warm", "cold"]
+
+
+class Shelf:
+    """A simulated disk with segments on it."""
+
+    def __init__(self, budget_bytes: int = 1 << 20) -> None:
+        self.disk = SimulatedFilesystem()
+        self.files = OpenFiles(self.disk)
+        self.cache = BlockCache(budget_bytes)
+
+    def write(self, bodies: SampleBodies, tier: Tier = "warm", number: int = 1) -> SegmentFacts:
+        """Seal bodies."""
+        directory = segment_directory("default", tier, number)
+        return write_segment(self.disk, directory, tier, bodies.bodies(), KERNELS)
+
+    def open(self, facts: SegmentFacts) -> TierSegment:
+        """Open a sealed segment."""
+        return TierSegment.open(self.files, facts.directory, self.cache, facts.digest)
+
+    def put(self, bodies: SampleBodies, tier: Tier = "warm", number: int = 1) -> TierSegment:
+        """Seal bodies and open the segment."""
+        return self.open(self.write(bodies, tier, number))
+
+
+def check_equal(segment: TierSegment, sample: SampleBodies, offsets: Sequence[int]) -> None:
+    """Compare everything a reader may ask for at some offsets."""
+    chosen = np.array(offsets, np.uint32)
+    wanted = sample.at(offsets)
+    d = sample.vectors.shape[1]
+    assert segment.vectors(chosen).tobytes() == wanted.vectors.tobytes()
+    assert segment.norms[chosen].tobytes() == wanted.norms.tobytes()
+    codes, scales = segment.codes(chosen)
+    assert codes.shape == (len(offsets), d)
+    if d and offsets:
+        expected_codes, expected_scales = KERNELS.quantize_i8(wanted.vectors)
+        assert codes.tobytes() == expected_codes.tobytes()
+        assert scales.tobytes() == expected_scales.tobytes()
+        assert segment.bits[chosen].tobytes() == KERNELS.quantize_bits(wanted.vectors).tobytes()
+    bodies = sample.bodies()
+    contents, metadata = text_starts(bodies.content_bytes, bodies.metadata_bytes)
+    for offset in offsets:
+        content, extra = sample.contents[offset], sample.metadata[offset]
+        assert segment.read(int(contents[offset]), len(content)) == content
+        assert segment.read(int(metadata[offset]), len(extra)) == extra
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize(
+    ("count", "d"), [(1, 0), (1, 1), (300, 0), (300, 1), (300, 384), (9, 1500)]
+)
+def test_a_segment_gives_back_what_was_sealed(tier: Tier, count: int, d: int) -> None:
+    sample = sample_bodies(count, d)
+    segment = Shelf().put(sample, tier)
+    assert (segment.tier, segment.number, segment.count, segment.dimensions) == (tier, 1, count, d)
+    assert segment.bits.shape == (count, (d + 7) // 8)
+    check_equal(segment, sample, range(count))
+    check_equal(segment, sample, [count - 1, 0, count // 2, 0])
+    check_equal(segment, sample, [])
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_long_texts_of_several_blocks_are_read(tier: Tier) -> None:
+    sample = sample_bodies(7, 2, text_bytes_max=102_400)
+    sample.contents[3], sample.contents[5], sample.metadata[6] = b"", b"x" * 102_400, b"y" * 65_536
+    check_equal(Shelf().put(sample, tier), sample, range(7))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_bodies_without_any_text_can_be_sealed(tier: Tier) -> None:
+    sample = sample_bodies(3, 2)
+    sample.contents[:] = sample.metadata[:] = [b""] * 3
+    check_equal(Shelf().put(sample, tier), sample, range(3))
+
+
+@pytest.mark.parametrize("budget_bytes", [0, 6_000, 1 << 20])
+def test_reads_do_not_depend_on_the_cache(budget_bytes: int) -> None:
+    sample = sample_bodies(400, 64)
+    shelf = Shelf(budget_bytes)
+    segment = shelf.put(sample)
+    for _ in range(2):
+        check_equal(segment, sample, range(0, 400, 3))
+        assert shelf.cache.counts().resident_bytes <= budget_bytes
+
+
+def test_all_codes_can_be_held_as_one_block() -> None:
+    sample = sample_bodies(400, 64)
+    shelf = Shelf()
+    segment = shelf.put(sample)
+    segment.codes(np.arange(5, dtype=np.uint32))
+    assert segment.load_codes()
+    before = shelf.cache.counts()
+    check_equal(segment, sample, range(400))
+    assert shelf.cache.counts().resident_bytes >= before.resident_bytes >= 400 * 64
+    assert segment.load_codes()
+
+
+def test_codes_are_not_held_where_they_would_drive_others_out() -> None:
+    shelf = Shelf(budget_bytes=20_000)
+    segment = shelf.put(sample_bodies(400, 64))
+    assert not segment.load_codes()
+    assert shelf.cache.counts().resident_bytes == 0
+
+
+@given(
+    count=st.integers(1, 90),
+    d=st.sampled_from([0, 3, 200, 1100]),
+    tier=st.sampled_from(TIERS),
+    seed=st.integers(0, 99),
+    drawn=st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_bodies_can_be_moved_to_another_segment(
+    count: int, d: int, tier: Tier, seed: int, drawn: st.DataObject
+) -> None:
+    sample = sample_bodies(count, d, seed=seed, text_bytes_max=3_000)
+    kept = sorted(drawn.draw(st.sets(st.integers(0, count - 1), min_size=1)))
+    shelf = Shelf()
+    segment = shelf.put(sample, tier)
+    directory = segment_directory("default", "cold", 2)
+    bodies = segment.bodies(np.array(kept, np.uint32))
+    moved = shelf.open(write_segment(shelf.disk, directory, "cold", bodies, KERNELS))
+    check_equal(moved, sample.at(kept), range(len(kept)))
+    again = moved.bodies()
+    assert again.rows.tobytes() == sample.rows[kept].tobytes()
+    assert again.ids.tobytes() == sample.ids[kept].tobytes()
+
+
+def test_moving_bodies_leaves_the_cache_as_it_is() -> None:
+    shelf = Shelf()
+    bodies = shelf.put(sample_bodies(200, 32)).bodies()
+    assert len(np.concatenate(list(bodies.vectors))) == 200
+    assert sum(len(memoryview(piece)) for piece in bodies.texts) == bodies.text_bytes
+    assert shelf.cache.counts().blocks == 0
+
+
+def test_several_segments_become_one() -> None:
+    shelf = Shelf()
+    samples = [sample_bodies(n, 16, seed=n) for n in (5, 80)]
+    parts = [shelf.put(each, "warm", n).bodies() for n, each in enumerate(samples, 1)]
+    directory = segment_directory("default", "warm", 9)
+    merged = shelf.open(write_segment(shelf.disk, directory, "warm", joined(parts), KERNELS))
+    both = SampleBodies(
+        rows=np.concatenate([each.rows for each in samples]),
+        ids=np.concatenate([each.ids for each in samples]),
+        vectors=np.concatenate([each.vectors for each in samples]),
+        contents=samples[0].contents + samples[1].contents,
+        metadata=samples[0].metadata + samples[1].metadata,
+    )
+    check_equal(merged, both, range(85))
+
+
+def test_columns_are_npy_files_that_numpy_opens() -> None:
+    sample = sample_bodies(50, 24)
+    shelf = Shelf()
+    place = shelf.write(sample, "warm").directory
+    cold = shelf.write(sample, "cold").directory
+    columns: dict[str, NDArray[Any]] = {
+        "rows": sample.rows,
+        "ids": sample.ids,
+        "norms": sample.norms,
+        "vectors": sample.vectors,
+    }
+    for name, expected in columns.items():
+        data = shelf.disk.content(f"{place}/{name}.npy")
+        found = np.load(io.BytesIO(data))
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        assert found.tobytes() == expected.tobytes()
+        assert (len(data) - expected.nbytes) % 64 == 0
+    frame = shelf.disk.content(f"{cold}/rows.npy.zst")
+    assert (np.load(io.BytesIO(zstandard.decompress(frame))) == sample.rows).all()
+
+
+def test_what_stays_in_ram_is_as_large_as_it_says() -> None:
+    segment = Shelf().put(sample_bodies(1000, 384))
+    blocks = 500 + 100 + segment.index.text_bytes // 65_536 + 1
+    assert segment.resident_bytes == 1000 * (4 + 4 + 48) + 4 * blocks
+
+
+def test_a_segment_let_go_leaves_no_block_and_no_open_file() -> None:
+    shelf = Shelf()
+    segment = shelf.put(sample_bodies(200, 32))
+    segment.vectors(np.arange(9, dtype=np.uint32))
+    segment.let_go()
+    assert (shelf.cache.counts().blocks, shelf.files.open_count) == (0, 0)
+
+
+def test_the_digest_tells_one_segment_from_another() -> None:
+    shelf = Shelf()
+    facts = shelf.write(sample_bodies(3, 2))
+    shelf.open(facts)
+    with pytest.raises(FileCorrupted, match="another segment"):
+        TierSegment.open(shelf.files, facts.directory, shelf.cache, bytes(32))
+
+
+def test_a_segment_in_the_wrong_place_is_refused() -> None:
+    shelf = Shelf()
+    facts = shelf.write(sample_bodies(3, 2))
+    shelf.disk.rename(facts.directory, segment_directory("default", "warm", 7))
+    with pytest.raises(FileCorrupted, match="warm segment 1"):
+        TierSegment.open(shelf.files, segment_directory("default", "warm", 7), shelf.cache)
+
+
+def test_a_later_format_is_refused_as_such() -> None:
+    shelf = Shelf()
+    facts = shelf.write(sample_bodies(3, 2))
+
+    def raise_version(data: bytearray) -> None:
+        data[8:16] = (2).to_bytes(4, "little") + (0xFFFF_FFFD).to_bytes(4, "little")
+
+    shelf.disk.damage(f"{facts.directory}/SEGMENT", raise_version)
+    with pytest.raises(StoreTooNew):
+        shelf.open(facts)
+
+
+def test_wrong_bodies_are_refused_and_leave_nothing() -> None:
+    shelf = Shelf()
+    sample = sample_bodies(3, 2)
+    directory = segment_directory("default", "warm", 1)
+    good = sample.bodies()
+    for bad in (
+        good._replace(vectors=[sample.vectors[:2]]),
+        good._replace(texts=[b"short"]),
+        good._replace(norms=good.norms[:2]),
+        good._replace(vectors=[np.zeros((3, 5), np.float32)]),
+        good._replace(ids=good.ids.astype(np.int64)),
+        good._replace(rows=np.zeros(SEGMENT_ROWS_MAX + 1, np.uint32)),
+    ):
+        with pytest.raises(InvariantViolated):
+            write_segment(shelf.disk, directory, "warm", bad, KERNELS)
+        assert shelf.disk.list("default/warm") == []
+
+
+def test_a_segment_is_never_written_over_another() -> None:
+    shelf = Shelf()
+    facts = shelf.write(sample_bodies(3, 2))
+    with pytest.raises(FileExistsError):
+        shelf.write(sample_bodies(3, 2, seed=1))
+    check_equal(shelf.open(facts), sample_bodies(3, 2), range(3))
+
+
+def test_removing_a_segment_leaves_no_name() -> None:
+    shelf = Shelf()
+    directory = shelf.write(sample_bodies(3, 2)).directory
+    remove_segment(shelf.disk, directory)
+    remove_segment(shelf.disk, directory)
+    assert shelf.disk.list("default/warm") == []
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_verifying_a_sound_segment_reads_every_byte(tier: Tier) -> None:
+    shelf = Shelf()
+    facts = shelf.write(sample_bodies(60, 24), tier)
+    steps = list(verify_segment(shelf.files, facts.directory, facts.digest))
+    assert [step.damage for step in steps if step.damage] == []
+    assert steps[-1].bytes_done == steps[-1].bytes_total == facts.file_bytes
+    on_disk = sum(
+        len(shelf.disk.content(f"{facts.directory}/{name}"))
+        for name in shelf.disk.list(facts.directory)
+    )
+    index_bytes = len(shelf.disk.content(f"{facts.directory}/SEGMENT"))
+    assert facts.file_bytes == on_disk - index_bytes
