@@ -41,6 +41,11 @@ class PagedColumn:
     def append(self, values: Array) -> None:
         """Add `values` ([n] or [n, width]) behind the last row."""
         done, total = 0, len(values)
+        offset = self.count & PAGE_MASK
+        if offset and offset + total <= len(self.pages[-1]):
+            self.pages[-1][offset : offset + total] = values
+            self.count += total
+            return
         while done < total:
             offset = self.count & PAGE_MASK
             taken = min(total - done, PAGE_ROWS - offset)
