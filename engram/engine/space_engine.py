@@ -33,7 +33,8 @@ from engram.model.limits import GROUP_COUNT_MAX, PART_BYTES_MAX, QUEUE_COUNT_MAX
 from engram.ports import Clock
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
-from engram.state.decide import Decision, Outcome, decide
+from engram.state.decide import decide
+from engram.state.outcomes import Decision, Outcome
 from engram.state.space import SpaceState, View
 from engram.wal.protocol import Entry, Log
 

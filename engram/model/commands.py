@@ -137,25 +137,31 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
     """Return the columns of lone commands; items without a vector get an inverse norm of NaN."""
     table = LabelTable()
     number = table.number
+    count = len(items)
+    rows = map(msgspec.structs.astuple, items)
+    (
+        contents, keys, kinds, confidences, occurred, sources, sessions, tags, metadata, vectors,
+        norms, _, chances,
+    ) = zip(*rows, strict=True) if count else ((),) * 13  # fmt: skip
     return RememberBatch(
-        count=len(items),
-        contents=b"".join([item.content for item in items]),
-        content_bytes=array("I", [len(item.content) for item in items]).tobytes(),
-        content_keys=array("Q", [item.content_key for item in items]).tobytes(),
-        kinds=bytes([item.kind for item in items]),
-        confidences=array("f", [item.confidence for item in items]).tobytes(),
-        occurred_at=array("q", [item.occurred_at or 0 for item in items]).tobytes(),
-        dated=bytes([item.occurred_at is not None for item in items]),
-        sources=array("I", [number(item.source) for item in items]).tobytes(),
-        sessions=array("I", [number(item.session) for item in items]).tobytes(),
-        tag_counts=bytes([len(item.tags) for item in items]),
-        tags=array("I", [number(tag) for item in items for tag in item.tags]).tobytes(),
+        count=count,
+        contents=b"".join(contents),
+        content_bytes=array("I", map(len, contents)).tobytes(),
+        content_keys=array("Q", keys).tobytes(),
+        kinds=bytes(kinds),
+        confidences=array("f", confidences).tobytes(),
+        occurred_at=array("q", [moment or 0 for moment in occurred]).tobytes(),
+        dated=bytes([moment is not None for moment in occurred]),
+        sources=array("I", map(number, sources)).tobytes(),
+        sessions=array("I", map(number, sessions)).tobytes(),
+        tag_counts=bytes(map(len, tags)),
+        tags=array("I", [number(tag) for own in tags for tag in own]).tobytes(),
         labels=table.labels,
-        metadata=b"".join([item.metadata for item in items]),
-        metadata_bytes=array("I", [len(item.metadata) for item in items]).tobytes(),
-        inverse_norms=array("f", [item.inverse_norm for item in items]).tobytes(),
-        vectors=b"".join([item.vector for item in items]),
+        metadata=b"".join(metadata),
+        metadata_bytes=array("I", map(len, metadata)).tobytes(),
+        inverse_norms=array("f", norms).tobytes(),
+        vectors=b"".join(vectors),
         dimensions=dimensions,
         embedder=embedder,
-        chance=b"".join([item.chance for item in items]),
+        chance=b"".join(chances),
     )

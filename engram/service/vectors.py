@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engram.model.errors import EmbedderMismatch, InvalidRequest
 from engram.ports import Embedder
-from engram.state.decide import GIVEN
+from engram.state.outcomes import GIVEN
 from engram.state.space import View
 
 

@@ -22,8 +22,9 @@ from engram.model.events import decode, encode
 from engram.model.ids import MemoryId
 from engram.model.memory import Memory, to_datetime
 from engram.state.apply import apply
-from engram.state.decide import Decision, decide
+from engram.state.decide import decide
 from engram.state.digest import digest
+from engram.state.outcomes import Decision
 from engram.state.reading import memory_at
 from engram.state.space import SpaceState, View
 from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, batches

@@ -12,7 +12,9 @@ from engram.model.commands import AdoptEmbedder, Command, Erase, Forget, Reembed
 from engram.model.errors import MemoryNotFound
 from engram.model.ids import MemoryId
 from engram.state.apply import apply
-from engram.state.decide import Decision, decide
+from engram.state.columns import PAGE_ROWS
+from engram.state.decide import decide
+from engram.state.outcomes import Decision
 from engram.state.space import SpaceState
 
 MARKER = b"the secret of the third drawer"
@@ -60,7 +62,9 @@ def _all_bytes(state: SpaceState) -> Iterator[bytes]:
     for staged in state.staged.values():
         columns += [staged.vectors, staged.norms]
     for column in columns:
-        yield from (page.tobytes() for page in column.pages)
+        # What lies behind the last row is whatever the allocator left there.
+        for number, page in enumerate(column.pages):
+            yield page[: column.count - number * PAGE_ROWS].tobytes()
     yield from map(bytes, hot.contents.chunks + hot.metadata.chunks)
 
 

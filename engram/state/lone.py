@@ -1,0 +1,174 @@
+"""Deciding about a group of lone commands: many callers' single writes, as one set of columns."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.model.commands import Command, Forget, Remember, collect
+from engram.model.errors import (
+    DimensionMismatch,
+    EmbedderMismatch,
+    EngramError,
+    MemoryNotFound,
+    check,
+)
+from engram.model.events import Event, Forgotten, SeenAgain, Vectors
+from engram.model.ids import MemoryId, mint_id
+from engram.state.batches import mint_ids, remembered
+from engram.state.outcomes import GIVEN, Decision, Outcome, check_room, settle_embedder
+from engram.state.space import SpaceState
+
+_ID: Final = struct.Struct("<QQ")
+_CREATED: Final = (True,)
+_SEEN: Final = (False,)
+# Below 16 commands a look at each is cheaper than one in columns (design: a group of one costs 16
+# us as rows and 49 as columns).
+_COLUMNS_MIN: Final = 16
+
+
+def raw_ids(ids: Sequence[MemoryId]) -> bytes:
+    """Return ids as the events hold them."""
+    return b"".join([_ID.pack(*each) for each in ids])
+
+
+class LoneGroup:
+    """One group of lone commands on its way to events."""
+
+    def __init__(self, state: SpaceState, space: str, now: int) -> None:
+        self._state, self._space, self._now = state, space, now
+        self._embedder, self._dimensions = "", 0
+        self._accepted: tuple[str, int] | None = None
+        self._fresh: list[Remember] = []
+        self._fresh_ids: list[MemoryId] = []
+        self._by_key: dict[int, int] = {}
+        self._seen: list[MemoryId | int] = []
+        self._forgotten: dict[MemoryId, int] = {}
+        # Of a memory that is fresh its place among the fresh ones, of one that is fresh and seen
+        # again the complement of that: their ids are made at the end, all at once.
+        self._results: list[Outcome | int] = []
+
+    def decide(self, commands: Sequence[Command]) -> Decision:
+        """Return what becomes of the commands, up to the first that has to wait."""
+        suspects = _suspects(self._state, commands)
+        taken = 0
+        for command in commands:
+            if type(command) is Remember:
+                self._results.append(self._remember(command, suspected=suspects[taken]))
+            elif type(command) is Forget:
+                if self._touched(command.memory):
+                    break
+                self._results.append(self._forget(command))
+            else:
+                break
+            taken += 1
+        ids = self._ids()
+        outcomes = [_outcome(result, ids) for result in self._results]
+        return Decision(self._events(), outcomes, taken)
+
+    def _remember(self, command: Remember, *, suspected: bool) -> Outcome | int:
+        key = command.content_key
+        if key:
+            twin = self._twin(command) if key in self._by_key else None
+            if twin is not None:
+                self._seen.append(twin)
+                return ~twin
+            known = self._stored(command) if suspected else None
+            if known is not None:
+                self._seen.append(known)
+                return Outcome((known,), _SEEN)
+        try:
+            check_room(self._state, self._space, len(self._fresh) + 1)
+            if command.vector and (command.embedder, len(command.vector)) != self._accepted:
+                self._settle(command.embedder, len(command.vector))
+        except EngramError as refusal:
+            return Outcome(refusal=refusal)
+        place = len(self._fresh)
+        self._fresh.append(command)
+        if key:
+            self._by_key.setdefault(key, place)
+        return place
+
+    def _twin(self, command: Remember) -> int | None:
+        """Return the place of the fresh memory with this content, None when only keys agree."""
+        first = self._by_key[command.content_key]
+        for place in range(first, len(self._fresh)):
+            if self._fresh[place].content == command.content:
+                return place
+        return None
+
+    def _settle(self, embedder: str, vector_bytes: int) -> None:
+        """Refuse a vector that differs from the space's, or from the group's first in a new one."""
+        dimensions = vector_bytes // 4
+        if self._dimensions and dimensions != self._dimensions:
+            raise DimensionMismatch(dimensions, self._dimensions, self._space)
+        settled = settle_embedder(self._state, self._space, embedder, dimensions)
+        if self._embedder and settled not in (self._embedder, GIVEN):
+            raise EmbedderMismatch(self._space, self._embedder, settled)
+        if not self._embedder:
+            self._embedder, self._dimensions = settled, dimensions
+        self._accepted = (embedder, vector_bytes)
+
+    def _stored(self, command: Remember) -> MemoryId | None:
+        row = self._state.row_with_content(command.content_key, command.content)
+        if row is None or row in self._forgotten.values():
+            return None
+        columns = self._state.columns
+        return MemoryId(int(columns["id_high"].value(row)), int(columns["id_low"].value(row)))
+
+    def _touched(self, memory: MemoryId) -> bool:
+        """Whether this group stores the memory or sees it again: then it is forgotten after it."""
+        return memory in self._seen or memory in self._ids()
+
+    def _forget(self, command: Forget) -> Outcome:
+        row = self._state.row_of(*command.memory)
+        if row is None or command.memory in self._forgotten:
+            return Outcome(refusal=MemoryNotFound(str(command.memory), self._space))
+        self._forgotten[command.memory] = row
+        return Outcome((command.memory,), _SEEN)
+
+    def _ids(self) -> list[MemoryId]:
+        """Return the ids of all fresh memories, in their order."""
+        ids = self._fresh_ids
+        first = len(ids)
+        chances = [command.chance for command in self._fresh[first:]]
+        if len(chances) < _COLUMNS_MIN:
+            ids += [mint_id(self._now + n, chance) for n, chance in enumerate(chances, first)]
+        else:
+            minted = mint_ids(self._now + first, b"".join(chances))
+            ids += map(MemoryId._make, minted.tolist())
+        return ids
+
+    def _events(self) -> list[tuple[Event, Vectors]]:
+        events: list[tuple[Event, Vectors]] = []
+        if self._forgotten:
+            events.append((Forgotten(raw_ids(list(self._forgotten)), self._now), b""))
+        if self._fresh:
+            batch = collect(self._fresh, self._embedder, self._dimensions)
+            event = remembered(batch, raw_ids(self._fresh_ids), self._now)
+            events.append((event, batch.vectors))
+        if self._seen:
+            ids = self._fresh_ids
+            seen = [ids[each] if isinstance(each, int) else each for each in self._seen]
+            events.append((SeenAgain(raw_ids(seen), self._now), b""))
+        return events
+
+
+def _outcome(result: Outcome | int, ids: list[MemoryId]) -> Outcome:
+    if type(result) is not int:
+        check(isinstance(result, Outcome), "a result is an outcome or a place")
+        return result  # type: ignore[return-value]
+    return Outcome((ids[result],), _CREATED) if result >= 0 else Outcome((ids[~result],), _SEEN)
+
+
+def _suspects(state: SpaceState, commands: Sequence[Command]) -> list[bool] | NDArray[np.bool_]:
+    """Return for each command whether a memory with its content may be stored already."""
+    if len(commands) < _COLUMNS_MIN:
+        return [True] * len(commands)
+    keys = [command.content_key if type(command) is Remember else 0 for command in commands]
+    found: list[bool] = (state.content_keys.find_many(np.array(keys, np.uint64)) >= 0).tolist()
+    return found

@@ -1,0 +1,53 @@
+"""What comes of commands, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.model.errors import DimensionMismatch, EmbedderMismatch, EngramError, Overloaded
+from engram.model.events import Event, Vectors
+from engram.model.ids import MemoryId
+from engram.model.limits import SPACE_MEMORIES_MAX
+from engram.state.space import SpaceState
+
+# The embedder of vectors that a caller made and did not name.
+GIVEN: Final = "given"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one command: an id and whether it was created, or the refusal."""
+
+    ids: tuple[MemoryId, ...] | NDArray[np.uint64] = ()
+    created: tuple[bool, ...] | NDArray[np.bool_] = ()
+    refusal: EngramError | None = None
+
+
+class Decision(NamedTuple):
+    """The events of a group with their vectors, and one outcome for each command taken."""
+
+    events: list[tuple[Event, Vectors]]
+    outcomes: list[Outcome]
+    taken: int
+
+
+def check_room(state: SpaceState, space: str, more: int) -> None:
+    """Refuse with Overloaded when `more` rows would not fit the space."""
+    if state.count + more > SPACE_MEMORIES_MAX:
+        raise Overloaded(f"the capacity of memory space {space!r}", SPACE_MEMORIES_MAX)
+
+
+def settle_embedder(state: SpaceState, space: str, embedder: str, dimensions: int) -> str:
+    """Return whose vectors these are; refuse those that cannot be compared with the space's."""
+    if not dimensions:
+        return embedder
+    if not state.dimensions:
+        return embedder or GIVEN
+    if dimensions != state.dimensions:
+        raise DimensionMismatch(dimensions, state.dimensions, space)
+    if embedder and embedder != state.embedder:
+        raise EmbedderMismatch(space, state.embedder, embedder)
+    return state.embedder
