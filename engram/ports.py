@@ -6,13 +6,16 @@ Each Protocol is implemented in `engram.adapters` for real use and in `engram.te
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 ReadableBuffer: TypeAlias = bytes | bytearray | memoryview
+
+SyncMethod: TypeAlias = Literal["sync", "dsync"]
+"""How bytes are made durable: a write and then a sync, or one write that returns when they are."""
 
 
 class Clock(Protocol):
@@ -65,6 +68,18 @@ class Filesystem(Protocol):
 
     def sync(self, handle: Handle) -> None:
         """Return once every byte written to the file before this call is durable."""
+
+    @property
+    def sync_methods(self) -> Sequence[SyncMethod]:
+        """The methods `write_durably` knows here; "sync" is always one of them."""
+
+    def write_durably(
+        self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer], method: SyncMethod
+    ) -> None:
+        """Write all buffers like `write_at` and return once they are durable.
+
+        Says nothing of bytes that were written earlier; `sync` does.
+        """
 
     def set_size(self, handle: Handle, bytes_count: int) -> None:
         """Truncate or extend the file; new bytes read as zero."""

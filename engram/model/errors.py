@@ -281,8 +281,8 @@ class LogCorrupted(DurabilityError):
         self.lsn_first, self.lsn_last = lsn_first, lsn_last
         super().__init__(
             f"{path} is damaged at byte {offset} (LSN {lsn_first} to {lsn_last}): {reason}; "
-            "nothing was changed. Restore the space from a copy, or move the file away to give up "
-            "what it holds"
+            "nothing was changed. See all damage with `engram verify`, then restore the space from "
+            "a backup, or give up what is damaged with `engram repair --accept-loss`"
         )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from engram.model.errors import StorageFailed, StoreInUse
 
 if TYPE_CHECKING:
-    from engram.ports import Handle, ReadableBuffer
+    from engram.ports import Handle, ReadableBuffer, SyncMethod
 
 SECTOR_BYTES = 512
 
@@ -81,6 +81,7 @@ class SimulatedFilesystem:
         self.call_count = 0
         self.sync_count = 0
         self.locked: set[str] = set()
+        self.sync_methods: tuple[SyncMethod, ...] = ("sync",)
         self._root = _Directory()
         self._changes: list[_NameChange] = []
         self._has_power = True
@@ -157,6 +158,15 @@ class SimulatedFilesystem:
             _copy_sector(file, sector)
         _resize(file.durable, len(file.visible))
         file.dirty_sectors.clear()
+
+    def write_durably(
+        self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer], method: SyncMethod
+    ) -> None:
+        """Write, then sync: two calls that may fail, whatever the method."""
+        if method not in self.sync_methods:
+            raise ValueError(f"{method!r} is no sync method of this disk")
+        self.write_at(handle, offset, buffers)
+        self.sync(handle)
 
     def set_size(self, handle: Handle, bytes_count: int) -> None:
         """Truncate or extend the file."""

@@ -14,9 +14,11 @@ from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.file_log import FileLog
 from engram.wal.protocol import Entry
+from engram.wal.writer import SegmentSizes
 
 STORE_ID = b"simulated store!"
 DIRECTORY = "default/wal"
+SIZES = SegmentSizes(first=16_384, longest=65_536, fill_step=8_192)
 GENERATIONS_MAX = 4
 CALLS_MAX = 60
 PAYLOADS_BYTES = (0, 1, 7, 100, 500, 3000, 4000, 4096, 9000, 20000)
@@ -40,7 +42,7 @@ class Promise:
 
 
 async def open_simulated(
-    filesystem: SimulatedFilesystem, seed: int, *, segment_bytes_max: int = 32768
+    filesystem: SimulatedFilesystem, seed: int, *, sizes: SegmentSizes = SIZES
 ) -> FileLog:
     """Open the log of a simulated disk, with all file calls made in the calling task."""
     return await FileLog.open(
@@ -50,7 +52,7 @@ async def open_simulated(
         space_id="default",
         entropy=SeededEntropy(seed),
         clock=FakeClock(),
-        segment_bytes_max=segment_bytes_max,
+        sizes=sizes,
         inline=True,
     )
 

@@ -34,6 +34,7 @@ from engram.testing.store_ledger import (
     fields_of,
 )
 from engram.wal.file_log import FileLog
+from engram.wal.writer import SegmentSizes
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -52,7 +53,7 @@ GENERATIONS_MAX: Final = 5
 CALLS_MAX: Final = 120
 STEPS_MAX: Final = 14
 DIMENSIONS: Final = 8
-SEGMENT_BYTES_MAX: Final = 32_768
+SIZES: Final = SegmentSizes(first=8_192, longest=32_768, fill_step=8_192)
 TAGS: Final = ("red", "green", "\u0645\u0631\u062d\u0628\u0627", "a tag with spaces")
 EPOCH: Final = datetime(2020, 2, 29, 12, tzinfo=UTC)
 TEXT_CHARACTERS: Final = (0, 1, 40, 300, 5_000)
@@ -70,7 +71,7 @@ class _HistoryClock(FakeClock):
 
 def simulated_log() -> Callable[..., Awaitable[FileLog]]:
     """Return what opens a log whose file calls are all made in the calling task."""
-    return partial(FileLog.open, inline=True, segment_bytes_max=SEGMENT_BYTES_MAX)
+    return partial(FileLog.open, inline=True, sizes=SIZES)
 
 
 def engine_of(store: Engram, space: str) -> SpaceEngine | None:

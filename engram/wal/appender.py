@@ -4,15 +4,16 @@ Rule 1: one thread writes; the event loop only gathers and waits.
 Rule 2: no delay is ever added in the hope of a larger group.
 Rule 3: one event a flush, never a future shared by waiters: cancelling one leaves the others be.
 Rule 4: the first failure is final; every waiter hears of it, nothing is tried again.
+Rule 5: whoever waits is told right after the sync; what only helps later comes behind.
 """
 
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from anyio import lowlevel
 
 from engram.model.errors import Closed, LogPoisoned
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from engram.wal.evidence import DurableMark
     from engram.wal.protocol import Entry, Lsn
-    from engram.wal.segment import SegmentWriter
+    from engram.wal.threads import AppenderThreads
+    from engram.wal.writer import SegmentWriter
 
 
 class _Flush:
@@ -39,25 +41,24 @@ class _Flush:
 
 
 class Appender:
-    """Owns a log's writer and the thread it runs on (started by the first `wait_durable`).
+    """Owns a log's writer and has one thread at a time work on it.
 
-    With `inline`, writes run in the waiter itself: for simulations, where each step must be
+    With `threads` None, writes run in the waiter itself: for simulations, where each step must be
     repeatable from a seed. Belongs to the event loop it was made on.
     """
 
     def __init__(
-        self, writer: SegmentWriter, mark: DurableMark, path: str, *, inline: bool
+        self, writer: SegmentWriter, mark: DurableMark, threads: AppenderThreads | None
     ) -> None:
         self._writer = writer
         self._mark = mark
-        self._path = path
-        self._inline = inline
+        self._threads = threads
         self._lock = threading.Lock()
+        self._writer_lock = threading.Lock()
         self._gathering = _Flush(writer.durable_lsn)
         self._in_flight: _Flush | None = None
-        self._thread: threading.Thread | None = None
         self._is_awake = False
-        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._at_rest: anyio.Event | None = None
         self._closed = False
         self._poison: str | None = None
         native = lowlevel.current_token().native_token
@@ -81,7 +82,7 @@ class Appender:
         if self._closed:
             raise Closed("the log")
         if self._poison is not None:
-            raise LogPoisoned(self._path, self._poison)
+            raise LogPoisoned(self._writer.medium.directory, self._poison)
 
     def gather(self, entries: Sequence[tuple[Entry, int]]) -> Lsn:
         """Take admitted entries in and return the new last LSN."""
@@ -95,30 +96,43 @@ class Appender:
     async def wait_durable(self, upto: Lsn) -> None:
         """Return once `durable_lsn >= upto`; `upto` must have been gathered."""
         while self._writer.durable_lsn < upto:
-            if self._inline:
+            if self._threads is None:
                 self.check_usable()
                 while (flush := self._take(only_wanted=False)) is not None:
                     self._commit(flush)
+                    self._fill_ahead()
             else:
-                await self._join(upto).wait()
+                await self._join(upto, self._threads).wait()
+
+    async def change(self, change: Callable[[SegmentWriter], None]) -> None:
+        """Let `change` have the writer, between two groups.
+
+        Raises what `change` raises; the log is poisoned then.
+        """
+        if self._threads is None:
+            self._change(change)
+            return
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._change, change)
 
     async def aclose(self) -> None:
-        """Finish what was asked for, end the thread, release the files."""
+        """Finish what was asked for and release the files."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+            if self._is_awake:
+                self._at_rest = anyio.Event()
         with anyio.CancelScope(shield=True):
-            if self._thread is not None:
-                self._wake.put(False)
-                await anyio.to_thread.run_sync(self._thread.join)
-            if self._inline:
+            if self._at_rest is not None:
+                await self._at_rest.wait()
+            if self._threads is None:
                 self._release()
             else:
                 await anyio.to_thread.run_sync(self._release)
 
-    def _join(self, upto: Lsn) -> anyio.Event:
-        """Return the event of the flush that holds `upto`, waking the thread if it sleeps."""
+    def _join(self, upto: Lsn, threads: AppenderThreads) -> anyio.Event:
+        """Return the event of the flush that holds `upto`, waking a thread if none is at work."""
         with self._lock:
             flush = self._in_flight
             if flush is None or upto > flush.last_lsn:
@@ -128,18 +142,25 @@ class Appender:
                 flush.done = anyio.Event()
             if not self._is_awake:
                 self._is_awake = True
-                if self._thread is None:
-                    self._thread = threading.Thread(
-                        target=self._run, name=f"appender {self._path}", daemon=True
-                    )
-                    self._thread.start()
-                self._wake.put(True)
+                threads.submit(self._work)
             return flush.done
 
-    def _run(self) -> None:
-        while self._wake.get():
+    def _work(self) -> None:
+        """Commit until nobody waits any more, giving way to other logs after each flush."""
+        threads = self._threads
+        while True:
             while (flush := self._take(only_wanted=True)) is not None:
                 self._commit(flush)
+                if threads is not None and threads.has_waiting:
+                    threads.submit(self._work)
+                    return
+            self._fill_ahead()
+            with self._lock:
+                if self._gathering.done is None or self._poison is not None:
+                    self._is_awake = False
+                    if self._at_rest is not None:
+                        self._tell(self._at_rest)
+                    return
 
     def _take(self, *, only_wanted: bool) -> _Flush | None:
         """Return what has gathered and begin to gather anew; None when there is nothing to do."""
@@ -147,7 +168,6 @@ class Appender:
             flush = self._gathering
             idle = flush.done is None if only_wanted else not flush.entries
             if idle or self._poison is not None:
-                self._is_awake = False
                 return None
             self._in_flight = flush
             self._gathering = _Flush(flush.last_lsn)
@@ -156,20 +176,49 @@ class Appender:
     def _commit(self, flush: _Flush) -> None:
         poison: str | None = None
         try:
-            for group in _groups(flush.entries):
-                self._writer.write_group(group)
-            self._mark.write(self._writer.durable_lsn)
+            with self._writer_lock:
+                poison = self._poison  # by a change, while this waited for the writer
+                for group in _groups(flush.entries) if poison is None else ():
+                    self._writer.write_group(group)
         except BaseException as exc:  # noqa: BLE001 - whatever it was, no waiter may be left hanging
-            poison = str(exc) or type(exc).__name__
-        finished = [flush.done]
+            poison = _reason(exc)
+        self._settle(flush, poison)
+        if poison is None:
+            try:
+                self._mark.write(self._writer.durable_lsn)
+            except BaseException as exc:  # noqa: BLE001 - see above
+                self._settle(None, _reason(exc))
+
+    def _settle(self, flush: _Flush | None, poison: str | None) -> None:
+        """Tell those who wait for the flush, and everybody when nothing will be written again."""
+        finished = [flush.done] if flush is not None else []
         with self._lock:
-            self._in_flight = None
-            if poison is not None:
+            if flush is not None:
+                self._in_flight = None
+            if poison is not None and self._poison is None:
                 self._poison = poison
                 finished.append(self._gathering.done)
         for done in finished:
             if done is not None:
                 self._tell(done)
+
+    def _fill_ahead(self) -> None:
+        """Prepare the file for what comes next, while nobody waits."""
+        if self._poison is None:
+            try:
+                with self._writer_lock:
+                    self._writer.fill_ahead()
+            except BaseException as exc:  # noqa: BLE001 - a failed sync is final, as any other
+                self._settle(None, _reason(exc))
+
+    def _change(self, change: Callable[[SegmentWriter], None]) -> None:
+        with self._writer_lock:
+            self.check_usable()
+            try:
+                change(self._writer)
+            except BaseException as exc:
+                self._settle(None, _reason(exc))
+                raise
 
     def _tell(self, done: anyio.Event) -> None:
         """Set the event on its own loop; a loop that has ended has no waiters left."""
@@ -185,6 +234,10 @@ class Appender:
         finally:
             self._mark.close()
             self._writer.close()
+
+
+def _reason(exc: BaseException) -> str:
+    return str(exc) or type(exc).__name__
 
 
 def _groups(entries: list[tuple[Entry, int]]) -> Iterator[list[tuple[Entry, int]]]:

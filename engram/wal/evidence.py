@@ -9,10 +9,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from engram.model.errors import Conflict, StoreInUse
 from engram.wal.record import crc32c
 
 if TYPE_CHECKING:
-    from engram.ports import Filesystem, Handle
+    from engram.ports import Filesystem
     from engram.wal.protocol import Lsn
 
 NAME = "durable.lsn"
@@ -22,30 +23,28 @@ _MAGIC = b"ENGRDLSN"
 
 
 class DurableMark:
-    """The side file of one log, open for writing; `identity` is store id and space id."""
+    """The side file of one log, held by its one writer; `identity` is store id and space id.
+
+    Raises Conflict when another writer, of this process or another, has the log open.
+    """
 
     def __init__(self, filesystem: Filesystem, directory: str, identity: bytes) -> None:
         self._filesystem = filesystem
         self._seed = crc32c(0, identity)
-        path = f"{directory}/{NAME}"
         try:
-            self._handle: Handle = filesystem.open(path)
-        except FileNotFoundError:
-            self._handle = filesystem.create_exclusive(path)
+            self._handle = filesystem.lock(f"{directory}/{NAME}")
+        except StoreInUse as exc:
+            raise Conflict(
+                f"the log in {directory} has another writer already; close that one first"
+            ) from exc
 
     def read(self) -> Lsn:
         """Return the LSN it vouches for; 0 when it is empty, torn or another log's."""
-        data = self._filesystem.read_at(self._handle, 0, _MARK.size)
-        if len(data) < _MARK.size:
-            return 0
-        magic, lsn, crc = _MARK.unpack(data)
-        if magic != _MAGIC or crc != self._crc(lsn):
-            return 0
-        return int(lsn)
+        return _decode(self._filesystem.read_at(self._handle, 0, _MARK.size), self._seed)
 
     def write(self, lsn: Lsn) -> None:
         """Vouch for everything up to `lsn`, which a finished sync has made durable."""
-        self._filesystem.write_at(self._handle, 0, [_MARK.pack(_MAGIC, lsn, self._crc(lsn))])
+        self._filesystem.write_at(self._handle, 0, [_MARK.pack(_MAGIC, lsn, _crc(self._seed, lsn))])
 
     def sync(self) -> None:
         """Make the mark itself durable."""
@@ -55,5 +54,29 @@ class DurableMark:
         """Release the file."""
         self._handle.close()
 
-    def _crc(self, lsn: Lsn) -> int:
-        return crc32c(self._seed, lsn.to_bytes(8, "little"))
+
+def read_mark(filesystem: Filesystem, directory: str, identity: bytes) -> Lsn:
+    """Return the LSN a log's mark vouches for, without holding it; 0 when there is none.
+
+    Raises:
+        StorageFailed: the medium cannot be read.
+    """
+    try:
+        handle = filesystem.open(f"{directory}/{NAME}")
+    except FileNotFoundError:
+        return 0
+    try:
+        return _decode(filesystem.read_at(handle, 0, _MARK.size), crc32c(0, identity))
+    finally:
+        handle.close()
+
+
+def _decode(data: bytes, seed: int) -> Lsn:
+    if len(data) < _MARK.size:
+        return 0
+    magic, lsn, crc = _MARK.unpack(data)
+    return int(lsn) if magic == _MAGIC and crc == _crc(seed, lsn) else 0
+
+
+def _crc(seed: int, lsn: Lsn) -> int:
+    return crc32c(seed, lsn.to_bytes(8, "little"))

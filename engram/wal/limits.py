@@ -17,6 +17,21 @@ write may leave behind; LevelDB caps a write batch group too (1 MiB)."""
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 """Bytes of one segment file; RocksDB's write buffer and etcd's WAL segment are 64 MB too."""
 
+SEGMENT_BYTES_FIRST = 1024 * 1024
+"""Bytes of a new log's first segment; each next one has twice as many, up to SEGMENT_BYTES_MAX: a
+thousand small spaces must not cost 64 GB."""
+
+FILL_STEP_BYTES = 1024 * 1024
+"""Bytes of zeros written at once ahead of the groups, so that a group does not change the file's
+length: few enough that the one write in hundreds that waits for them waits milliseconds."""
+
+FILL_GROUP_BYTES_MAX = 16 * 1024
+"""Bytes of the longest group that has zeros written ahead of it. A sync without a new length was
+some 65 us shorter, and writing zeros took 3.3 us a KiB: beyond this it costs more than it gains."""
+
+SPARES_MAX = 2
+"""Files kept for recycling in one log: one to rotate into, one more for a trim of several."""
+
 SPACE_ID_BYTES_MAX = 255
 """Bytes of a space id in UTF-8: its length is one byte in the segment header; a file name's limit
 on every common filesystem."""
@@ -24,3 +39,15 @@ on every common filesystem."""
 READ_BYTES = 1024 * 1024
 """Bytes read ahead from a segment at once: hides the call's cost at a bounded buffer; the read
 ahead of PostgreSQL's recovery is of this order."""
+
+APPENDER_THREADS = 4
+"""Threads that write for all logs of a process: as many syncs as run at once. They sleep in the
+disk, not on the CPU, and more syncs at once hardly make one disk faster."""
+
+SYNC_TRIALS = 16
+"""Writes with each sync method when a disk is tried: a median of this many stands still to a few
+per cent, and they take some milliseconds on an SSD."""
+
+SYNC_TRIAL_NS_MAX = 200_000_000
+"""Nanoseconds a trial may take before it decides by what it has: a disk of 10 ms a sync must not
+hold up the first start noticeably."""

@@ -34,6 +34,9 @@ _COMPLEMENT = 0xFFFFFFFF
 GROUP_HEADER_BYTES = _GROUP.size
 RECORD_HEADER_BYTES = _RECORD.size
 SEGMENT_CRC_OFFSET = BLOCK_BYTES - _U32.size
+SEGMENT_FLAGS_OFFSET = SEGMENT_CRC_OFFSET - _U32.size
+RECYCLED = 1
+"""Flag of a segment whose file had a former life: bytes behind its groups may be from then."""
 COPY_BYTES_MAX = 64 * 1024
 """Bytes. Shorter buffers are joined into one: cheaper than a pwritev slot and a CRC call each."""
 CRC_CHUNK_BYTES = 256 * 1024
@@ -62,6 +65,12 @@ class SegmentHeader(NamedTuple):
     epoch: int
     previous_crc: int
     salt: bytes
+    flags: int = 0
+
+    @property
+    def is_recycled(self) -> bool:
+        """Tell whether the file had a former life."""
+        return bool(self.flags & RECYCLED)
 
 
 class GroupHeader(NamedTuple):
@@ -117,7 +126,7 @@ def encode_segment_header(header: SegmentHeader) -> tuple[bytes, int]:
         header.salt,
         len(space),
     )
-    body = (fixed + space).ljust(SEGMENT_CRC_OFFSET, b"\0")
+    body = (fixed + space).ljust(SEGMENT_FLAGS_OFFSET, b"\0") + _U32.pack(header.flags)
     tag = crc32c(0, body)
     return body + _U32.pack(tag), tag
 
@@ -143,7 +152,9 @@ def decode_segment_header(block: bytes) -> tuple[SegmentHeader, int]:
         raise Damaged("the segment header fails its CRC")
     space = block[_SEGMENT.size : _SEGMENT.size + space_bytes].decode()
     store_id, number, first_lsn, epoch, previous_crc, salt = fields
-    return SegmentHeader(store_id, space, number, first_lsn, epoch, previous_crc, salt), tag
+    (flags,) = _U32.unpack_from(block, SEGMENT_FLAGS_OFFSET)
+    header = SegmentHeader(store_id, space, number, first_lsn, epoch, previous_crc, salt, flags)
+    return header, tag
 
 
 def encoded_bytes(payload_bytes: int) -> int:

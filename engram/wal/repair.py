@@ -8,51 +8,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram.wal.limits import READ_BYTES
+from engram.wal.limits import BLOCK_BYTES, READ_BYTES
 from engram.wal.protocol import Entry
 from engram.wal.record import SegmentHeader, decode_records
 from engram.wal.segment import (
     SALT_BYTES,
     LogIdentity,
-    SegmentWriter,
-    create_segment,
+    Segment,
     segment_name,
 )
+from engram.wal.spares import Spares
+from engram.wal.sync_method import TRIAL_NAME
+from engram.wal.writer import SegmentWriter, create_segment
 
 if TYPE_CHECKING:
-    from engram.ports import Entropy, Filesystem, Handle
+    from engram.ports import Filesystem, Handle
     from engram.wal.recovery import Survey
+    from engram.wal.segment import Head
+    from engram.wal.writer import Medium
 
 UNFINISHED = ".new"
 
 
-def continue_log(
-    filesystem: Filesystem,
-    entropy: Entropy,
-    survey: Survey,
-    *,
-    segment_bytes_max: int,
-) -> SegmentWriter:
+def continue_log(medium: Medium, survey: Survey, head: Head, spares: Spares) -> SegmentWriter:
     """Return a writer that goes on behind the last group of a clean log."""
     return SegmentWriter(
-        filesystem,
-        entropy,
-        filesystem.open(survey.segments[-1].path),
+        medium,
+        medium.filesystem.open(survey.segments[-1].path),
         survey.segments,
+        head,
+        spares,
         crc=survey.crc,
         last_lsn=survey.last_lsn,
-        segment_bytes_max=segment_bytes_max,
     )
 
 
 def renew_log(
-    filesystem: Filesystem,
-    entropy: Entropy,
-    survey: Survey,
-    directory: str,
-    identity: LogIdentity,
-    *,
-    segment_bytes_max: int,
+    medium: Medium, survey: Survey, identity: LogIdentity, spares: Spares
 ) -> tuple[SegmentWriter, str | None]:
     """Return a writer on a new segment with a new epoch, and where cut bytes were kept.
 
@@ -62,32 +54,32 @@ def renew_log(
     Raises:
         StorageFailed: the medium refused; surveying again starts over.
     """
-    cut_to = _keep_cut_bytes(filesystem, survey, directory) if survey.cut_bytes else None
+    cut_to = _keep_cut_bytes(medium, survey) if survey.cut_bytes else None
     segments = list(survey.segments)
     first_lsn = survey.last_lsn + 1
     previous_crc = survey.crc
     if survey.suffix is not None:
         first_lsn = survey.suffix.header.first_lsn
         previous_crc = survey.suffix_crc
-    epoch = segments[-1].header.epoch + 1 if segments else 1
-    replaced = bool(segments) and segments[-1].header.first_lsn == first_lsn
-    if replaced:
-        previous_crc = segments.pop().header.previous_crc
+    before = survey.head.header if survey.head is not None else None
+    replaced = before is not None and before.first_lsn == first_lsn
+    if before is not None and replaced:
+        previous_crc = before.previous_crc
+        segments.pop()
     header = SegmentHeader(
         store_id=identity.store_id,
         space_id=identity.space_id,
-        number=segments[-1].header.number + 1 if segments else 1,
+        number=before.number + (not replaced) if before is not None else 1,
         first_lsn=first_lsn,
-        epoch=epoch,
+        epoch=before.epoch + 1 if before is not None else 1,
         previous_crc=previous_crc,
-        salt=entropy.token(SALT_BYTES),
+        salt=medium.entropy.token(SALT_BYTES),
     )
     if not segments:
-        _sync_way_to(filesystem, directory)
-    writer = _write_new_segment(filesystem, entropy, survey, directory, header, segment_bytes_max)
-    writer.segments[:0] = segments
+        _sync_way_to(medium.filesystem, medium.directory)
+    writer = _write_new_segment(medium, survey, header, segments, spares)
     if segments and not replaced:
-        _truncate_superseded(filesystem, survey)
+        _truncate_superseded(medium.filesystem, survey)
     return writer, cut_to
 
 
@@ -103,28 +95,29 @@ def _sync_way_to(filesystem: Filesystem, directory: str) -> None:
 
 
 def _write_new_segment(
-    filesystem: Filesystem,
-    entropy: Entropy,
+    medium: Medium,
     survey: Survey,
-    directory: str,
     header: SegmentHeader,
-    segment_bytes_max: int,
+    segments: list[Segment],
+    spares: Spares,
 ) -> SegmentWriter:
     """Write the segment under another name, sync it, and rename it into its place."""
+    filesystem, directory = medium.filesystem, medium.directory
     path = f"{directory}/{segment_name(header.first_lsn)}"
     unfinished = path + UNFINISHED
-    if unfinished.rpartition("/")[2] in filesystem.list(directory):
-        filesystem.remove(unfinished)
-    handle, segment = create_segment(filesystem, unfinished, header)
+    size_bytes = max([medium.sizes.after([]), *(s.size_bytes for s in segments)])
+    filled_bytes = medium.sizes.filled_at_first(size_bytes, BLOCK_BYTES)
+    handle, head = create_segment(filesystem, unfinished, header, filled_bytes=filled_bytes)
+    segment = Segment(path, header.first_lsn, BLOCK_BYTES, size_bytes)
     try:
         writer = SegmentWriter(
-            filesystem,
-            entropy,
+            medium,
             handle,
-            [segment],
-            crc=segment.tag,
+            [*segments, segment],
+            head,
+            spares,
+            crc=head.tag,
             last_lsn=header.first_lsn - 1,
-            segment_bytes_max=segment_bytes_max,
         )
         if survey.suffix is not None:
             records = decode_records(survey.suffix.header, survey.suffix.body)
@@ -137,34 +130,47 @@ def _write_new_segment(
     except BaseException:
         handle.close()
         raise
-    segment.path = path
     return writer
 
 
-def _keep_cut_bytes(filesystem: Filesystem, survey: Survey, directory: str) -> str:
+def remove_unfinished(filesystem: Filesystem, directory: str, names: list[str]) -> None:
+    """Remove the files that an earlier start did not come to rename or to remove."""
+    for name in names:
+        if name.endswith(UNFINISHED) or name == TRIAL_NAME:
+            filesystem.remove(f"{directory}/{name}")
+
+
+def _keep_cut_bytes(medium: Medium, survey: Survey) -> str:
     """Copy the torn bytes into a file of their own beside the segment; return its path."""
+    filesystem = medium.filesystem
     torn_path = survey.torn_path or ""
-    names = set(filesystem.list(directory))
-    number = 1
-    while (path := f"{torn_path}.{number}.cut").rpartition("/")[2] in names:
-        number += 1
+    path = free_name(torn_path, "cut", survey.names)
     source = filesystem.open(torn_path)
     try:
         target = filesystem.create_exclusive(path)
         try:
-            _copy(filesystem, source, survey.cut_offset, target, survey.cut_bytes)
+            copy_bytes(filesystem, source, survey.cut_offset, target, survey.cut_bytes)
             filesystem.sync(target)
         finally:
             target.close()
     finally:
         source.close()
-    filesystem.sync_directory(directory)
+    filesystem.sync_directory(medium.directory)
     return path
 
 
-def _copy(
+def free_name(path: str, suffix: str, names: list[str]) -> str:
+    """Return `<path>.<n>.<suffix>` with the first n that none of the directory's names has."""
+    number = 1
+    while f"{path}.{number}.{suffix}".rpartition("/")[2] in names:
+        number += 1
+    return f"{path}.{number}.{suffix}"
+
+
+def copy_bytes(
     filesystem: Filesystem, source: Handle, offset: int, target: Handle, bytes_count: int
 ) -> None:
+    """Copy bytes from `offset` of one file to the beginning of another; fewer where it ends."""
     done = 0
     while done < bytes_count:
         data = filesystem.read_at(source, offset + done, min(READ_BYTES, bytes_count - done))
@@ -181,6 +187,7 @@ def _truncate_superseded(filesystem: Filesystem, survey: Survey) -> None:
         segment.end_offset = survey.suffix.offset
     if survey.suffix is None and survey.torn_path != segment.path:
         return
+    segment.size_bytes = segment.end_offset
     handle = filesystem.open(segment.path)
     try:
         filesystem.set_size(handle, segment.end_offset)

@@ -1,4 +1,4 @@
-"""One segment file: its name, reading its groups one after the other, writing the next one.
+"""One segment file: its name, its header, and reading its groups one after the other.
 
 Plain blocking code: whoever calls it brings the thread.
 """
@@ -9,38 +9,42 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram.model.errors import check
+from engram.model.errors import StoreTooNew
 from engram.wal.limits import BLOCK_BYTES, READ_BYTES
 from engram.wal.record import (
     GROUP_HEADER_BYTES,
+    VERSION,
     Damaged,
     GroupHeader,
-    GroupPlace,
+    NewerVersion,
     SegmentHeader,
     check_body,
     decode_group_header,
-    encode_group,
-    encode_segment_header,
+    decode_segment_header,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engram.ports import Entropy, Filesystem, Handle
-    from engram.wal.protocol import Entry, Lsn
+    from engram.ports import Filesystem, Handle
+    from engram.wal.protocol import Lsn
 
 SALT_BYTES = 16
+SEGMENT_SUFFIX = ".wal"
 _NAME = re.compile(r"\d{20}\.wal")
 
 
 def segment_name(first_lsn: Lsn) -> str:
     """Return the file name of the segment that begins with this LSN."""
-    return f"{first_lsn:020d}.wal"
+    return f"{first_lsn:020d}{SEGMENT_SUFFIX}"
 
 
 def is_segment_name(name: str) -> bool:
     """Tell whether a directory entry is a segment."""
     return _NAME.fullmatch(name) is not None
+
+
+def first_lsn_of(name: str) -> Lsn:
+    """Return the LSN that a segment, or a file named after one, begins with."""
+    return int(name.rpartition("/")[2][:20])
 
 
 class Group(NamedTuple):
@@ -62,14 +66,44 @@ class LogIdentity(NamedTuple):
         return self.store_id + self.space_id.encode()
 
 
-@dataclass(slots=True)
-class Segment:
-    """A segment of the log as the writer knows it; `end_offset` is where its groups end."""
+class Head(NamedTuple):
+    """A segment's header and its CRC, the tag that each of its groups carries."""
 
-    path: str
     header: SegmentHeader
     tag: int
-    end_offset: int = BLOCK_BYTES
+
+
+@dataclass(slots=True)
+class Segment:
+    """A segment of the log.
+
+    Its groups end at `end_offset` (the file's length, as long as nobody has read them);
+    `size_bytes` is what it may grow to, or the file's length when that is more.
+    """
+
+    path: str
+    first_lsn: Lsn
+    end_offset: int
+    size_bytes: int
+
+
+def read_head(filesystem: Filesystem, handle: Handle, path: str, identity: LogIdentity) -> Head:
+    """Return the header of the segment at `path` after checking whose and which it is.
+
+    Raises:
+        Damaged: it is no sound header, or another segment's; the reason is the message.
+        StoreTooNew: a later release wrote it.
+        StorageFailed: the medium cannot be read.
+    """
+    try:
+        header, tag = decode_segment_header(filesystem.read_at(handle, 0, BLOCK_BYTES))
+    except NewerVersion as exc:
+        raise StoreTooNew(path, exc.version, VERSION) from exc
+    if (header.store_id, header.space_id) != identity:
+        raise Damaged("the segment belongs to another log")
+    if header.first_lsn != first_lsn_of(path):
+        raise Damaged("the segment has another segment's name")
+    return Head(header, tag)
 
 
 class GroupReader:
@@ -79,16 +113,16 @@ class GroupReader:
     begin, with which LSN, and after which CRC.
     """
 
-    def __init__(self, filesystem: Filesystem, handle: Handle, segment: Segment) -> None:
+    def __init__(self, filesystem: Filesystem, handle: Handle, head: Head) -> None:
         self._filesystem = filesystem
         self._handle = handle
-        self._segment = segment
+        self._head = head
         self._size = filesystem.size(handle)
         self._window = memoryview(b"")
         self._window_offset = 0
         self.offset = BLOCK_BYTES
-        self.next_lsn = segment.header.first_lsn
-        self.crc = segment.tag
+        self.next_lsn = head.header.first_lsn
+        self.crc = head.tag
 
     def next_group(self) -> Group:
         """Return the next group and step over it.
@@ -97,25 +131,47 @@ class GroupReader:
             Damaged: no valid group begins at `offset`, with the reason; nothing moved.
             StorageFailed: the medium cannot be read.
         """
-        header = decode_group_header(self._bytes(GROUP_HEADER_BYTES))
-        if header.tag != self._segment.tag:
-            raise Damaged("the group belongs to another segment")
-        if header.block * BLOCK_BYTES != self.offset:
-            raise Damaged("the group stands in the wrong place")
-        if header.first_lsn != self.next_lsn:
-            raise Damaged(f"the group begins with LSN {header.first_lsn}")
-        if header.previous_crc != self.crc or header.epoch != self._segment.header.epoch:
-            raise Damaged("the group does not follow the one before it")
+        header = self._next_header()
         data = self._bytes(header.group_bytes)
         if len(data) < header.group_bytes:
             raise Damaged("the file ends within the group")
         body = data[GROUP_HEADER_BYTES:]
         check_body(header, body)
-        group = Group(header, body, self.offset)
+        return Group(header, body, self._step(header))
+
+    def skip_groups(self, upto: Lsn) -> None:
+        """Step over the groups that end at or before `upto`; their records are not verified.
+
+        Stops at the first that is no group too. Raises StorageFailed.
+        """
+        while self.next_lsn <= upto:
+            try:
+                header = self._next_header()
+            except Damaged:
+                return
+            if header.last_lsn > upto or self.offset + header.group_bytes > self._size:
+                return
+            self._step(header)
+
+    def _step(self, header: GroupHeader) -> int:
+        """Move behind a group and return where it begins."""
+        offset = self.offset
         self.offset += header.group_bytes
         self.next_lsn = header.last_lsn + 1
         self.crc = header.crc
-        return group
+        return offset
+
+    def _next_header(self) -> GroupHeader:
+        header = decode_group_header(self._bytes(GROUP_HEADER_BYTES))
+        if header.tag != self._head.tag:
+            raise Damaged("the group belongs to another segment")
+        if header.block * BLOCK_BYTES != self.offset:
+            raise Damaged("the group stands in the wrong place")
+        if header.first_lsn != self.next_lsn:
+            raise Damaged(f"the group begins with LSN {header.first_lsn}")
+        if header.previous_crc != self.crc or header.epoch != self._head.header.epoch:
+            raise Damaged("the group does not follow the one before it")
+        return header
 
     def _bytes(self, bytes_count: int) -> memoryview:
         """Return that many bytes from `offset`, fewer at the end of the file."""
@@ -126,114 +182,3 @@ class GroupReader:
             data = self._filesystem.read_at(self._handle, self.offset, wanted)
             self._window, self._window_offset, start = memoryview(data), self.offset, 0
         return self._window[start : start + bytes_count]
-
-
-def create_segment(
-    filesystem: Filesystem, path: str, header: SegmentHeader
-) -> tuple[Handle, Segment]:
-    """Create the file with its header; durable only once the caller has synced both.
-
-    Raises:
-        FileExistsError: there is such a file.
-        StorageFailed: the medium refused.
-    """
-    block, tag = encode_segment_header(header)
-    handle = filesystem.create_exclusive(path)
-    try:
-        filesystem.write_at(handle, 0, [block])
-    except BaseException:
-        handle.close()
-        raise
-    return handle, Segment(path, header, tag)
-
-
-class SegmentWriter:
-    """Writes groups at the end of the log, one write and one sync each.
-
-    So at most one group is ever not durable. Owns the last segment's file, its offset and the LSN.
-    """
-
-    def __init__(
-        self,
-        filesystem: Filesystem,
-        entropy: Entropy,
-        handle: Handle,
-        segments: list[Segment],
-        *,
-        crc: int,
-        last_lsn: Lsn,
-        segment_bytes_max: int,
-    ) -> None:
-        check(segments, "a log has at least one segment")
-        self._filesystem = filesystem
-        self._entropy = entropy
-        self._handle = handle
-        self._crc = crc
-        self._segment_bytes_max = segment_bytes_max
-        self.segments = segments
-        self.durable_lsn = last_lsn
-
-    @property
-    def directory(self) -> str:
-        """The directory the segments are in."""
-        return self.segments[-1].path.rpartition("/")[0]
-
-    def write_group(self, entries: Sequence[tuple[Entry, int]]) -> None:
-        """Make the entries durable as one group, all or none after a crash.
-
-        Raises:
-            StorageFailed: the medium refused; this writer must not be used again.
-        """
-        buffers, group_bytes, crc = self._encode(entries)
-        segment = self.segments[-1]
-        is_empty = segment.end_offset == BLOCK_BYTES
-        if not is_empty and segment.end_offset + group_bytes > self._segment_bytes_max:
-            self._rotate()
-            segment = self.segments[-1]
-            buffers, group_bytes, crc = self._encode(entries)
-        self._filesystem.write_at(self._handle, segment.end_offset, buffers)
-        self._filesystem.sync(self._handle)
-        segment.end_offset += group_bytes
-        self._crc = crc
-        self.durable_lsn += len(entries)
-
-    def close(self) -> None:
-        """Release the file."""
-        self._handle.close()
-
-    def _encode(
-        self, entries: Sequence[tuple[Entry, int]]
-    ) -> tuple[list[bytes | memoryview], int, int]:
-        segment = self.segments[-1]
-        place = GroupPlace(
-            tag=segment.tag,
-            block=segment.end_offset // BLOCK_BYTES,
-            first_lsn=self.durable_lsn + 1,
-            durable_lsn=self.durable_lsn,
-            epoch=segment.header.epoch,
-            previous_crc=self._crc,
-        )
-        return encode_group(entries, place)
-
-    def _rotate(self) -> None:
-        """Begin the next segment: create, header, sync file, sync directory, then first use."""
-        before = self.segments[-1].header
-        first_lsn = self.durable_lsn + 1
-        header = before._replace(
-            number=before.number + 1,
-            first_lsn=first_lsn,
-            previous_crc=self._crc,
-            salt=self._entropy.token(SALT_BYTES),
-        )
-        path = f"{self.directory}/{segment_name(first_lsn)}"
-        handle, segment = create_segment(self._filesystem, path, header)
-        try:
-            self._filesystem.sync(handle)
-            self._filesystem.sync_directory(self.directory)
-        except BaseException:
-            handle.close()
-            raise
-        self._handle.close()
-        self._handle = handle
-        self.segments.append(segment)
-        self._crc = segment.tag

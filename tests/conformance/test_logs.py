@@ -13,6 +13,7 @@ from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.log import check_log
 from engram.wal.file_log import FileLog
 from engram.wal.memory_log import MemoryLog
+from engram.wal.writer import SegmentSizes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ class _FileLogs:
             space_id="default",
             entropy=SeededEntropy(1),
             clock=FakeClock(),
-            segment_bytes_max=65536,
+            sizes=SegmentSizes(8192, 65536, 8192),
             record_bytes_max=100_000,
             inline=inline,
         )

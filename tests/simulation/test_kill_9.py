@@ -13,6 +13,7 @@ from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.wal.file_log import FileLog
+from engram.wal.writer import SegmentSizes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +29,14 @@ from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.wal.file_log import FileLog
+from engram.wal.writer import SegmentSizes
 from engram.wal.protocol import Entry
 
 async def main():
     log = await FileLog.open(
         LocalFilesystem(sys.argv[1]), "default/wal", store_id=b"killed at random",
         space_id="default", entropy=SystemEntropy(), clock=SystemClock(),
-        segment_bytes_max=1 << 20,
+        sizes=SegmentSizes(longest=1 << 20),
     )
 
     async def write():
@@ -83,7 +85,7 @@ async def _reopened(root: Path) -> int:
         space_id="default",
         entropy=SystemEntropy(),
         clock=SystemClock(),
-        segment_bytes_max=1 << 20,
+        sizes=SegmentSizes(longest=1 << 20),
     )
     count = 0
     async for record in log.read(0):

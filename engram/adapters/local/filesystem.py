@@ -20,7 +20,7 @@ from engram.model.errors import StorageFailed, StoreInUse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engram.ports import Handle, ReadableBuffer
+    from engram.ports import Handle, ReadableBuffer, SyncMethod
 
 BUFFERS_PER_CALL_MAX = 1024
 """Buffers of one pwritev: IOV_MAX of Linux and macOS."""
@@ -47,15 +47,23 @@ _REMEDIES = {
 _REMEDY_OTHERWISE = "see the operating system's documentation of this error, then try again"
 
 
+# Linux alone makes a single write durable by a flag; 0 elsewhere.
+_DSYNC: int = getattr(os, "RWF_DSYNC", 0)
+
+
 @contextmanager
 def _translated(operation: str, path: Path) -> Iterator[None]:
     """Turn any OSError of the block into StorageFailed that names the remedy."""
     try:
         yield
     except OSError as exc:
-        remedy = _REMEDIES.get(exc.errno or 0, _REMEDY_OTHERWISE)
-        reason = exc.strerror or type(exc).__name__
-        raise StorageFailed(operation, str(path), reason, remedy) from exc
+        raise _failed(operation, path, exc) from exc
+
+
+def _failed(operation: str, path: Path, exc: OSError) -> StorageFailed:
+    remedy = _REMEDIES.get(exc.errno or 0, _REMEDY_OTHERWISE)
+    reason = exc.strerror or type(exc).__name__
+    return StorageFailed(operation, str(path), reason, remedy)
 
 
 class LocalHandle:
@@ -143,7 +151,7 @@ class LocalFilesystem:
             while left:
                 written = os.pwritev(file.descriptor, left[:BUFFERS_PER_CALL_MAX], offset)
                 if written == 0:
-                    raise OSError(errno.EIO, "nothing was written")
+                    raise _nothing_written()
                 offset += written
                 left = _after(left, written)
 
@@ -152,6 +160,35 @@ class LocalFilesystem:
         file = _local(handle)
         with _translated("sync", file.path):
             _sync_descriptor(file.descriptor)
+
+    @property
+    def sync_methods(self) -> tuple[SyncMethod, ...]:
+        """The methods `write_durably` knows here."""
+        return ("sync", "dsync") if _DSYNC else ("sync",)
+
+    def write_durably(
+        self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer], method: SyncMethod
+    ) -> None:
+        """Write all buffers from `offset` and return once they are durable.
+
+        Raises:
+            StorageFailed: the system refused; what was written of the bytes is unknown.
+        """
+        file = _local(handle)
+        if method == "sync" or not _DSYNC:
+            self.write_at(handle, offset, buffers)
+            self.sync(handle)
+            return
+        left: Sequence[ReadableBuffer] = buffers
+        try:
+            while left:
+                written = os.pwritev(file.descriptor, left[:BUFFERS_PER_CALL_MAX], offset, _DSYNC)
+                if written == 0:
+                    raise _nothing_written()
+                offset += written
+                left = _after([memoryview(buffer) for buffer in left], written)
+        except OSError as exc:
+            raise _failed("write to", file.path, exc) from exc
 
     def set_size(self, handle: Handle, bytes_count: int) -> None:
         """Truncate or extend the file; new bytes read as zero."""
@@ -234,6 +271,10 @@ class LocalFilesystem:
         self._make_directory(target.parent)
         target.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         self._sync_directory(target.parent)
+
+
+def _nothing_written() -> OSError:
+    return OSError(errno.EIO, "nothing was written")
 
 
 def _after(views: Sequence[memoryview], written: int) -> list[memoryview]:

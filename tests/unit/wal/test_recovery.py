@@ -54,14 +54,16 @@ async def test_the_last_group_is_a_suffix_unless_evidence_says_it_was_durable() 
 @pytest.mark.anyio
 async def test_a_suffix_is_written_again_under_a_new_epoch() -> None:
     filesystem = await _filled(3)
-    before = survey(filesystem, DIRECTORY, IDENTITY, 3).segments[-1].header.epoch
+    before = survey(filesystem, DIRECTORY, IDENTITY, 3).head
     filesystem.remove(MARK)
     log = await open_simulated(filesystem, 2)
     assert [kind for kind, _, _ in await contents(log)] == [0, 1, 2]
     await log.aclose()
-    segments = survey(filesystem, DIRECTORY, IDENTITY, 3).segments
-    assert [segment.header.first_lsn for segment in segments] == [1, 3]
-    assert segments[-1].header.epoch == before + 1
+    found = survey(filesystem, DIRECTORY, IDENTITY, 3)
+    assert [segment.first_lsn for segment in found.segments] == [1, 3]
+    assert before is not None
+    assert found.head is not None
+    assert found.head.header.epoch == before.header.epoch + 1
 
 
 @pytest.mark.anyio
