@@ -1,48 +1,76 @@
 """Seeded histories of a log: write, fail, lose power, reopen, go on; what was promised must hold.
 
 The same seed gives the same history. Each generation opens the log, compares what it holds with
-what was promised, appends and syncs until the power fails or a fault poisons it, and crashes.
+what was promised, then appends, syncs, rotates, trims and purges until the power fails or a fault
+poisons it, and crashes.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from engram.model.errors import EngramError, check
+from engram.model.errors import Conflict, EngramError, check
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.file_log import FileLog
 from engram.wal.protocol import Entry
 from engram.wal.writer import SegmentSizes
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from engram.wal.protocol import Record
+
 STORE_ID = b"simulated store!"
 DIRECTORY = "default/wal"
 SIZES = SegmentSizes(first=16_384, longest=65_536, fill_step=8_192)
 GENERATIONS_MAX = 4
-CALLS_MAX = 60
+CALLS_MAX = 80
 PAYLOADS_BYTES = (0, 1, 7, 100, 500, 3000, 4000, 4096, 9000, 20000)
+TELLING_BYTES = 100
+"""A payload of that many random bytes is found in no file by chance."""
 
 Content = tuple[int, int, bytes]
 
 
 @dataclass(slots=True)
 class Promise:
-    """What a log was given: `kept` must be there, then any prefix of `pending` may be."""
+    """What a log was given: `kept` must be there, then any prefix of `pending` may be.
+
+    Records up to LSN `trimmed` may be gone; those up to `purged` are, with every byte of theirs.
+    """
 
     kept: list[Content] = field(default_factory=list)
     pending: list[Content] = field(default_factory=list)
+    trimmed: int = 0
+    purged: int = 0
 
-    def settle(self, found: list[Content]) -> None:
-        """Compare with what the reopened log holds, and take that as promised from now on."""
-        check(found[: len(self.kept)] == self.kept, "an acknowledged record is lost or altered")
-        extra = found[len(self.kept) :]
+    def settle(self, found: list[Content], after: int = 0) -> None:
+        """Compare with what the reopened log holds after an LSN, and take that as promised."""
+        known = self.kept[after:]
+        check(found[: len(known)] == known, "an acknowledged record is lost or altered")
+        extra = found[len(known) :]
         check(extra == self.pending[: len(extra)], "an unacknowledged record is altered")
-        self.kept, self.pending = found, []
+        self.kept, self.pending = self.kept + extra, []
+
+    def check_purged(self, filesystem: SimulatedFilesystem) -> None:
+        """Look for purged records in every file of the log."""
+        disk = [filesystem.content(f"{DIRECTORY}/{name}") for name in filesystem.list(DIRECTORY)]
+        for _, _, payload in self.kept[: self.purged]:
+            if len(payload) >= TELLING_BYTES:
+                telling = payload[:TELLING_BYTES]
+                check(not any(telling in data for data in disk), "a purged record can be read")
 
 
 async def open_simulated(
-    filesystem: SimulatedFilesystem, seed: int, *, sizes: SegmentSizes = SIZES
+    filesystem: SimulatedFilesystem,
+    seed: int,
+    *,
+    sizes: SegmentSizes = SIZES,
+    after: int = 0,
+    replay: Callable[[Sequence[Record]], None] | None = None,
 ) -> FileLog:
     """Open the log of a simulated disk, with all file calls made in the calling task."""
     return await FileLog.open(
@@ -53,17 +81,41 @@ async def open_simulated(
         entropy=SeededEntropy(seed),
         clock=FakeClock(),
         sizes=sizes,
+        after=after,
+        replay=replay,
         inline=True,
     )
 
 
-async def contents(log: FileLog) -> list[Content]:
+async def contents(log: FileLog, after: int = 0) -> list[Content]:
     """Return kind, flags and payload of each durable record, after checking that LSNs run on."""
     found: list[Content] = []
-    async for record in log.read(0):
+    async for record in log.read(after):
         found.append((record.kind, record.flags, bytes(record.payload)))
-        check(record.lsn == len(found), "an LSN is missing")
+        check(record.lsn == after + len(found), "an LSN is missing")
     return found
+
+
+async def reopen(
+    filesystem: SimulatedFilesystem, promise: Promise, chance: random.Random, seed: int
+) -> FileLog:
+    """Open the log from a snapshot's LSN and check what is replayed and read against the promise.
+
+    A snapshot may be of any LSN from `trimmed` on that was durable.
+    """
+    after = chance.randint(promise.trimmed, len(promise.kept))
+    replayed: list[Content] = []
+
+    def replay(records: Sequence[Record]) -> None:
+        for record in records:
+            replayed.append((record.kind, record.flags, bytes(record.payload)))
+            check(record.lsn == after + len(replayed), "a replayed LSN is missing")
+
+    log = await open_simulated(filesystem, seed, after=after, replay=replay)
+    found = await contents(log, promise.trimmed)
+    check(found[after - promise.trimmed :] == replayed, "what is replayed is what is read")
+    promise.settle(found, promise.trimmed)
+    return log
 
 
 async def write_some(log: FileLog, promise: Promise, chance: random.Random, steps: int) -> None:
@@ -78,6 +130,30 @@ async def write_some(log: FileLog, promise: Promise, chance: random.Random, step
             await log.sync(log.last_lsn)
             promise.kept += promise.pending
             promise.pending = []
+
+
+async def tend(
+    log: FileLog, promise: Promise, chance: random.Random, filesystem: SimulatedFilesystem
+) -> None:
+    """Do one of the things that are done to a log besides writing."""
+    what = chance.choice(["trim", "trim", "rotate", "purge", "second writer"])
+    if what == "trim":
+        promise.trimmed = chance.randint(promise.trimmed, log.durable_lsn)
+        await log.trim(promise.trimmed)
+    elif what == "rotate":
+        await log.rotate()
+    elif what == "purge":
+        promise.trimmed = log.durable_lsn
+        await log.rotate()
+        await log.purge(log.durable_lsn)
+        promise.purged = promise.trimmed
+        promise.check_purged(filesystem)
+    else:
+        try:
+            await open_simulated(filesystem, 0)
+        except Conflict:
+            return
+        check(condition=False, sentence="a second writer was let in")
 
 
 async def run_crash_history(seed: int) -> int:
@@ -99,16 +175,17 @@ async def run_crash_history(seed: int) -> int:
 
         filesystem.plan = plan
         try:
-            log = await open_simulated(filesystem, seed * 100 + generation)
-            promise.settle(await contents(log))
-            await write_some(log, promise, chance, steps=12)
+            log = await reopen(filesystem, promise, chance, seed * 100 + generation)
+            for _ in range(6):
+                await write_some(log, promise, chance, steps=2)
+                await tend(log, promise, chance, filesystem)
         except EngramError as exc:
             if exc.code == "INTERNAL_ERROR" or type(exc).__name__ == "LogCorrupted":
                 raise
         filesystem.plan = None
         filesystem.crash(keep_all=chance.random() < 0.3)  # noqa: PLR2004 - or only the process
-    log = await open_simulated(filesystem, seed * 100 + 99)
-    promise.settle(await contents(log))
+    await reopen(filesystem, promise, chance, seed * 100 + 99)
+    promise.check_purged(filesystem)
     return len(promise.kept)
 
 
