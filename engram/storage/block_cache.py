@@ -82,26 +82,11 @@ class BlockCache:
         self._hits = self._misses = self._evictions = 0
         self._last_owner = 0
 
-    @property
-    def room_bytes(self) -> int:
-        """Bytes that can be added before anything must go."""
-        return self._budget_bytes - self._bytes
-
     def new_owner(self) -> int:
         """Return a number for a file whose blocks are to be cached, never given before."""
         with self._lock:
             self._last_owner += 1
             return self._last_owner
-
-    def find(self, owner: int, block: int) -> bytes | None:
-        """Return a block if it is held; None otherwise, which counts as no miss."""
-        with self._lock:
-            entry = self._owners.get(owner, {}).get(block)
-            if entry is None:
-                return None
-            entry.hits = min(entry.hits + 1, _HITS_MAX)
-            self._hits += 1
-            return entry.value
 
     def take(self, owner: int, blocks: Sequence[int], load: Loader) -> list[bytes]:
         """Return the blocks of these distinct numbers, in their order.
@@ -118,12 +103,6 @@ class BlockCache:
                 landed = self._wait(other)
                 found.update((block, landed[block]) for block in blocks if block in landed)
         return [found[block] for block in blocks]
-
-    def put(self, owner: int, block: int, value: bytes) -> bool:
-        """Hold a block; False when it does not fit into the budget."""
-        with self._lock:
-            self._insert(owner, block, value)
-            return block in self._owners.get(owner, {})
 
     def drop(self, owner: int) -> None:
         """Let all blocks of an owner go."""

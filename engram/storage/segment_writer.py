@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 import numpy as np
 
+from engram.kernels.sketches.encoding import encode_sketches
 from engram.model.errors import EngramError, check
 from engram.storage.checked_files import BlockCrcs, FileFacts, NewFile, npy_bytes, npy_header
 from engram.storage.compression import COMPRESSED_SUFFIX, compressor
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engram.kernels.arrays import F32, I8, U8
+    from engram.kernels.arrays import F32
     from engram.kernels.protocol import KernelBackend
     from engram.ports import Filesystem, ReadableBuffer
     from engram.storage.bodies import Bodies
@@ -49,8 +50,8 @@ def write_segment(
 ) -> SegmentFacts:
     """Write the bodies as a segment at `directory`, durable on return.
 
-    Holds one piece of vectors and of texts at a time. When it fails it removes what it has
-    written, as far as the medium lets it.
+    Holds the vectors of the segment and one piece of its texts in RAM. When it fails it removes
+    what it has written, as far as the medium lets it.
 
     Args:
         filesystem: where to.
@@ -122,7 +123,7 @@ class _SegmentWriter:
         )
         return write_index(self._filesystem, self._directory, index)
 
-    # Only columns that repeat are compressed: ids, bits, norms and scales are as good as random.
+    # Only columns that repeat are compressed: the others are as good as random.
     def _column(
         self, name: str, values: NDArray[Any], dtype: type[np.generic], *, repeats: bool = False
     ) -> None:
@@ -146,36 +147,43 @@ class _SegmentWriter:
         return file
 
     def _vectors(self, n: int, d: int, open_files: ExitStack) -> None:
-        """Write vectors with their bits, codes and scales in one pass over the pieces."""
-        bytes_of_bits = (d + 7) // 8
+        """Write the vectors with their codes and scales, and the sketches."""
+        matrix = self._matrix(n, d)
         vectors = self._new("vectors.npy", open_files)
         codes = self._new("codes.npy", open_files)
-        bits = self._new("bits.npy", open_files)
         vectors.write(npy_header(np.float32, (n, d)))
         codes.write(npy_header(np.int8, (n, d)))
-        bits.write(npy_header(np.uint8, (n, bytes_of_bits)))
         vector_crcs = BlockCrcs(rows_per_block(4 * d) * 4 * d)
         code_crcs = BlockCrcs(rows_per_block(d) * d)
         scales: list[F32] = []
-        for piece, piece_bits, piece_codes, piece_scales in self._coded(d):
+        step = max(1, READ_BYTES // (4 * d))
+        for start in range(0, n, step):
+            piece = matrix[start : start + step]
+            piece_codes, piece_scales = self._kernels.quantize_i8(piece)
             vectors.write(_bytes_of(piece))
             vector_crcs.feed(_bytes_of(piece))
-            bits.write(_bytes_of(piece_bits))
             codes.write(_bytes_of(piece_codes))
             code_crcs.feed(_bytes_of(piece_codes))
             scales.append(piece_scales)
         self._column("scales", np.concatenate(scales), np.float32)
-        self._files += [vectors.finish(), codes.finish(), bits.finish()]
+        self._files += [vectors.finish(), codes.finish()]
         self._crcs += [vector_crcs.finish(), code_crcs.finish()]
+        sketches = encode_sketches(matrix, self._bodies.norms)
+        for name, values in sketches._asdict().items():
+            self._file(f"{name}.npy", npy_bytes(values))
 
-    def _coded(self, d: int) -> Iterator[tuple[F32, U8, I8, F32]]:
-        """Give the vectors with their codes, about `READ_BYTES` of them at a time."""
-        step = max(1, READ_BYTES // (4 * d))
+    def _matrix(self, n: int, d: int) -> F32:
+        """Return all vectors: what is common to them decides how each is sketched."""
+        matrix = np.empty((n, d), np.float32)
+        filled = 0
         for piece in self._bodies.vectors:
-            check(piece.ndim == 2 and piece.shape[1] == d, "vectors have the segment's dimensions")  # noqa: PLR2004 - rows and dimensions
-            for start in range(0, len(piece), step):
-                part = np.ascontiguousarray(piece[start : start + step], np.float32)
-                yield part, self._kernels.quantize_bits(part), *self._kernels.quantize_i8(part)
+            end = filled + len(piece)
+            is_right = end <= n and piece.shape[1:] == (d,) and piece.dtype == np.float32
+            check(is_right, "there is one float32 vector a body, of the segment's dimensions")
+            matrix[filled:end] = piece
+            filled = end
+        check(filled == n, "every body has its vector")
+        return matrix
 
     def _texts(self, open_files: ExitStack) -> None:
         """Write the texts in blocks, each a frame of its own when cold, and where each begins."""

@@ -1,4 +1,4 @@
-"""A tier segment for reading: norms, scales and bits in RAM, the rest on demand.
+"""A tier segment for reading: norms, scales and sketches in RAM, the rest on demand.
 
 Everything read is verified first: what is read whole by its digest, blocks by their CRC. Blocks
 that recalls ask for go through the store's BlockCache; reading a segment from end to end
@@ -7,10 +7,11 @@ that recalls ask for go through the store's BlockCache; reading a segment from e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from engram.kernels.sketches.encoding import Sketches, encode_sketches, sketch_bits
 from engram.model.errors import FileCorrupted, check
 from engram.storage.block_file import BlockFile
 from engram.storage.checked_files import as_array, npy_header, read_whole
@@ -21,14 +22,11 @@ from engram.storage.segment_stream import stream_bodies
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from engram.kernels.arrays import F32, I8, U8, U32
+    from engram.kernels.arrays import F32, I8, U32
     from engram.storage.block_cache import BlockCache
     from engram.storage.bodies import Bodies
     from engram.storage.open_files import OpenFiles
     from engram.storage.segment_index import SegmentFacts, SegmentIndex, Tier
-
-_WHOLE: Final = 0xFFFF_FFFF
-"""The number under which all codes of a segment are cached as one block."""
 
 T = TypeVar("T", bound=np.generic)
 
@@ -55,10 +53,17 @@ class TierSegment:
         n, d = index.count, index.dimensions
         self.norms: F32 = columns.load("norms", np.float32, (n,))
         self.scales: F32 = np.zeros(n, np.float32)
-        self.bits: U8 = np.zeros((n, 0), np.uint8)
+        sketches = encode_sketches(np.zeros((n, 0), np.float32), self.norms)
         if d:
+            bits = sketch_bits(d)
             self.scales = columns.load("scales", np.float32, (n,))
-            self.bits = columns.load("bits", np.uint8, (n, (d + 7) // 8))
+            sketches = Sketches(
+                centre=columns.load("centre", np.float32, (bits,)),
+                signs=columns.load("signs", np.uint8, (n, bits // 8)),
+                magnitudes=columns.load("magnitudes", np.uint8, (n, bits // 8)),
+                factors=columns.load("factors", np.float32, (3, n)),
+            )
+        self.centre, self.signs, self.magnitudes, self.factors = sketches
         self.vector_file, self.code_file, self.text_file = columns.block_files()
 
     @classmethod
@@ -104,9 +109,9 @@ class TierSegment:
     @property
     def resident_bytes(self) -> int:
         """Bytes it holds in RAM, the cache aside."""
-        arrays = self.norms.nbytes + self.scales.nbytes + self.bits.nbytes
+        arrays = (self.norms, self.scales, self.centre, self.signs, self.magnitudes, self.factors)
         files = (self.vector_file, self.code_file, self.text_file)
-        return arrays + sum(file.resident_bytes for file in files)
+        return sum(a.nbytes for a in arrays) + sum(file.resident_bytes for file in files)
 
     def codes(self, offsets: U32) -> tuple[I8, F32]:
         """Return int8[m, d] codes of the raw vectors and float32[m] scales.
@@ -114,13 +119,7 @@ class TierSegment:
         A score of codes times its scale approximates a dot product with the raw vector, and that
         times the body's inverse norm a cosine.
         """
-        whole = self._cache.find(self._owners[1], _WHOLE)
-        if whole is None:
-            found = self._rows_of(1, self.code_file, offsets, np.int8)
-        else:
-            table = np.frombuffer(whole, np.int8).reshape(self.count, self.dimensions)
-            found = table[offsets]
-        return found, self.scales[offsets]
+        return self._rows_of(1, self.code_file, offsets, np.int8), self.scales[offsets]
 
     def vectors(self, offsets: U32) -> F32:
         """Return float32[m, d] vectors as they were given, zeros where a body has none."""
@@ -138,21 +137,6 @@ class TierSegment:
         start = offset - first * file.block_bytes
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         return data[start : start + bytes_count]
-
-    def load_codes(self) -> bool:
-        """Hold all codes in the cache as one block, if it has room for them as it stands.
-
-        False when it has not. Not for a recall: it reads 25 MB of 65,536 x 384 codes.
-        """
-        if self._cache.find(self._owners[1], _WHOLE) is not None:
-            return True
-        file = self.code_file
-        if self._cache.room_bytes < file.total_bytes:
-            return False
-        self._cache.drop(self._owners[1])
-        return self._cache.put(
-            self._owners[1], _WHOLE, b"".join(file.read(range(file.blocks_count)))
-        )
 
     def bodies(self, keep: U32 | None = None) -> Bodies:
         """Return the bodies at ascending `keep` offsets, or all, for writing them elsewhere.

@@ -42,7 +42,10 @@ def read_everything(disk: SimulatedFilesystem, directory: str) -> list[bytes]:
     bodies = segment.bodies()
     columns: list[NDArray[Any]] = [
         segment.norms,
-        segment.bits,
+        segment.centre,
+        segment.signs,
+        segment.magnitudes,
+        segment.factors,
         codes,
         scales,
         segment.vectors(offsets),

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engram.kernels.numpy_backend import NumpyBackend
+from engram.kernels.sketches.encoding import encode_sketches
 from engram.model.errors import FileCorrupted, InvariantViolated, StoreTooNew
+from engram.state.bodies import SEALED_TEXT, Sealed, SealedPart, read_text
+from engram.state.columns import Arena
 from engram.storage.block_cache import BlockCache
 from engram.storage.bodies import joined, text_starts
 from engram.storage.limits import SEGMENT_ROWS_MAX
@@ -68,7 +71,6 @@ def check_equal(segment: TierSegment, sample: SampleBodies, offsets: Sequence[in
         expected_codes, expected_scales = KERNELS.quantize_i8(wanted.vectors)
         assert codes.tobytes() == expected_codes.tobytes()
         assert scales.tobytes() == expected_scales.tobytes()
-        assert segment.bits[chosen].tobytes() == KERNELS.quantize_bits(wanted.vectors).tobytes()
     bodies = sample.bodies()
     contents, metadata = text_starts(bodies.content_bytes, bodies.metadata_bytes)
     for offset in offsets:
@@ -85,7 +87,11 @@ def test_a_segment_gives_back_what_was_sealed(tier: Tier, count: int, d: int) ->
     sample = sample_bodies(count, d)
     segment = Shelf().put(sample, tier)
     assert (segment.tier, segment.number, segment.count, segment.dimensions) == (tier, 1, count, d)
-    assert segment.bits.shape == (count, (d + 7) // 8)
+    sketches = encode_sketches(sample.vectors, sample.norms)
+    for name, expected in sketches._asdict().items():
+        found = getattr(segment, name)
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        assert found.tobytes() == expected.tobytes()
     check_equal(segment, sample, range(count))
     check_equal(segment, sample, [count - 1, 0, count // 2, 0])
     check_equal(segment, sample, [])
@@ -113,25 +119,6 @@ def test_reads_do_not_depend_on_the_cache(budget_bytes: int) -> None:
     for _ in range(2):
         check_equal(segment, sample, range(0, 400, 3))
         assert shelf.cache.counts().resident_bytes <= budget_bytes
-
-
-def test_all_codes_can_be_held_as_one_block() -> None:
-    sample = sample_bodies(400, 64)
-    shelf = Shelf()
-    segment = shelf.put(sample)
-    segment.codes(np.arange(5, dtype=np.uint32))
-    assert segment.load_codes()
-    before = shelf.cache.counts()
-    check_equal(segment, sample, range(400))
-    assert shelf.cache.counts().resident_bytes >= before.resident_bytes >= 400 * 64
-    assert segment.load_codes()
-
-
-def test_codes_are_not_held_where_they_would_drive_others_out() -> None:
-    shelf = Shelf(budget_bytes=20_000)
-    segment = shelf.put(sample_bodies(400, 64))
-    assert not segment.load_codes()
-    assert shelf.cache.counts().resident_bytes == 0
 
 
 @given(
@@ -206,7 +193,14 @@ def test_columns_are_npy_files_that_numpy_opens() -> None:
 def test_what_stays_in_ram_is_as_large_as_it_says() -> None:
     segment = Shelf().put(sample_bodies(1000, 384))
     blocks = 500 + 100 + segment.index.text_bytes // 65_536 + 1
-    assert segment.resident_bytes == 1000 * (4 + 4 + 48) + 4 * blocks
+    assert segment.resident_bytes == 1000 * (4 + 4 + 48 + 48 + 12) + 4 * 384 + 4 * blocks
+
+
+def test_a_tier_segment_is_what_the_state_calls_sealed() -> None:
+    segment = Shelf().put(sample_bodies(20, 8))
+    sealed: Sealed = segment
+    part = SealedPart(sealed, np.arange(20, dtype=np.uint32))
+    assert read_text(Arena(), (part,), SEALED_TEXT | 0, 3) == segment.read(0, 3)
 
 
 def test_a_segment_let_go_leaves_no_block_and_no_open_file() -> None:
@@ -252,6 +246,8 @@ def test_wrong_bodies_are_refused_and_leave_nothing() -> None:
     good = sample.bodies()
     for bad in (
         good._replace(vectors=[sample.vectors[:2]]),
+        good._replace(vectors=[sample.vectors, sample.vectors]),
+        good._replace(vectors=[sample.vectors.astype(np.float64)]),
         good._replace(texts=[b"short"]),
         good._replace(norms=good.norms[:2]),
         good._replace(vectors=[np.zeros((3, 5), np.float32)]),
