@@ -108,12 +108,14 @@ class HotView(msgspec.Struct, frozen=True):
     norms: Pages
     contents: Arena
     metadata: Arena
+    layout: object = None
 
 
 class HotBodies:
     """The bodies in RAM: rows, vectors and inverse norms by slot, texts in arenas.
 
-    Changed by `apply`, which adds at the end, and replaced whole when bodies move.
+    Changed by `apply`, which adds at the end, and replaced whole when bodies move. `layout` is
+    another object after anything but adding, so that what was prepared for the old one is known.
     """
 
     def __init__(self) -> None:
@@ -123,6 +125,7 @@ class HotBodies:
         self.contents = Arena()
         self.metadata = Arena()
         self.slots_are_rows = True
+        self.layout = object()
 
     @property
     def count(self) -> int:
@@ -139,6 +142,7 @@ class HotBodies:
             norms=self.norms.view(),
             contents=self.contents,
             metadata=self.metadata,
+            layout=self.layout,
         )
 
     def vector_column(self, dimensions: int) -> PagedColumn:
@@ -188,7 +192,9 @@ def vectors_at(
     out = np.zeros((len(places), dimensions), np.float32)
     for part, inside, offsets in _by_part(sealed, places):
         if part is not None:
-            out[inside] = part.segment.vectors(offsets)
+            # One that was sealed before the space had any vector has none.
+            if part.segment.signs.shape[1]:
+                out[inside] = part.segment.vectors(offsets)
         elif hot.vectors:
             out[inside] = take(hot.vectors, offsets)
     return out
@@ -211,8 +217,10 @@ def _by_part(
 
     Offsets of one segment come in ascending order, so that a reader can take runs.
     """
+    if not len(places):
+        return []
     if not sealed:
-        return [(None, np.arange(len(places)), places)] if len(places) else []
+        return [(None, np.arange(len(places)), places)]
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     owners = np.where(ordered & np.uint32(SEALED), ordered >> np.uint32(OFFSET_BITS), 0)

@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from engram.model.errors import check
+
 Array = NDArray[Any]
 Pages = tuple[Array, ...]
 
@@ -89,14 +91,21 @@ class PagedColumn:
                 values[inside] if isinstance(values, np.ndarray) else values
             )
 
+    def replace_page(self, number: int, page: Array) -> None:
+        """Put another page of as many rows in the place of a full one; readers keep theirs."""
+        check(len(page) == PAGE_ROWS == len(self.pages[number]), "a full page replaces a full page")
+        self.pages[number] = page
+        self._shared[number] = False
+        self._frozen = None
+
     def value(self, row: int) -> Any:
         """Return the value of one row."""
         return self.pages[row >> PAGE_SHIFT][row & PAGE_MASK]
 
     @property
     def resident_bytes(self) -> int:
-        """Bytes of all pages."""
-        return sum(page.nbytes for page in self.pages)
+        """Bytes of all rows; of the last page the rest was never touched and takes no RAM."""
+        return self.count * max(self.width, 1) * self.dtype.itemsize
 
     def _room(self, offset: int, rows: int) -> Array:
         """Return the last page with room for `rows` rows from `offset`."""
@@ -178,7 +187,7 @@ class Arena:
     def __init__(self) -> None:
         self.chunks: list[bytearray] = []
 
-    def append(self, data: bytes) -> int:
+    def append(self, data: bytes | bytearray) -> int:
         """Add bytes and return the address of the first; they never straddle two chunks."""
         if not self.chunks or len(self.chunks[-1]) >= CHUNK_BYTES:
             self.chunks.append(bytearray())

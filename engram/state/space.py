@@ -232,6 +232,7 @@ class SpaceState:
         hot.vectors, hot.norms = staged.vectors, staged.norms
         hot.rows, hot.slots_are_rows = PagedColumn("u4"), True
         hot.rows.append(rows)
+        hot.layout = object()
         self.columns["place"].set(rows, rows)
         self.sealed = tuple(
             None if part is None else part.without_vectors() for part in self.sealed
