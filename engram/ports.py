@@ -103,6 +103,36 @@ class Filesystem(Protocol):
         """Take the store's lock until the handle is closed; StoreInUse when it is held."""
 
 
+class ArchiveStore(Protocol):
+    """A place for backups: small objects by name, in a directory or in an object store.
+
+    A name is parts joined by `/`; only the last one has a dot in it. All calls block, may come from
+    several threads at once, and may raise `ArchiveUnavailable` or `StorageFailed`.
+    """
+
+    @property
+    def location(self) -> str:
+        """What messages and people call this place."""
+
+    def put(self, name: str, buffers: Sequence[ReadableBuffer]) -> None:
+        """Store an object durably, replacing one of its name; whole or not, after a crash."""
+
+    def get(self, name: str, bytes_max: int) -> bytes:
+        """Return the first `bytes_max` bytes of an object; FileNotFoundError if there is none."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an object of that name."""
+
+    def list(self, folder: str) -> list[str]:
+        """Return the names of all objects below a folder, sorted; empty when there is none.
+
+        What an interrupted `put` left behind is among them, under a name that ends in `.part`.
+        """
+
+    def delete(self, name: str) -> None:
+        """Remove an object; harmless when it is missing."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors that can be compared by cosine."""
 

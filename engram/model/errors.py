@@ -6,6 +6,7 @@ EngramError
 |   |-- SpaceNotFound
 |   |-- SpaceAlreadyExists
 |   |-- MemoryNotFound
+|   |-- BackupNotFound
 |   |-- DimensionMismatch
 |   |-- EmbedderMismatch
 |   |-- VectorsWouldBeLost
@@ -19,12 +20,17 @@ EngramError
 |-- Overloaded               nobody's: the same request, later
 |   `-- KernelCancelled      a kernel was stopped before its end
 |-- Unavailable              a dependency's: later, or without it
-|   `-- EmbedderUnavailable
+|   |-- EmbedderUnavailable
+|   `-- ArchiveUnavailable
 |-- DurabilityError          the operator's: stop, look at the disk
 |   |-- StorageFailed
 |   |-- LogPoisoned
 |   |-- LogCorrupted
+<<<<<<< HEAD
 |   `-- FileCorrupted
+=======
+|   `-- ArchiveCorrupted
+>>>>>>> 30cbdca (Keep backups in a repository of objects named by what they hold)
 `-- InvariantViolated        ours: a bug
 """
 
@@ -87,6 +93,19 @@ class MemoryNotFound(RequestError):
         super().__init__(
             f"memory space {space!r} holds no memory {memory_id!r}; "
             f"see what it holds with `engram list --space {space}`"
+        )
+
+
+class BackupNotFound(RequestError):
+    """Raised when a place for backups does not hold what was asked for."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, location: str, what: str) -> None:
+        self.location, self.what = location, what
+        super().__init__(
+            f"{location} holds no {what}; see what it holds with `engram backup list {location}`, "
+            f"or make a backup with `engram backup create {location}`"
         )
 
 
@@ -248,6 +267,17 @@ class EmbedderUnavailable(Unavailable):
         )
 
 
+class ArchiveUnavailable(Unavailable):
+    """Raised when the place for backups cannot be reached, or refuses."""
+
+    def __init__(self, operation: str, location: str, reason: str) -> None:
+        self.operation, self.location, self.reason = operation, location, reason
+        super().__init__(
+            f"cannot {operation} {location}: {reason}; check its address, the credentials and the "
+            "network, then try again"
+        )
+
+
 class DurabilityError(EngramError):
     """Raised when the disk did not do what durability needs; an operator must look."""
 
@@ -294,6 +324,18 @@ class FileCorrupted(DurabilityError):
         super().__init__(
             f"{path} is damaged at byte {offset}: {reason}; nothing was changed. See what else is "
             "damaged with `engram verify`, and restore the space from a backup"
+        )
+
+
+class ArchiveCorrupted(DurabilityError):
+    """Raised when a backup is damaged or incomplete; nothing is restored from it."""
+
+    def __init__(self, location: str, name: str, reason: str) -> None:
+        self.location, self.name, self.reason = location, name, reason
+        super().__init__(
+            f"{name} in {location} is damaged: {reason}; nothing was changed. See which backups "
+            f"are whole with `engram backup verify {location}` and use one of them; delete that "
+            "object, and the next backup stores it again if the store still holds what was in it"
         )
 
 

@@ -1,0 +1,1 @@
+"""Places for backups: a directory, or whatever fsspec can reach."""

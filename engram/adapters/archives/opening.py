@@ -1,0 +1,25 @@
+"""From what a person writes to the place it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engram.adapters.archives.directory import DirectoryArchive
+from engram.adapters.local.filesystem import LocalFilesystem
+from engram.settings import expanded
+
+if TYPE_CHECKING:
+    from engram.ports import ArchiveStore, Entropy
+
+
+def open_archive(location: str, entropy: Entropy) -> ArchiveStore:
+    """Return the place for backups at a path or a URL; nothing is made or read yet.
+
+    Raises InvalidRequest when the URL's kind is unknown or its package is not installed.
+    """
+    path = location.removeprefix("file://")
+    if "://" not in path:
+        return DirectoryArchive(LocalFilesystem(expanded(path)), entropy, str(expanded(path)))
+    from engram.adapters.archives.remote import RemoteArchive  # noqa: PLC0415 - loads fsspec
+
+    return RemoteArchive(location, entropy)

@@ -1,0 +1,1 @@
+"""Backups of memory spaces: made while writes go on, verified in depth, restored elsewhere."""

@@ -1,0 +1,155 @@
+"""A repository: the place backups are kept, its objects, manifests and who is at work on it.
+
+```
+config.json                     which repository this is, in which format
+objects/<2 hex>/<64 hex>.chunk  bytes, named by what they are: stored once, shared by backups
+backups/<id>.manifest           what a backup holds; written last, so there is no half backup
+locks/<16 hex>.<kind>.lock      who writes here at the moment
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import anyio.to_thread
+import msgspec
+
+from engram.backup.limits import MANIFEST_BYTES_MAX, OBJECT_BYTES_MAX
+from engram.backup.manifest import FOLDER as MANIFESTS
+from engram.backup.manifest import Manifest, decode_manifest, encode_manifest, id_in, manifest_name
+from engram.backup.objects import FOLDER as OBJECTS
+from engram.backup.objects import Unreadable, address_in, object_name, pack, unpack
+from engram.model.errors import ArchiveCorrupted, BackupNotFound, StoreTooNew
+
+if TYPE_CHECKING:
+    from engram.ports import ArchiveStore, Clock, Entropy, ReadableBuffer
+
+T = TypeVar("T")
+
+CONFIG: Final = "config.json"
+FORMAT: Final = 1
+_ID_BYTES: Final = 16
+_CONFIG_BYTES_MAX: Final = 4096
+
+
+class _Config(msgspec.Struct):
+    """What config.json holds."""
+
+    format: int
+    id: str
+
+
+class Repository:
+    """Backups in one place; nothing is read or made before the first call.
+
+    Blocking calls run in worker threads, so methods may be called from any event loop.
+    """
+
+    def __init__(self, archive: ArchiveStore, clock: Clock, entropy: Entropy) -> None:
+        self.archive = archive
+        self.clock = clock
+        self.entropy = entropy
+
+    def __repr__(self) -> str:
+        """Return the repository with its place."""
+        return f"<Repository {self.location!r}>"
+
+    @property
+    def location(self) -> str:
+        """What messages and people call this place."""
+        return self.archive.location
+
+    async def prepare(self) -> None:
+        """Make the repository if there is none; StoreTooNew when a later release made it."""
+        await self.run(self._prepare)
+
+    async def check_there(self) -> None:
+        """Raise BackupNotFound unless there is a repository here that this release can read."""
+        if await self.run(self._read_config) is None:
+            raise BackupNotFound(self.location, "repository of backups")
+
+    async def ids(self) -> list[str]:
+        """Return the ids of all backups, oldest first."""
+        names = await self.run(self.archive.list, MANIFESTS)
+        return sorted(found for name in names if (found := id_in(name)) is not None)
+
+    async def manifest(self, backup_id: str) -> Manifest:
+        """Return what a backup holds.
+
+        Raises:
+            BackupNotFound: there is none of this id.
+            ArchiveCorrupted: its manifest is damaged.
+        """
+        name = manifest_name(backup_id)
+        try:
+            data = await self.run(self.archive.get, name, MANIFEST_BYTES_MAX)
+        except FileNotFoundError:
+            raise BackupNotFound(self.location, f"backup {backup_id!r}") from None
+        try:
+            return await self.run(decode_manifest, backup_id, data)
+        except Unreadable as exc:
+            raise ArchiveCorrupted(self.location, name, str(exc)) from exc
+
+    async def manifests(self) -> list[Manifest]:
+        """Return what all backups hold, oldest first; ArchiveCorrupted when one is damaged."""
+        found = [await self.manifest(backup_id) for backup_id in await self.ids()]
+        return sorted(found, key=lambda manifest: (manifest.created_at, manifest.id))
+
+    async def put_manifest(self, manifest: Manifest) -> None:
+        """Write what makes a backup one; everything it names is there already."""
+        data = await self.run(encode_manifest, manifest)
+        await self.run(self.archive.put, manifest_name(manifest.id), [data])
+
+    async def addresses(self) -> set[str]:
+        """Return the addresses of all objects that are there."""
+        names = await self.run(self.archive.list, OBJECTS)
+        return {found for name in names if (found := address_in(name)) is not None}
+
+    async def put_object(self, address: str, data: ReadableBuffer) -> int:
+        """Store bytes under their address and return how many bytes that took."""
+
+        def put() -> int:
+            buffers = pack(data)
+            self.archive.put(object_name(address), buffers)
+            return sum(memoryview(buffer).nbytes for buffer in buffers)
+
+        return await self.run(put)
+
+    async def get_object(self, address: str) -> bytes:
+        """Return the bytes of an address; ArchiveCorrupted when they are not there as they were."""
+        name = object_name(address)
+
+        def get() -> bytes:
+            return unpack(address, self.archive.get(name, OBJECT_BYTES_MAX))
+
+        try:
+            return await self.run(get)
+        except FileNotFoundError:
+            raise ArchiveCorrupted(self.location, name, "it is missing") from None
+        except Unreadable as exc:
+            raise ArchiveCorrupted(self.location, name, str(exc)) from exc
+
+    async def run(self, call: Callable[..., T], *arguments: object) -> T:
+        """Return what a blocking call returns, made in a worker thread."""
+        return await anyio.to_thread.run_sync(partial(call, *arguments))
+
+    def _prepare(self) -> None:
+        if self._read_config() is None:
+            config = _Config(FORMAT, self.entropy.token(_ID_BYTES).hex())
+            self.archive.put(CONFIG, [msgspec.json.encode(config)])
+
+    def _read_config(self) -> _Config | None:
+        try:
+            data = self.archive.get(CONFIG, _CONFIG_BYTES_MAX)
+        except FileNotFoundError:
+            return None
+        try:
+            config = msgspec.json.decode(data, type=_Config)
+        except msgspec.MsgspecError as exc:
+            raise ArchiveCorrupted(self.location, CONFIG, f"it cannot be read: {exc}") from exc
+        if config.format > FORMAT:
+            raise StoreTooNew(self.location, config.format, FORMAT)
+        return config
