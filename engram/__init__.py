@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from engram.model.memory import Recollection as Recollection
     from engram.service.space import Space as Space
     from engram.service.store import Engram as Engram
+    from engram.wiring import open_backups as open_backups
     from engram.wiring import open_store as open  # noqa: A004 - engram.open reads as it should
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "open": ("engram.wiring", "open_store"),
+    "open_backups": ("engram.wiring", "open_backups"),
     "Engram": ("engram.service.store", "Engram"),
     "Space": ("engram.service.space", "Space"),
     "Memory": ("engram.model.memory", "Memory"),
@@ -41,6 +43,7 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 - the names of _HOMES, spelled out for readers and tools
     "open",
+    "open_backups",
     "Engram",
     "Space",
     "Memory",

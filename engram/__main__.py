@@ -15,6 +15,7 @@ from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine
 
 if TYPE_CHECKING:
+    from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
 
@@ -38,6 +39,12 @@ def _verify_kernels(settings: Settings) -> Iterator[Finding]:
     return verify_kernels(settings)
 
 
+def _open_backups(where: str) -> Backups:
+    from engram.wiring import open_backups  # noqa: PLC0415 - as above
+
+    return open_backups(where)
+
+
 def _program() -> str:
     """Return what the user has to type to call this program again."""
     called = Path(sys.argv[0])
@@ -51,7 +58,7 @@ def _program() -> str:
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    machine = Machine(_open_store, _diagnose, _verify_kernels, _program())
+    machine = Machine(_open_store, _diagnose, _verify_kernels, _open_backups, _program())
     return run(sys.argv[1:], machine, __version__)
 
 

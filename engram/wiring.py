@@ -10,16 +10,19 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
+from engram.adapters.archives.opening import open_archive
 from engram.adapters.embedders.loading import load_embedder
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
+from engram.backup.repository import Repository
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
 from engram.ports import Clock, Embedder, Entropy, Filesystem
+from engram.service.backups import Backups
 from engram.service.core import Core, Recovery
 from engram.service.store import Engram
 from engram.settings import Settings, expanded, load_settings
@@ -48,16 +51,17 @@ class _Logs:
         self._clock, self._entropy = clock, entropy
         self._opened: dict[str, FileLog] = {}
 
-    async def make(self, space: str) -> Log:
+    async def make(self, space: str, directory: str) -> Log:
         log = await self._open_log(
             self._filesystem,
-            f"{space}/wal",
+            directory,
             store_id=self._store.store_id,
             space_id=space,
             entropy=self._entropy,
             clock=self._clock,
         )
-        self._opened[space] = log
+        if directory == f"{space}/wal":
+            self._opened[space] = log
         return log
 
     def recovery_of(self, space: str) -> Recovery:
@@ -80,6 +84,19 @@ def make_embedder(settings: Settings, wanted: Embedder | str | None) -> Embedder
         base_url=settings.embedder_url or None,
         api_key=settings.embedder_api_key or None,
     )
+
+
+def open_backups(
+    location: str | os.PathLike[str], *, clock: Clock | None = None, entropy: Entropy | None = None
+) -> Backups:
+    """Return the place for backups at a directory or an fsspec URL such as `s3://bucket/folder`.
+
+    Nothing is made or read yet. Raises InvalidRequest when the URL's kind is unknown or its package
+    is not installed.
+    """
+    entropy = entropy or SystemEntropy()
+    archive = open_archive(os.fspath(location), entropy)
+    return Backups(Repository(archive, clock or SystemClock(), entropy))
 
 
 @asynccontextmanager
@@ -125,7 +142,14 @@ async def open_store(
             logs = _Logs(open_log, filesystem, store, clock, entropy)
             registry = SpaceRegistry(filesystem, clock, entropy, tasks, logs.make)
             core = Core(
-                registry, backend, chosen, clock, entropy, logs.recovery_of, logs.log_bytes_of
+                registry,
+                backend,
+                chosen,
+                clock,
+                entropy,
+                logs.recovery_of,
+                logs.log_bytes_of,
+                store.store_id,
             )
             try:
                 await registry.sweep()

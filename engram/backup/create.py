@@ -8,6 +8,7 @@ Rule 3: a failure at any step leaves the older backups as they were, and no half
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -62,6 +63,7 @@ async def create(
                 for source in sources
             )
             spaces = [await _back_up(source, upload, files) for source in sources]
+        await repository.note_erased(raw for source in sources for raw in source.erased)
         now = repository.clock.now()
         manifest = Manifest(_new_id(repository, now), now, store_id.hex(), spaces)
         await _publish(repository, lock, manifest)
@@ -113,7 +115,6 @@ async def _back_up(source: BackupSource, upload: Upload, known: _Known) -> Space
         base_time=source.base_time,
         files=files,
         log=log,
-        erased=list(source.erased),
     )
 
 
@@ -150,16 +151,14 @@ async def _store_log(source: BackupSource, upload: Upload) -> list[LogEntry]:
     waiting: list[Record] = []
     waiting_bytes = 0
     last_time = source.base_time
-    async for record in source.records():
-        waiting.append(record)
-        waiting_bytes += len(record.payload)
-        if waiting_bytes >= LOG_CHUNK_BYTES or record.lsn == source.lsn:
-            last_time = await upload.repository.run(time_of_last, waiting, last_time)
-            data = await upload.repository.run(encode_chunk, waiting)
-            entries.append(
-                LogEntry(waiting[0].lsn, record.lsn, last_time, await upload.add(data), len(data))
-            )
-            waiting, waiting_bytes = [], 0
+    async with aclosing(source.records()) as records:
+        async for record in records:
+            waiting.append(record)
+            waiting_bytes += len(record.payload)
+            if waiting_bytes >= LOG_CHUNK_BYTES or record.lsn == source.lsn:
+                entries.append(await _store_chunk(waiting, upload, last_time))
+                last_time = entries[-1].last_time
+                waiting, waiting_bytes = [], 0
     reached = entries[-1].last_lsn if entries else source.base_lsn
     if reached != source.lsn:
         raise Conflict(
@@ -167,6 +166,13 @@ async def _store_log(source: BackupSource, upload: Upload) -> list[LogEntry]:
             f"{source.lsn}; no backup was made, try again"
         )
     return entries
+
+
+async def _store_chunk(records: Sequence[Record], upload: Upload, since: int) -> LogEntry:
+    last_time = await upload.repository.run(time_of_last, records, since)
+    data = await upload.repository.run(encode_chunk, records)
+    address = await upload.add(data)
+    return LogEntry(records[0].lsn, records[-1].lsn, last_time, address, len(data))
 
 
 def time_of_last(records: Sequence[Record], otherwise: int) -> int:

@@ -20,6 +20,9 @@ OBJECT_BYTES_MAX: Final = 40 * 1024 * 1024
 # damaged one.
 MANIFEST_BYTES_MAX: Final = 256 * 1024 * 1024
 
+# 160 MiB of one list of erased memories: 16 bytes for each of 10 million.
+ERASED_BYTES_MAX: Final = 160 * 1024 * 1024
+
 # 4 objects on their way at once: hides the round trip of an object store at a bounded memory.
 TRANSFERS_MAX: Final = 4
 

@@ -79,12 +79,10 @@ async def locked(repository: Repository, kind: Kind) -> AsyncIterator[Lock]:
         await lock.write()
         await _look_around(repository, token, kind)
         yield lock
-    except BaseException:
-        # What went wrong is the answer; a lock that cannot be taken away is left over for an hour.
+    finally:
+        # What was done, or went wrong, is the answer; a lock that stays is left over in an hour.
         with anyio.CancelScope(shield=True), suppress(EngramError):
             await lock.release()
-        raise
-    await lock.release()
 
 
 async def _look_around(repository: Repository, token: str, kind: Kind) -> None:

@@ -56,7 +56,6 @@ class SpaceEntry(msgspec.Struct, frozen=True):
     base_time: int
     files: list[FileEntry]
     log: list[LogEntry]
-    erased: list[str] = []
 
     @property
     def bytes_count(self) -> int:

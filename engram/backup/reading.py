@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -81,7 +81,7 @@ async def check_whole(
 
 async def records_of(
     repository: Repository, entry: SpaceEntry, goal: Goal
-) -> AsyncIterator[list[Record]]:
+) -> AsyncGenerator[list[Record], None]:
     """Iterate over the records of a space's log up to the goal, some at a time.
 
     Raises ArchiveCorrupted when the records are not those the manifest tells of.

@@ -4,24 +4,26 @@
 config.json                     which repository this is, in which format
 objects/<2 hex>/<64 hex>.chunk  bytes, named by what they are: stored once, shared by backups
 backups/<id>.manifest           what a backup holds; written last, so there is no half backup
+erased/<64 hex>.ids             memories that were erased: no restore brings them back
 locks/<16 hex>.<kind>.lock      who writes here at the moment
 ```
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio.to_thread
 import msgspec
 
-from engram.backup.limits import MANIFEST_BYTES_MAX, OBJECT_BYTES_MAX
+from engram.backup.erasing import ID_BYTES
+from engram.backup.limits import ERASED_BYTES_MAX, MANIFEST_BYTES_MAX, OBJECT_BYTES_MAX
 from engram.backup.manifest import FOLDER as MANIFESTS
 from engram.backup.manifest import Manifest, decode_manifest, encode_manifest, id_in, manifest_name
 from engram.backup.objects import FOLDER as OBJECTS
-from engram.backup.objects import Unreadable, address_in, object_name, pack, unpack
+from engram.backup.objects import Unreadable, address_in, address_of, object_name, pack, unpack
 from engram.model.errors import ArchiveCorrupted, BackupNotFound, StoreTooNew
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ T = TypeVar("T")
 CONFIG: Final = "config.json"
 FORMAT: Final = 1
 _ID_BYTES: Final = 16
+_ERASED: Final = "erased"
+_ERASED_SUFFIX: Final = ".ids"
 _CONFIG_BYTES_MAX: Final = 4096
 
 
@@ -131,6 +135,27 @@ class Repository:
             raise ArchiveCorrupted(self.location, name, "it is missing") from None
         except Unreadable as exc:
             raise ArchiveCorrupted(self.location, name, str(exc)) from exc
+
+    async def note_erased(self, ids: Iterable[bytes]) -> None:
+        """Keep a list of erased memories, 16 bytes an id, that every restore goes by."""
+        data = b"".join(sorted(set(ids)))
+        if data:
+            name = f"{_ERASED}/{address_of(data)}{_ERASED_SUFFIX}"
+            await self.run(self.archive.put, name, [data])
+
+    async def erased(self) -> frozenset[bytes]:
+        """Return the ids of all lists; ArchiveCorrupted when one is damaged."""
+        found: set[bytes] = set()
+        for name in await self.run(self.archive.list, _ERASED):
+            if not name.endswith(_ERASED_SUFFIX):
+                continue
+            data = await self.run(self.archive.get, name, ERASED_BYTES_MAX)
+            if name != f"{_ERASED}/{address_of(data)}{_ERASED_SUFFIX}" or len(data) % ID_BYTES:
+                raise ArchiveCorrupted(
+                    self.location, name, "it does not hold what it is named after"
+                )
+            found.update(data[at : at + ID_BYTES] for at in range(0, len(data), ID_BYTES))
+        return frozenset(found)
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
         """Return what a blocking call returns, made in a worker thread."""

@@ -9,11 +9,15 @@ Rule 3: a space restored to the LSN of its backup has the digest it was backed u
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
+from engram.backup.erasing import Ids, blanked
 from engram.backup.manifest import Manifest, SpaceEntry, manifest_name
 from engram.backup.reading import Goal, check_whole, records_of, replay
 from engram.model.errors import ArchiveCorrupted, BackupNotFound, InvalidRequest, check
+from engram.model.events import Erased, encode
+from engram.state.apply import apply
 from engram.state.digest import digest
 from engram.state.space import SpaceState
 from engram.wal.protocol import Entry, Log
@@ -21,6 +25,7 @@ from engram.wal.protocol import Entry, Log
 if TYPE_CHECKING:
     from engram.backup.repository import Repository
     from engram.backup.upload import Progress
+    from engram.wal.protocol import Record
 
 
 class Plan(NamedTuple):
@@ -38,6 +43,8 @@ class Rebuilt(NamedTuple):
     digest: str
     memories: int
     recorded_last: int
+    erased: int
+    """Memories that the backup holds and that were erased since; they are not there."""
 
 
 async def plan(
@@ -112,7 +119,7 @@ def _choose(repository: Repository, manifests: Sequence[Manifest], space: str, g
             f"reach {reached}, a backup any time up to when it was made"
         )
     # The highest base leaves the least to apply; of equals the oldest has the least behind it.
-    return max(reversed(leading), key=lambda each: each.entry.base_lsn)
+    return max(leading, key=lambda each: each.entry.base_lsn)
 
 
 def _leads_to(choice: Plan) -> bool:
@@ -132,28 +139,57 @@ async def check_plans(
 
 
 async def rebuild(
-    repository: Repository, choice: Plan, log: Log, progress: Progress | None = None
+    repository: Repository,
+    choice: Plan,
+    log: Log,
+    erased: Ids,
+    progress: Progress | None = None,
 ) -> Rebuilt:
-    """Write the space into an empty log and return what it holds then.
+    """Write the space into an empty log, without erased memories, and return what it holds then.
 
-    Raises ArchiveCorrupted when it is not the space that was backed up. `progress` is called with
-    (records, records in all).
+    Where memories were erased after the goal, one more record says so. Raises ArchiveCorrupted when
+    it is not the space that was backed up. `progress` is called with (records, records in all).
     """
     check(log.last_lsn == 0, "a space is rebuilt in an empty log")
-    manifest, entry, goal = choice
     state = SpaceState()
-    async for records in records_of(repository, entry, goal):
-        entries = [Entry(each.kind, [each.payload], each.flags) for each in records]
-        last = log.append(entries, expected_last_lsn=log.last_lsn)
-        await repository.run(replay, state, records)
-        await log.sync(last)
-        if progress is not None:
-            progress(last, entry.lsn if goal.lsn is None else goal.lsn)
+    total = choice.entry.lsn if choice.goal.lsn is None else choice.goal.lsn
+    async with aclosing(records_of(repository, choice.entry, choice.goal)) as chunks:
+        async for records in chunks:
+            clean = await repository.run(_applied, state, records, erased)
+            entries = [Entry(each.kind, [each.payload], each.flags) for each in clean]
+            await log.sync(log.append(entries, expected_last_lsn=log.last_lsn))
+            if progress is not None:
+                progress(state.lsn, total)
+    again = await repository.run(_erased_again, state, erased)
     found = await repository.run(digest, state)
-    if state.lsn == entry.lsn and found != entry.digest:
+    if state.lsn == choice.entry.lsn and not again and found != choice.entry.digest:
         raise ArchiveCorrupted(
             repository.location,
-            manifest_name(manifest.id),
-            f"rebuilt, space {entry.space!r} has digest {found} and not {entry.digest}",
+            manifest_name(choice.manifest.id),
+            f"rebuilt, space {choice.entry.space!r} has digest {found} and not "
+            f"{choice.entry.digest}",
         )
-    return Rebuilt(state.lsn, found, state.count - state.forgotten_count, state.recorded_last)
+    if again:
+        event = Erased(b"".join(again), repository.clock.now())
+        kind, buffers = encode(event)
+        await log.sync(log.append([Entry(kind, buffers)], expected_last_lsn=state.lsn))
+        apply(state, event, b"", state.lsn + 1)
+        found = await repository.run(digest, state)
+    alive = state.count - state.forgotten_count
+    return Rebuilt(state.lsn, found, alive, state.recorded_last, len(again))
+
+
+def _applied(state: SpaceState, records: Sequence[Record], erased: Ids) -> list[Record]:
+    clean = [blanked(record, erased) for record in records]
+    replay(state, clean)
+    return clean
+
+
+def _erased_again(state: SpaceState, erased: Ids) -> list[bytes]:
+    """Return which erased memories the state still counts as there."""
+    found = []
+    for raw in sorted(erased):
+        high, low = int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
+        if state.row_with_id(high, low) is not None and not state.erasures.holds(high, low):
+            found.append(raw)
+    return found

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from engram.model.errors import check
+from engram.model.errors import InvariantViolated
 from engram.model.events import Reembedded, Remembered, decode
 from engram.state.digest import digest
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
-    from engram.wal.protocol import Record
+    from engram.state.space import Frozen
+    from engram.wal.protocol import Log, Record
 
 
 class SourceFile(NamedTuple):
@@ -54,13 +55,13 @@ class BackupSource(Protocol):
         """About how many bytes of log there are to read."""
 
     @property
-    def erased(self) -> Sequence[str]:
-        """Ids of the memories that were erased and must not come back."""
+    def erased(self) -> frozenset[bytes]:
+        """Ids of the memories that were erased and must not come back, 16 bytes each."""
 
     def read(self, path: str, offset: int, bytes_count: int) -> bytes:
         """Return bytes of one of the files; blocks."""
 
-    def records(self) -> AsyncIterator[Record]:
+    def records(self) -> AsyncGenerator[Record, None]:
         """Iterate over the records with LSN in (base_lsn, lsn]."""
 
     def digest(self) -> str:
@@ -68,41 +69,54 @@ class BackupSource(Protocol):
 
 
 class LogSource:
-    """Source of a space whose whole log is kept: no files, every record from the first on.
-
-    The view is the one of the moment this object is made; `log_bytes` is for the progress alone.
-    """
+    """Source of a space whose whole log is kept: no files, every record from the first on."""
 
     base_lsn = 0
     base_time = 0
     files: Sequence[SourceFile] = ()
-    erased: Sequence[str] = ()
 
-    def __init__(self, engine: SpaceEngine, log_bytes: int) -> None:
-        self._log = engine.log
-        self._view = engine.view
-        self.space = engine.space
-        self.lsn = self._view.lsn
-        self.memories = self._view.count - self._view.forgotten_count
+    def __init__(self, space: str, log: Log, frozen: Frozen, log_bytes: int) -> None:
+        self.space = space
+        self.lsn = frozen.view.lsn
+        self.memories = frozen.view.count - frozen.view.forgotten_count
         self.log_bytes = log_bytes
+        self.erased = ids_of(frozen)
+        self._log = log
+        self._view = frozen.view
 
     def read(self, path: str, offset: int, bytes_count: int) -> bytes:
-        """Raise: there are no files."""
-        check(condition=False, sentence=f"{path} ({bytes_count} at {offset}) is no file of a log")
-        raise AssertionError
+        """Raise InvariantViolated: there are no files."""
+        raise InvariantViolated(f"{path} ({bytes_count} at {offset}) is no file of this source")
 
-    async def records(self) -> AsyncIterator[Record]:
+    async def records(self) -> AsyncGenerator[Record, None]:
         """Iterate over the records up to `lsn`."""
         if self.lsn == 0:
             return
-        async for record in self._log.read(0):
-            yield record
-            if record.lsn >= self.lsn:
-                return
+        stream = self._log.read(0)
+        try:
+            async for record in stream:
+                yield record
+                if record.lsn >= self.lsn:
+                    return
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
     def digest(self) -> str:
         """Return the digest of the view."""
         return digest(self._view)
+
+
+async def open_source(engine: SpaceEngine, log_bytes: int) -> BackupSource:
+    """Return the source of a space as it is now; `log_bytes` is for the progress alone."""
+    frozen = await engine.between_groups(lambda state: state.freeze())
+    return LogSource(engine.space, engine.log, frozen, log_bytes)
+
+
+def ids_of(frozen: Frozen) -> frozenset[bytes]:
+    """Return the ids of the memories that were erased, each as u64 high and low, little-endian."""
+    raw = frozen.erasures.ids.astype("<u8").tobytes()
+    return frozenset(raw[start : start + 16] for start in range(0, len(raw), 16))
 
 
 def record_time(kind: int, payload: bytes | memoryview) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
 from engram.backup.manifest import Manifest, SpaceEntry, manifest_name
@@ -76,8 +77,9 @@ async def _rebuild(repository: Repository, manifest: Manifest, entry: SpaceEntry
     state = SpaceState()
     where = f"{manifest_name(manifest.id)} ({entry.space})"
     try:
-        async for records in records_of(repository, entry, Goal()):
-            await repository.run(replay, state, records)
+        async with aclosing(records_of(repository, entry, Goal())) as chunks:
+            async for records in chunks:
+                await repository.run(replay, state, records)
     except ArchiveCorrupted as error:
         return Damage(error.name, error.reason)
     except EngramError as error:

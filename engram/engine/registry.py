@@ -7,6 +7,7 @@ indexes, and one that cannot be opened leaves the others alone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -28,11 +29,19 @@ from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.ports import Clock, Entropy, Filesystem
 from engram.wal.protocol import Log
 
-MakeLog = Callable[[str], Awaitable[Log]]
+MakeLog = Callable[[str, str], Awaitable[Log]]
+"""Opens the log of a space (its id) in a directory."""
 
-# A dropped space is renamed out of sight first; what a crash leaves is removed at the next start.
+Fill = Callable[[Log], Awaitable[None]]
+"""Writes all records of a space into its empty log, durably."""
+
+# A dropped space is renamed out of sight first, a restored one is built out of sight; what a crash
+# leaves of either is removed at the next start.
 _DROPPED: Final = ".dropped-"
-_DROP_TOKEN_BYTES: Final = 8
+_RESTORING: Final = ".restoring-"
+# What is replaced waits under this name, a token and its own until the other is in its place.
+_REPLACED: Final = ".replaced-"
+_TOKEN_BYTES: Final = 8
 
 
 class SpaceRegistry:
@@ -97,6 +106,33 @@ class SpaceRegistry:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._remove, space)
 
+    async def restore(self, space: str, fill: Fill, *, replace: bool = False) -> SpaceEngine:
+        """Put a space in place whose records `fill` writes, as a whole or not at all.
+
+        It is built under a hidden name. Raises SpaceAlreadyExists when something was ever recorded
+        in a space of this id, unless `replace` is set: then that one is removed in the same step.
+        """
+        check_space_id(space)
+        async with self._locks.setdefault(space, anyio.Lock()):
+            if not replace:
+                await self._check_empty(space)
+            hidden = f"{_RESTORING}{self._entropy.token(_TOKEN_BYTES).hex()}"
+            try:
+                log = await self._make_log(space, f"{hidden}/wal")
+                try:
+                    await fill(log)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await log.aclose()
+                await self._make_way(space, replace=replace)
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(self._put_in_place, hidden, space)
+            except BaseException:
+                with anyio.CancelScope(shield=True), suppress(StorageFailed):
+                    await anyio.to_thread.run_sync(self._remove_hidden, hidden)
+                raise
+            return await self._open(space, create=False)
+
     async def exists(self, space: str) -> bool:
         """Whether there is a space with this id."""
         return space in self._engines or bool(
@@ -110,7 +146,7 @@ class SpaceRegistry:
         return await anyio.to_thread.run_sync(self._names)
 
     async def sweep(self) -> None:
-        """Remove what dropping a space left behind when it was interrupted."""
+        """Remove what dropping or restoring a space left behind when it was interrupted."""
         await anyio.to_thread.run_sync(self._sweep)
 
     async def aclose(self) -> None:
@@ -138,7 +174,7 @@ class SpaceRegistry:
             return engine
         if not create and not await self.exists(space):
             raise SpaceNotFound(space)
-        log = await self._make_log(space)
+        log = await self._make_log(space, f"{space}/wal")
         try:
             state = await recover(log)
             if self._closed:  # while it recovered; nobody would ever stop this engine
@@ -153,6 +189,23 @@ class SpaceRegistry:
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
         return engine
+
+    async def _check_empty(self, space: str) -> None:
+        if await self.exists(space) and (await self._open(space, create=False)).view.lsn:
+            raise SpaceAlreadyExists(space)
+
+    async def _make_way(self, space: str, *, replace: bool) -> None:
+        """Close the space that is to be replaced; what was written to it meanwhile counts."""
+        engine = self._engines.pop(space, None)
+        if engine is None:
+            return
+        try:
+            await engine.aclose()
+        except EngramError:
+            if not replace:
+                raise
+        if engine.view.lsn and not replace:
+            raise SpaceAlreadyExists(space)
 
     def _names(self) -> list[str]:
         found = []
@@ -170,14 +223,31 @@ class SpaceRegistry:
                 found.append(name)
         return found
 
+    def _put_in_place(self, hidden: str, space: str) -> None:
+        gone = None
+        if self._filesystem.list(space):
+            gone = f"{_REPLACED}{self._entropy.token(_TOKEN_BYTES).hex()}-{space}"
+            self._filesystem.rename(space, gone)
+            # Were the next rename durable without this one, its target would not be free.
+            self._filesystem.sync_directory("")
+        self._filesystem.rename(hidden, space)
+        self._filesystem.sync_directory("")
+        if gone is not None:
+            self._remove_tree(gone)
+
+    def _remove_hidden(self, hidden: str) -> None:
+        if hidden in self._filesystem.list(""):
+            self._remove_tree(hidden)
+
     def _remove(self, space: str) -> None:
-        gone = f"{_DROPPED}{self._entropy.token(_DROP_TOKEN_BYTES).hex()}"
+        gone = f"{_DROPPED}{self._entropy.token(_TOKEN_BYTES).hex()}"
         self._filesystem.rename(space, gone)
         self._filesystem.sync_directory("")
         self._remove_tree(gone)
 
     def _sweep(self) -> None:
-        left = [name for name in self._filesystem.list("") if name.startswith(_DROPPED)]
+        hidden = (_DROPPED, _REPLACED, _RESTORING)
+        left = [name for name in self._filesystem.list("") if name.startswith(hidden)]
         if not left:
             return
         try:
@@ -185,7 +255,13 @@ class SpaceRegistry:
             # before it is, a power loss could bring the space back under its old name without them.
             self._filesystem.sync_directory("")
             for name in left:
-                self._remove_tree(name)
+                space = name.removeprefix(_REPLACED)[2 * _TOKEN_BYTES + 1 :]
+                if name.startswith(_REPLACED) and not self._filesystem.list(space):
+                    # Nothing took its place any more.
+                    self._filesystem.rename(name, space)
+                    self._filesystem.sync_directory("")
+                else:
+                    self._remove_tree(name)
         except StorageFailed:
             # The next start tries again: what nobody sees must not keep the spaces from serving.
             return

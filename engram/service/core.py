@@ -28,3 +28,4 @@ class Core(NamedTuple):
     entropy: Entropy
     recovery_of: Callable[[str], Recovery]
     log_bytes_of: Callable[[str], int]
+    store_id: bytes

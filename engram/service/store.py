@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 import anyio
@@ -12,6 +14,14 @@ from engram.model.errors import Closed, EngramError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.memory import SpaceInfo
 from engram.ports import Embedder
+from engram.service.backups import (
+    BackupMade,
+    Backups,
+    Restored,
+    RestoreRequest,
+    back_up,
+    restore_spaces,
+)
 from engram.service.core import Core
 from engram.service.space import Progress, Space
 from engram.service.vectors import check_embedder
@@ -69,6 +79,69 @@ class Engram:
         """Convert a space to the store's embedder; see `Space.reembed`."""
         check_space_id(space_id)
         return await Space(space_id, self._core).reembed(progress)
+
+    async def backup(
+        self,
+        backups: Backups,
+        *,
+        spaces: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> BackupMade:
+        """Back up the spaces named, all by default, while they go on being read and written.
+
+        Each space is backed up as it was at one LSN. What the place holds already is not stored
+        again. `progress` is called with (bytes done, bytes in all).
+
+        Raises:
+            SpaceNotFound: there is no such space.
+            Conflict: backups are being pruned there at the moment.
+            ArchiveUnavailable, StorageFailed: the place cannot be written; earlier backups are as
+                they were.
+            LogCorrupted: a space is damaged; nothing was backed up.
+        """
+        return await back_up(self._core, backups, spaces, progress)
+
+    async def restore(
+        self,
+        backups: Backups,
+        backup_id: str | None = None,
+        *,
+        space: str | None = None,
+        into: str | None = None,
+        to_lsn: int | None = None,
+        to_time: datetime | None = None,
+        replace: bool = False,
+        check: bool = True,
+        progress: Progress | None = None,
+    ) -> list[Restored]:
+        """Restore spaces from a backup; each appears as a whole, or not at all.
+
+        A space that is restored as it was has the digest it had. Memories that were erased since do
+        not come back.
+
+        Args:
+            backups: where the backups are.
+            backup_id: which one; left out, the newest, or the one that leads to the goal.
+            space: which space of it; left out, all.
+            into: the id that space gets; left out, the one it had.
+            to_lsn: how far to go, for one space; left out, as far as the backup goes.
+            to_time: the last moment whose writes are to be there, with a zone.
+            replace: take the place of a space that holds something; that one is removed.
+            check: read all that is needed once before anything changes; False when `Backups.check`
+                has just done so.
+            progress: called with (records done, records in all) for each space.
+
+        Raises:
+            BackupNotFound: there is no such backup, or no such space in it.
+            SpaceAlreadyExists: the target holds something and `replace` is not set.
+            InvalidRequest: no backup leads to the goal, or it is not clear which is meant.
+            ArchiveCorrupted: something needed is damaged or missing; no space was changed by it.
+            ArchiveUnavailable, StorageFailed: the backups cannot be read, or the store not written.
+        """
+        request = RestoreRequest(backup_id, space, into, to_lsn, to_time)
+        return await restore_spaces(
+            self._core, backups, request, replace=replace, check=check, progress=progress
+        )
 
     async def spaces(self) -> list[SpaceInfo]:
         """Return every memory space, opening those that are not; damaged ones say why."""

@@ -38,16 +38,18 @@ async def simulated_store(
     store = Store.open(disk, entropy, "simulated")
     opened: dict[str, FileLog] = {}
 
-    async def make_log(space: str) -> FileLog:
-        opened[space] = await FileLog.open(
+    async def make_log(space: str, directory: str) -> FileLog:
+        log = await FileLog.open(
             disk,
-            f"{space}/wal",
+            directory,
             store_id=store.store_id,
             space_id=space,
             entropy=entropy,
             clock=clock,
         )
-        return opened[space]
+        if directory == f"{space}/wal":
+            opened[space] = log
+        return log
 
     def recovery_of(space: str) -> Recovery:
         report = opened[space].recovery
@@ -64,8 +66,10 @@ async def simulated_store(
                 entropy,
                 recovery_of,
                 lambda space: opened[space].size_bytes,
+                store.store_id,
             )
             try:
+                await registry.sweep()
                 await registry.open(DEFAULT_SPACE, create=True)
                 yield Engram("simulated", core)
             finally:

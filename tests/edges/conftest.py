@@ -16,7 +16,7 @@ from engram.edges.cli.machine import Finding, Machine
 from engram.service.store import Engram
 from engram.settings import Settings
 from engram.testing.kernels.vectors import check_masks, check_ties
-from engram.wiring import open_store
+from engram.wiring import open_backups, open_store
 
 
 class Answer(NamedTuple):
@@ -37,7 +37,7 @@ class CommandLine:
 
     def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.path = path
-        self.machine = Machine(_open_store, _diagnose, _verify_kernels)
+        self.machine = Machine(_open_store, _diagnose, _verify_kernels, open_backups)
         self._capture = capture
 
     def __call__(self, *arguments: str, elsewhere: bool = False) -> Answer:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError, Parameter
 
+from engram.edges.cli.backups import BackupCommands
 from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
 from engram.edges.cli.quickstart import Quickstart
@@ -48,6 +49,7 @@ def build_app(session: Session, version: str) -> App:
     )
     memories = MemoryCommands(session)
     spaces = SpaceCommands(session)
+    backups = BackupCommands(session)
     inspection = InspectionCommands(session)
     app.command(Quickstart(session).quickstart, sort_key=0)
     app.command(memories.remember, sort_key=1)
@@ -60,6 +62,13 @@ def build_app(session: Session, version: str) -> App:
     space.command(spaces.create)
     space.command(spaces.delete)
     app.command(space)
+    backup = App(name="backup", help="Make, list, verify and prune backups.", sort_key=10)
+    backup.command(backups.create)
+    backup.command(backups.list)
+    backup.command(backups.verify)
+    backup.command(backups.prune)
+    app.command(backup)
+    app.command(backups.restore, sort_key=10)
     app.command(spaces.reembed, sort_key=11)
     app.command(inspection.doctor, sort_key=12)
     app.command(inspection.kernels, sort_key=13)

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
 
@@ -36,5 +37,6 @@ class Machine(NamedTuple):
     open_store: OpenStore
     diagnose: Callable[[Settings, str | None], AsyncIterator[Finding]]
     verify_kernels: Callable[[Settings], Iterator[Finding]]
+    open_backups: Callable[[str], Backups]
     program: str = "engram"
     """How the user called this program; printed in front of what to try next."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from engram.model.memory import Memory, Recollection
+    from engram.service.backups import BackupInfo
 
 # Below 110 columns a text gets a third line, so that as much of it is seen.
 _WIDE_COLUMNS: Final = 110
@@ -96,6 +97,29 @@ def memories(console: Console, rows: Iterable[Memory]) -> Table:
         if memory.tags:
             text.append(f"\n{' '.join('#' + tag for tag in memory.tags)}", style="dim")
         table.add_row(memory.id, day(memory.occurred_at), text)
+    return table
+
+
+def backups(rows: Iterable[BackupInfo]) -> Table:
+    """Return the table of backups: a line for each space of each."""
+    table = _table()
+    for column in ("backup", "made", "space"):
+        table.add_column(column, overflow="fold")
+    for column in ("memories", "LSN", "bytes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for backup in rows:
+        if backup.damage is not None:
+            table.add_row(backup.id, "", Text(backup.damage, style="red"), "", "", "")
+        made = "" if backup.created_at is None else day(backup.created_at)
+        for number, space in enumerate(backup.spaces):
+            table.add_row(
+                "" if number else backup.id,
+                "" if number else made,
+                space.space,
+                f"{space.memories:,}",
+                f"{space.lsn:,}",
+                f"{space.bytes_count:,}",
+            )
     return table
 
 
