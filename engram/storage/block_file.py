@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import google_crc32c
 
 from engram.model.errors import FileCorrupted
-from engram.storage.compression import unpacked
 from engram.storage.limits import READ_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -19,9 +18,11 @@ if TYPE_CHECKING:
     from engram.storage.block_cache import BlockCache
     from engram.storage.open_files import OpenFiles
 
+Unpack: TypeAlias = "Callable[[str, int, bytes, int], bytes]"
+
 
 class BlockFile:
-    """Blocks of `block_bytes` by number, the last maybe shorter; stored as they are, or as frames.
+    """Blocks of `block_bytes` by number, the last maybe shorter; stored as they are, or packed.
 
     Args:
         files: reads the file.
@@ -30,7 +31,8 @@ class BlockFile:
         block_bytes: bytes of a block as it is given out.
         total_bytes: bytes of all blocks as they are given out.
         data_offset: where the first block stands in the file.
-        starts: uint64[blocks + 1], where each block begins when they are frames of zstandard.
+        starts: uint64[blocks + 1], where each block begins when they are packed.
+        unpack: turns a packed block, with its path and place, into so many bytes, or raises.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class BlockFile:
         total_bytes: int,
         data_offset: int = 0,
         starts: NDArray[np.uint64] | None = None,
+        unpack: Unpack | None = None,
     ) -> None:
         self.path = path
         self.block_bytes = block_bytes
@@ -51,6 +54,7 @@ class BlockFile:
         self._crcs = crcs
         self._data_offset = data_offset
         self._starts = starts
+        self._unpack = unpack
 
     @property
     def blocks_count(self) -> int:
@@ -99,10 +103,10 @@ class BlockFile:
             raise FileCorrupted(self.path, start + len(stored), "it ends within a block")
         if google_crc32c.value(stored) != self._crcs[block]:
             raise FileCorrupted(self.path, start, f"the checksum of block {block} is wrong")
-        if self._starts is None:
+        if self._unpack is None:
             return stored
         bytes_count = min(self.block_bytes, self.total_bytes - block * self.block_bytes)
-        return unpacked(self.path, start, stored, bytes_count)
+        return self._unpack(self.path, start, stored, bytes_count)
 
     def _start(self, block: int) -> int:
         if self._starts is not None:

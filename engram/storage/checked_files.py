@@ -15,7 +15,7 @@ import google_crc32c
 import msgspec
 import numpy as np
 
-from engram.model.errors import FileCorrupted, check
+from engram.model.errors import FileCorrupted
 from engram.storage.limits import READ_BYTES
 
 if TYPE_CHECKING:
@@ -37,38 +37,6 @@ class FileFacts(msgspec.Struct, array_like=True, frozen=True):
     name: str
     bytes_count: int
     digest: bytes
-
-
-class BlockCrcs:
-    """CRC32C of each block of a stream; the last block may be shorter."""
-
-    def __init__(self, block_bytes: int) -> None:
-        check(block_bytes > 0, "a block has at least one byte")
-        self._block_bytes = block_bytes
-        self._filled = self._crc = 0
-        self._crcs: list[int] = []
-
-    def feed(self, data: ReadableBuffer) -> None:
-        """Go on with these bytes."""
-        view = memoryview(data).cast("B")
-        start = 0
-        while start < len(view):
-            part = bytes(view[start : start + self._block_bytes - self._filled])
-            self._crc = google_crc32c.extend(self._crc, part)
-            self._filled += len(part)
-            start += len(part)
-            if self._filled == self._block_bytes:
-                self._end_block()
-
-    def finish(self) -> NDArray[np.uint32]:
-        """Return uint32[blocks]."""
-        if self._filled:
-            self._end_block()
-        return np.array(self._crcs, np.uint32)
-
-    def _end_block(self) -> None:
-        self._crcs.append(self._crc)
-        self._filled = self._crc = 0
 
 
 class NewFile:
@@ -107,6 +75,50 @@ class NewFile:
     def close(self) -> None:
         """Close without a promise; harmless after `finish`."""
         self._handle.close()
+
+
+class NewBlocks:
+    """A file being written in blocks, each with a CRC; the last block may be shorter.
+
+    Blocks are stored as they come, a good many of them in one write.
+    """
+
+    def __init__(self, file: NewFile, header: bytes = b"") -> None:
+        self._file = file
+        self._pending = [header]
+        self._pending_bytes = self._end = len(header)
+        self._starts = [self._end]
+        self._crcs: list[int] = []
+
+    def add(self, stored: bytes) -> None:
+        """Add a block at the end; StorageFailed when the medium refused."""
+        self._crcs.append(google_crc32c.value(stored))
+        self._pending.append(stored)
+        self._pending_bytes += len(stored)
+        self._end += len(stored)
+        self._starts.append(self._end)
+        if self._pending_bytes >= READ_BYTES:
+            self._write()
+
+    def finish(self) -> FileFacts:
+        """Make the blocks durable, as `NewFile.finish`."""
+        self._write()
+        return self._file.finish()
+
+    @property
+    def crcs(self) -> NDArray[np.uint32]:
+        """uint32[blocks]: CRC32C of each block."""
+        return np.array(self._crcs, np.uint32)
+
+    @property
+    def starts(self) -> NDArray[np.uint64]:
+        """uint64[blocks + 1]: where in the file each begins, and where the last ends."""
+        return np.array(self._starts, np.uint64)
+
+    def _write(self) -> None:
+        self._file.write(b"".join(self._pending))
+        self._pending.clear()
+        self._pending_bytes = 0
 
 
 def npy_header(dtype: DTypeLike, shape: tuple[int, ...]) -> bytes:

@@ -6,17 +6,22 @@ A crash at any step leaves a directory without a valid index, which is no segmen
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import google_crc32c
 import numpy as np
 
 from engram.kernels.sketches.encoding import encode_sketches
 from engram.model.errors import EngramError, check
-from engram.storage.checked_files import BlockCrcs, FileFacts, NewFile, npy_bytes, npy_header
-from engram.storage.compression import COMPRESSED_SUFFIX, compressor
+from engram.storage.checked_files import FileFacts, NewBlocks, NewFile, npy_bytes, npy_header
+from engram.storage.compression import (
+    COMPRESSED_SUFFIX,
+    packed_vectors,
+    text_compressor,
+    vector_compressor,
+)
 from engram.storage.limits import (
     READ_BYTES,
+    ROW_BLOCK_BYTES,
     SEGMENT_ROWS_MAX,
     TEXT_BLOCK_BYTES,
 )
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
     from engram.kernels.protocol import KernelBackend
     from engram.ports import Filesystem, ReadableBuffer
     from engram.storage.bodies import Bodies
+
+T = TypeVar("T", bound=np.generic)
 
 
 def write_segment(
@@ -131,7 +138,7 @@ class _SegmentWriter:
         check(values.dtype == dtype, f"the column {name} has its dtype")
         data = npy_bytes(values)
         if repeats and self._tier == "cold":
-            self._file(f"{name}.npy{COMPRESSED_SUFFIX}", compressor().compress(data))
+            self._file(f"{name}.npy{COMPRESSED_SUFFIX}", text_compressor().compress(data))
         else:
             self._file(f"{name}.npy", data)
 
@@ -149,25 +156,27 @@ class _SegmentWriter:
     def _vectors(self, n: int, d: int, open_files: ExitStack) -> None:
         """Write the vectors with their codes and scales, and the sketches."""
         matrix = self._matrix(n, d)
-        vectors = self._new("vectors.npy", open_files)
-        codes = self._new("codes.npy", open_files)
-        vectors.write(npy_header(np.float32, (n, d)))
-        codes.write(npy_header(np.int8, (n, d)))
-        vector_crcs = BlockCrcs(rows_per_block(4 * d) * 4 * d)
-        code_crcs = BlockCrcs(rows_per_block(d) * d)
-        scales: list[F32] = []
-        step = max(1, READ_BYTES // (4 * d))
+        if self._tier == "warm":
+            file = self._new("vectors.npy", open_files)
+            vectors = NewBlocks(file, npy_header(np.float32, (n, d)))
+            for block in _row_blocks(matrix):
+                vectors.add(block.tobytes())
+        else:
+            vectors = NewBlocks(self._new("vectors.bin", open_files))
+            zstd = vector_compressor()
+            for block in _row_blocks(matrix):
+                vectors.add(packed_vectors(zstd, block))
+        self._blocks("vector", vectors)
+        codes = NewBlocks(self._new("codes.npy", open_files), npy_header(np.int8, (n, d)))
+        scales = np.empty(n, np.float32)
+        step = rows_per_block(d) * max(1, READ_BYTES // ROW_BLOCK_BYTES // 4)
         for start in range(0, n, step):
-            piece = matrix[start : start + step]
-            piece_codes, piece_scales = self._kernels.quantize_i8(piece)
-            vectors.write(_bytes_of(piece))
-            vector_crcs.feed(_bytes_of(piece))
-            codes.write(_bytes_of(piece_codes))
-            code_crcs.feed(_bytes_of(piece_codes))
-            scales.append(piece_scales)
-        self._column("scales", np.concatenate(scales), np.float32)
-        self._files += [vectors.finish(), codes.finish()]
-        self._crcs += [vector_crcs.finish(), code_crcs.finish()]
+            piece = slice(start, start + step)
+            piece_codes, scales[piece] = self._kernels.quantize_i8(matrix[piece])
+            for code_block in _row_blocks(piece_codes):
+                codes.add(code_block.tobytes())
+        self._blocks("code", codes)
+        self._column("scales", scales, np.float32)
         sketches = encode_sketches(matrix, self._bodies.norms)
         for name, values in sketches._asdict().items():
             self._file(f"{name}.npy", npy_bytes(values))
@@ -187,25 +196,28 @@ class _SegmentWriter:
 
     def _texts(self, open_files: ExitStack) -> None:
         """Write the texts in blocks, each a frame of its own when cold, and where each begins."""
-        is_cold = self._tier == "cold"
-        texts = self._new("texts.bin", open_files)
-        starts, crcs, written = [0], [], 0
-        zstd = compressor()
+        texts = NewBlocks(self._new("texts.bin", open_files))
+        zstd = text_compressor()
+        written = 0
         for block in _in_blocks(self._bodies.texts):
-            stored = zstd.compress(block) if is_cold else block
-            texts.write(stored)
-            crcs.append(google_crc32c.value(stored))
-            starts.append(texts.bytes_count)
+            texts.add(zstd.compress(block) if self._tier == "cold" else block)
             written += len(block)
         check(written == self._bodies.text_bytes, "the texts are as long as their lengths say")
-        if is_cold:
-            self._file("text_blocks.npy", npy_bytes(np.array(starts, np.uint64)))
-        self._crcs.append(np.array(crcs, np.uint32))
-        self._files.append(texts.finish())
+        self._blocks("text", texts)
+
+    def _blocks(self, name: str, blocks: NewBlocks) -> None:
+        """Finish a file of blocks; where each begins is only kept where they differ in length."""
+        self._files.append(blocks.finish())
+        self._crcs.append(blocks.crcs)
+        if self._tier == "cold" and name != "code":
+            self._file(f"{name}_blocks.npy", npy_bytes(blocks.starts))
 
 
-def _bytes_of(array: NDArray[Any]) -> memoryview:
-    return array.data.cast("B")
+def _row_blocks(rows: NDArray[T]) -> Iterator[NDArray[T]]:
+    """Cut rows into the blocks that have a CRC each."""
+    step = rows_per_block(rows.shape[1] * rows.itemsize)
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
 
 
 def _in_blocks(pieces: Iterable[ReadableBuffer]) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from engram.kernels.sketches.encoding import Sketches, encode_sketches, sketch_b
 from engram.model.errors import FileCorrupted, check
 from engram.storage.block_file import BlockFile
 from engram.storage.checked_files import as_array, npy_header, read_whole
-from engram.storage.compression import COMPRESSED_SUFFIX, unpacked
+from engram.storage.compression import COMPRESSED_SUFFIX, unpacked, unpacked_vectors
 from engram.storage.segment_index import read_index
 from engram.storage.segment_stream import stream_bodies
 
@@ -205,20 +205,35 @@ class SegmentColumns:
         vector_blocks = -(-index.count // vector_rows) if d else 0
         code_blocks = -(-index.count // code_rows) if d else 0
         text_blocks = -(-index.text_bytes // index.text_block_bytes)
-        starts = None
-        if index.tier == "cold":
-            starts = self.load("text_blocks", np.uint64, (text_blocks + 1,))
         crcs = self.load("crcs", np.uint32, (vector_blocks + code_blocks + text_blocks,))
-        vectors = self._rows_file("vectors", crcs[:vector_blocks], vector_rows, np.float32)
         end = vector_blocks + code_blocks
-        codes = self._rows_file("codes", crcs[vector_blocks:end], code_rows, np.int8)
+        is_cold = index.tier == "cold"
+        vectors = BlockFile(
+            self._files,
+            f"{self._directory}/vectors.{'bin' if is_cold else 'npy'}",
+            crcs[:vector_blocks],
+            block_bytes=max(1, 4 * d * vector_rows),
+            total_bytes=4 * d * index.count,
+            data_offset=len(npy_header(np.float32, (index.count, d))),
+            starts=self._starts("vector", vector_blocks) if is_cold and d else None,
+            unpack=unpacked_vectors if is_cold else None,
+        )
+        codes = BlockFile(
+            self._files,
+            f"{self._directory}/codes.npy",
+            crcs[vector_blocks:end],
+            block_bytes=max(1, d * code_rows),
+            total_bytes=d * index.count,
+            data_offset=len(npy_header(np.int8, (index.count, d))),
+        )
         texts = BlockFile(
             self._files,
             f"{self._directory}/texts.bin",
             crcs[end:],
             block_bytes=index.text_block_bytes,
             total_bytes=index.text_bytes,
-            starts=starts,
+            starts=self._starts("text", text_blocks) if is_cold else None,
+            unpack=unpacked if is_cold else None,
         )
         return vectors, codes, texts
 
@@ -226,16 +241,5 @@ class SegmentColumns:
         """Close the files."""
         self._files.let_go(self._directory)
 
-    def _rows_file(
-        self, name: str, crcs: NDArray[np.uint32], rows: int, dtype: DTypeLike
-    ) -> BlockFile:
-        n, d = self._index.count, self._index.dimensions
-        row_bytes = d * np.dtype(dtype).itemsize
-        return BlockFile(
-            self._files,
-            f"{self._directory}/{name}.npy",
-            crcs,
-            block_bytes=max(1, rows * row_bytes),
-            total_bytes=n * row_bytes,
-            data_offset=len(npy_header(dtype, (n, d))),
-        )
+    def _starts(self, name: str, blocks_count: int) -> NDArray[np.uint64]:
+        return np.asarray(self.load(f"{name}_blocks", np.uint64, (blocks_count + 1,)))
