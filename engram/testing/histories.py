@@ -29,8 +29,11 @@ SIZES = SegmentSizes(first=16_384, longest=65_536, fill_step=8_192)
 GENERATIONS_MAX = 4
 CALLS_MAX = 80
 PAYLOADS_BYTES = (0, 1, 7, 100, 500, 3000, 4000, 4096, 9000, 20000)
+WITHOUT_SNAPSHOT_SHARE = 0.2
 TELLING_BYTES = 100
 """A payload of that many random bytes is found in no file by chance."""
+
+_TENDING = ("trim", "trim", "trim", "rotate", "purge", "purge some", "second writer")
 
 Content = tuple[int, int, bytes]
 
@@ -101,8 +104,11 @@ async def reopen(
 ) -> FileLog:
     """Open the log from a snapshot's LSN and check what is replayed and read against the promise.
 
-    A snapshot may be of any LSN from `trimmed` on that was durable.
+    A snapshot may be of any LSN from `trimmed` on that was durable. Now and then the log is opened
+    without one first: what a trim has left must be a whole log.
     """
+    if chance.random() < WITHOUT_SNAPSHOT_SHARE:
+        await (await open_simulated(filesystem, seed)).aclose()
     after = chance.randint(promise.trimmed, len(promise.kept))
     replayed: list[Content] = []
 
@@ -136,17 +142,23 @@ async def tend(
     log: FileLog, promise: Promise, chance: random.Random, filesystem: SimulatedFilesystem
 ) -> None:
     """Do one of the things that are done to a log besides writing."""
-    what = chance.choice(["trim", "trim", "rotate", "purge", "second writer"])
+    what = chance.choice(_TENDING)
     if what == "trim":
         promise.trimmed = chance.randint(promise.trimmed, log.durable_lsn)
         await log.trim(promise.trimmed)
     elif what == "rotate":
         await log.rotate()
     elif what == "purge":
-        promise.trimmed = log.durable_lsn
         await log.rotate()
+        promise.trimmed = log.durable_lsn
         await log.purge(log.durable_lsn)
+        check(log.first_lsn == log.durable_lsn + 1, "a purge of everything left a segment")
         promise.purged = promise.trimmed
+        promise.check_purged(filesystem)
+    elif what == "purge some":
+        promise.trimmed = chance.randint(promise.trimmed, log.durable_lsn)
+        await log.purge(promise.trimmed)
+        promise.purged = log.first_lsn - 1
         promise.check_purged(filesystem)
     else:
         try:

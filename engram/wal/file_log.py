@@ -21,7 +21,7 @@ from engram.wal.entries import admit, check_fence, check_kept, check_reachable
 from engram.wal.limits import READ_BYTES, RECORD_BYTES_MAX, SPARES_MAX
 from engram.wal.opening import Opened, open_directory
 from engram.wal.record import Damaged, decode_records
-from engram.wal.segment import GroupReader, LogIdentity, first_lsn_of, is_segment_name, read_head
+from engram.wal.segment import GroupReader, LogIdentity, first_lsn_of, read_head
 from engram.wal.spares import is_spare_name, wipe
 from engram.wal.threads import AppenderThreads
 from engram.wal.writer import SegmentSizes, SegmentWriter
@@ -163,6 +163,11 @@ class FileLog:
         return sum(segment.end_offset for segment in list(self._writer.segments))
 
     @property
+    def first_lsn(self) -> Lsn:
+        """LSN of the first record the log still has, or will have."""
+        return self._writer.segments[0].first_lsn
+
+    @property
     def closed_segments(self) -> list[ClosedSegment]:
         """The segments nothing is written to any more, oldest first."""
         segments = list(self._writer.segments)
@@ -199,14 +204,21 @@ class FileLog:
                 handle, reader = await self._run(partial(self._open_reader, segment, after, last))
                 try:
                     while reader.next_lsn <= last:
-                        for record in await self._run(
-                            partial(_read_some, reader, segment, after, last)
-                        ):
+                        step = partial(_read_some, reader, segment, after, last)
+                        for record in await self._read_step(step, segment):
                             yield record
                 finally:
                     handle.close()
         finally:
             self._readers_count -= 1
+
+    async def _read_step(self, step: Callable[[], list[Record]], segment: Segment) -> list[Record]:
+        try:
+            return await self._run(step)
+        except LogCorrupted as exc:
+            if segment.first_lsn >= self.first_lsn:
+                raise
+            raise _trimmed(segment) from exc
 
     async def trim(self, upto: Lsn) -> None:
         """Let go of the segments wholly up to `upto`, with the cut bytes beside them.
@@ -230,16 +242,17 @@ class FileLog:
         """Leave no byte in the medium of the segments wholly up to `upto`, nor of what was trimmed.
 
         Overwrites them with zeros, and likewise the recycled files, the ends of segments that
-        reach into a file's former life, and the bytes kept aside of segments that begin by `upto`.
-        A crash on the way leaves a sound log; purging again finishes. Raises what `trim` raises,
+        reach into a file's former life, and whatever was cut off or moved aside.
+        A crash on the way leaves a sound log; purging again finishes. A reader that is on its way
+        through what goes is refused. Raises what `trim` raises,
         and LogPoisoned.
         """
         self._check_open()
         check_reachable("purge", upto, self.durable_lsn)
         async with self._trimming:
-            await self._let_go(upto, self._wipe)
+            await self._let_go(upto, partial(self._drop, for_wiping=True))
             await self._appender.change(_leave_recycled)
-            await self._run(partial(self._wipe_rest, upto))
+            await self._run(self._wipe_rest)
 
     async def aclose(self) -> None:
         """Finish the flushes that were asked for and release the files; see `Log.aclose`."""
@@ -260,9 +273,7 @@ class FileLog:
         try:
             handle = self._filesystem.open(segment.path)
         except FileNotFoundError as exc:
-            raise Conflict(
-                f"{segment.path} was trimmed away while it was to be read; start from a snapshot"
-            ) from exc
+            raise _trimmed(segment) from exc
         try:
             head = read_head(self._filesystem, handle, segment.path, self._identity)
             reader = GroupReader(self._filesystem, handle, head)
@@ -292,7 +303,7 @@ class FileLog:
                 await self._run(partial(drop, self._going[0]))
             self._going.clear()
 
-    def _drop(self, segment: Segment) -> None:
+    def _drop(self, segment: Segment, *, for_wiping: bool = False) -> None:
         """Recycle the file or remove it, durably, and the cut bytes beside it."""
         names = self._filesystem.list(self._directory)
         spares = self._writer.spares
@@ -300,37 +311,32 @@ class FileLog:
         if segment.path.rpartition("/")[2] in names:
             # A reader may hold a file open: then its name goes, and its bytes stay as they are.
             is_free = self._readers_count == 0 and len(spares) < SPARES_MAX
-            if is_free and segment.size_bytes >= size_bytes_min:
+            if for_wiping or (is_free and segment.size_bytes >= size_bytes_min):
                 spares.keep(segment.path, segment.size_bytes)
             else:
                 self._filesystem.remove(segment.path)
-        self._filesystem.sync_directory(self._directory)
-        for name in self._beside(segment.first_lsn, names, (".cut",)):
-            self._filesystem.remove(f"{self._directory}/{name}")
+                self._filesystem.sync_directory(self._directory)
+        else:  # the name went the last time, and syncing the directory failed
+            self._filesystem.sync_directory(self._directory)
+        for name in names:
+            if name.endswith(".cut") and first_lsn_of(name) == segment.first_lsn:
+                self._filesystem.remove(f"{self._directory}/{name}")
 
-    def _wipe(self, segment: Segment) -> None:
-        """Overwrite the file, then remove it, durably."""
-        if segment.path.rpartition("/")[2] in self._filesystem.list(self._directory):
-            wipe(self._filesystem, segment.path)
-        self._filesystem.sync_directory(self._directory)
-
-    def _wipe_rest(self, upto: Lsn) -> None:
+    def _wipe_rest(self) -> None:
         """Overwrite what else is left of former records: spares, kept bytes, ends of files."""
         names = self._filesystem.list(self._directory)
-        kept_aside = self._beside(upto, names, _KEPT_ASIDE)
+        kept_aside = [name for name in names if name.endswith(_KEPT_ASIDE)]
         for name in [*filter(is_spare_name, names), *kept_aside]:
             wipe(self._filesystem, f"{self._directory}/{name}")
         self._filesystem.sync_directory(self._directory)
         for closed in self.closed_segments:
             closed.wipe_behind()
 
-    def _beside(self, upto: Lsn, names: list[str], suffixes: tuple[str, ...]) -> list[str]:
-        """Return the names of what was kept of segments that begin at or before `upto`."""
-        return [
-            name
-            for name in names
-            if name.endswith(suffixes) and is_segment_name(name[:24]) and first_lsn_of(name) <= upto
-        ]
+
+def _trimmed(segment: Segment) -> Conflict:
+    return Conflict(
+        f"{segment.path} was trimmed away while it was to be read; start from a snapshot"
+    )
 
 
 def _leave_recycled(writer: SegmentWriter) -> None:
