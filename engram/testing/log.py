@@ -1,24 +1,43 @@
 """What every Log must do, as plain functions that take a maker.
 
-`make_log(None)` opens a new, empty log; `make_log(previous)` opens again what `previous` (closed)
-left behind. `record_bytes_max` of the logs made must be at least 100,000 bytes.
+`record_bytes_max` of the logs made must be at least 100,000 bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from engram.model.errors import Closed, Conflict, EngramError, InvalidRequest, check
+from engram.model.errors import (
+    Closed,
+    Conflict,
+    EngramError,
+    InvalidRequest,
+    LogPoisoned,
+    check,
+)
 from engram.wal.protocol import Entry, Log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MakeLog: TypeAlias = Callable[[Log | None], Awaitable[Log]]
+
+class LogMaker(Protocol):
+    """Makes logs of one kind, and breaks them."""
+
+    async def __call__(self, previous: Log | None) -> Log:
+        """Open a new, empty log, or open again what `previous` holds.
+
+        May be asked to while `previous` is open: that raises Conflict, or fences `previous` off.
+        """
+
+    def fail_next_sync(self, share: float) -> None:
+        """Let the next sync of the log made last fail once about `share` of its work is done."""
+
+
 BIG_BYTES = 100_000
 WRITERS = 20
 RECORDS = 30
@@ -26,12 +45,14 @@ TRIMMED = 20
 KEPT = RECORDS - TRIMMED
 
 
-async def check_log(make_log: MakeLog) -> None:
+async def check_log(make_log: LogMaker) -> None:
     """Run every check below; InvariantViolated names the promise that was broken."""
     for one in (
         check_order_and_content,
         check_only_durable_is_read,
         check_fencing,
+        check_two_writers,
+        check_unknown_outcome,
         check_limits,
         check_shared_sync,
         check_cancelled_waiter,
@@ -41,7 +62,7 @@ async def check_log(make_log: MakeLog) -> None:
         await one(make_log)
 
 
-async def check_order_and_content(make_log: MakeLog) -> None:
+async def check_order_and_content(make_log: LogMaker) -> None:
     """What was synced is read back in order, byte for byte, also after opening again."""
     log = await make_log(None)
     check(log.last_lsn == 0 and log.durable_lsn == 0, "a new log begins at LSN 0")
@@ -69,7 +90,7 @@ async def check_order_and_content(make_log: MakeLog) -> None:
     await again.aclose()
 
 
-async def check_only_durable_is_read(make_log: MakeLog) -> None:
+async def check_only_durable_is_read(make_log: LogMaker) -> None:
     """What was appended and never synced is not read."""
     log = await make_log(None)
     await _put(log, b"durable")
@@ -79,7 +100,7 @@ async def check_only_durable_is_read(make_log: MakeLog) -> None:
     await log.aclose()
 
 
-async def check_fencing(make_log: MakeLog) -> None:
+async def check_fencing(make_log: LogMaker) -> None:
     """A writer that does not know the last LSN is refused and changes nothing."""
     log = await make_log(None)
     await _put(log, b"one")
@@ -89,7 +110,64 @@ async def check_fencing(make_log: MakeLog) -> None:
     await log.aclose()
 
 
-async def check_limits(make_log: MakeLog) -> None:
+async def check_two_writers(make_log: LogMaker) -> None:
+    """Of two writers one wins: the other is refused, and nothing of it is ever read."""
+    first = await make_log(None)
+    await _put(first, b"before")
+    first.append([Entry(1, [b"gathered"])], expected_last_lsn=1)
+    try:
+        second = await make_log(first)
+    except Conflict:
+        await first.sync(2)
+        winner, expected = first, [b"before", b"gathered", b"after"]
+    else:
+        check(second.last_lsn == 1, "a second writer sees what the first never synced")
+        for loses in (_append_and_sync(first), first.sync(2), first.trim(1)):
+            try:
+                await loses
+            except Conflict:
+                continue
+            check(condition=False, sentence="the first of two writers went on")
+        winner, expected = second, [b"before", b"after"]
+    await _put(winner, b"after")
+    await first.aclose()
+    await winner.aclose()
+    again = await make_log(winner)
+    check([p for _, _, p in await _contents(again, 0)] == expected, "two writers were mixed")
+    await again.aclose()
+
+
+async def check_unknown_outcome(make_log: LogMaker) -> None:
+    """After a failed sync each record is there or not, in order, and reading tells which."""
+    log = await make_log(None)
+    expected: list[tuple[int, int, bytes]] = []
+    for share in (0.0, 0.3, 0.5, 0.99, 1.0):
+        await _put(log, b"known")
+        expected.append((1, 0, b"known"))
+        wanted = [(kind, 0, bytes([kind]) * 700 * kind) for kind in range(2, 7)]
+        entries = [Entry(kind, [payload]) for kind, _, payload in wanted]
+        last = log.append(entries, expected_last_lsn=log.last_lsn)
+        make_log.fail_next_sync(share)
+        for _ in range(2):
+            try:
+                await log.sync(last)
+            except LogPoisoned:
+                continue
+            check(condition=False, sentence="a sync after a failed one returned")
+        await _expect(LogPoisoned, partial(log.append, entries, expected_last_lsn=last))
+        await log.aclose()
+        log = await make_log(log)
+        found = await _contents(log, len(expected))
+        check(found == wanted[: len(found)], "a record is there in part, or out of order")
+        check(log.last_lsn == len(expected) + len(found), "what is read is not what is counted")
+        missing = entries[len(found) :]
+        await log.sync(log.append(missing, expected_last_lsn=log.last_lsn))
+        expected += wanted
+        check(await _contents(log, 0) == expected, "a record is there twice, or not at all")
+    await log.aclose()
+
+
+async def check_limits(make_log: LogMaker) -> None:
     """Payloads over the limit, kinds beyond a byte and LSNs to come are refused, all or none."""
     log = await make_log(None)
     too_long = Entry(1, [bytes(log.record_bytes_max), b"x"])
@@ -108,7 +186,7 @@ async def check_limits(make_log: MakeLog) -> None:
     await log.aclose()
 
 
-async def check_shared_sync(make_log: MakeLog) -> None:
+async def check_shared_sync(make_log: LogMaker) -> None:
     """Many writers at once each find their own record durable when their sync returns."""
     log = await make_log(None)
 
@@ -129,7 +207,7 @@ async def check_shared_sync(make_log: MakeLog) -> None:
     await log.aclose()
 
 
-async def check_cancelled_waiter(make_log: MakeLog) -> None:
+async def check_cancelled_waiter(make_log: LogMaker) -> None:
     """Cancelling one waiter harms neither the others nor the record."""
     log = await make_log(None)
     outcomes: list[int] = []
@@ -150,7 +228,7 @@ async def check_cancelled_waiter(make_log: MakeLog) -> None:
     await log.aclose()
 
 
-async def check_trim(make_log: MakeLog) -> None:
+async def check_trim(make_log: LogMaker) -> None:
     """Trimming keeps everything after its LSN and never moves an LSN."""
     log = await make_log(None)
     for number in range(RECORDS):
@@ -176,7 +254,7 @@ async def check_trim(make_log: MakeLog) -> None:
     await again.aclose()
 
 
-async def check_closed(make_log: MakeLog) -> None:
+async def check_closed(make_log: LogMaker) -> None:
     """A closed log refuses, and closing it again is harmless."""
     log = await make_log(None)
     await log.aclose()
@@ -187,6 +265,10 @@ async def check_closed(make_log: MakeLog) -> None:
     except Closed:
         return
     check(condition=False, sentence="a closed log was read")
+
+
+async def _append_and_sync(log: Log) -> None:
+    await log.sync(log.append([Entry(1, [b"too late"])], expected_last_lsn=log.last_lsn))
 
 
 async def _put(log: Log, payload: bytes) -> None:

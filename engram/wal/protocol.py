@@ -4,6 +4,10 @@ Rule 1: a record is appended, then durable; only `sync` moves the second mark.
 Rule 2: LSNs start at 1, one a record, without a gap; 0 means "nothing".
 Rule 3: one writer, proved at each append by the last LSN it expects.
 Rule 4: a failed write or sync poisons the log until it is reopened; it is never tried again.
+Rule 5: of several writers at most one wins: who opened last, or who holds the log; the others
+meet Conflict when they open, or at their next append or sync, and nothing of theirs is read.
+Rule 6: after a failed sync each record is wholly there or wholly absent, and what is there is a
+prefix of what was appended: a writer finds out how far by opening the log and reading on.
 """
 
 from __future__ import annotations
@@ -45,6 +49,13 @@ class Log(Protocol):
 
     Nothing here promises a file: the same contract is carried by memory, by segments on a disk,
     or by a replicated stream. All methods belong to the event loop the log was opened on.
+
+    A replicated stream carries it so: opening raises the stream's epoch, and the stream takes
+    nothing more from a lower one (rule 5); `append` gathers; `sync` publishes what has gathered as
+    one message, on the condition that the stream still ends where this writer thinks, and returns
+    when a quorum has it; an LSN counts this log's records, even where several logs share a stream;
+    a publish without an answer poisons the log, and reading the stream on reopening tells what
+    became of it (rule 6); `trim` lets the stream drop its beginning, or does nothing.
     """
 
     @property
@@ -81,6 +92,7 @@ class Log(Protocol):
         Raises:
             InvalidRequest: `upto` is above `last_lsn`.
             LogPoisoned: the record did not become durable and never will.
+            Conflict: another writer has taken over; the record did not become durable.
             Closed: the log was closed before the record became durable.
         """
 

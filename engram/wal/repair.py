@@ -76,14 +76,14 @@ def renew_log(
         salt=medium.entropy.token(SALT_BYTES),
     )
     if not segments:
-        _sync_way_to(medium.filesystem, medium.directory)
+        sync_way_to(medium.filesystem, medium.directory)
     writer = _write_new_segment(medium, survey, header, segments, spares)
     if segments and not replaced:
         _truncate_superseded(medium.filesystem, survey)
     return writer, cut_to
 
 
-def _sync_way_to(filesystem: Filesystem, directory: str) -> None:
+def sync_way_to(filesystem: Filesystem, directory: str) -> None:
     """Make the names above the log durable, whoever made them.
 
     An earlier start may have been killed after it made a directory and before it synced the one

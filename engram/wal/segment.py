@@ -153,6 +153,12 @@ class GroupReader:
                 return
             self._step(header)
 
+    def move_to(self, offset: int, header: GroupHeader) -> None:
+        """Go on with the group at `offset`, whose header this is, whatever stands before it."""
+        self.offset = offset
+        self.next_lsn = header.first_lsn
+        self.crc = header.previous_crc
+
     def _step(self, header: GroupHeader) -> int:
         """Move behind a group and return where it begins."""
         offset = self.offset

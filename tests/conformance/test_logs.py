@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engram.adapters.local.filesystem import LocalFilesystem
-from engram.model.errors import check
 from engram.testing.clock import FakeClock, SeededEntropy
+from engram.testing.failing import FailingFilesystem, FailingMemoryLog
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.log import check_log
 from engram.wal.file_log import FileLog
-from engram.wal.memory_log import MemoryLog
 from engram.wal.writer import SegmentSizes
 
 if TYPE_CHECKING:
@@ -22,11 +21,19 @@ if TYPE_CHECKING:
     from engram.wal.protocol import Log
 
 
-async def _make_memory_log(previous: Log | None) -> Log:
-    if previous is None:
-        return MemoryLog(record_bytes_max=100_000)
-    check(isinstance(previous, MemoryLog), "a log is reopened by its own maker")
-    return previous.reopened() if isinstance(previous, MemoryLog) else previous
+class _MemoryLogs:
+    """Makes logs in RAM; opens the last one again on its medium."""
+
+    def __init__(self) -> None:
+        self._last = FailingMemoryLog(record_bytes_max=100_000)
+
+    async def __call__(self, previous: Log | None) -> Log:
+        fresh = FailingMemoryLog(record_bytes_max=100_000)
+        self._last = fresh if previous is None else self._last.reopened()
+        return self._last
+
+    def fail_next_sync(self, share: float) -> None:
+        self._last.fail_next_sync(share)
 
 
 class _FileLogs:
@@ -34,10 +41,11 @@ class _FileLogs:
 
     def __init__(self, filesystem: Filesystem, *, inline: bool) -> None:
         self._numbers = count()
+        self._filesystem = FailingFilesystem(filesystem)
         self._directory = ""
         self._open = partial(
             FileLog.open,
-            filesystem,
+            self._filesystem,
             store_id=b"conformance test",
             space_id="default",
             entropy=SeededEntropy(1),
@@ -52,10 +60,13 @@ class _FileLogs:
             self._directory = f"log-{next(self._numbers)}/wal"
         return await self._open(directory=self._directory)
 
+    def fail_next_sync(self, share: float) -> None:
+        self._filesystem.fail_next_write(share)
+
 
 @pytest.mark.anyio
 async def test_memory_log_keeps_the_contract() -> None:
-    await check_log(_make_memory_log)
+    await check_log(_MemoryLogs())
 
 
 @pytest.mark.anyio
