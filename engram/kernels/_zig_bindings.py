@@ -25,6 +25,7 @@ FUSION_PARTS_MAX = 16
 SPREAD_CALL = Struct("@PPPPPNPP")
 COLLECT_CALL = Struct("@PPPPP")
 TOP_CALL = Struct("@PNPNPPPPNP")
+SKETCH_PART = Struct("@PPPPPNIffI")
 
 
 def declare(library: CDLL) -> None:
@@ -292,6 +293,16 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_normalize_f32.restype = c_int32
+    library.engram_top_k_sketches.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        c_size_t,
+        c_void_p,
+    ]
+    library.engram_top_k_sketches.restype = c_int64
     library.engram_bm25_top_k.argtypes = [
         c_void_p,
         c_void_p,

@@ -20,7 +20,15 @@ _EPS: Final = 2.0**-23
 _BLOCK_ELEMENTS: Final = 1 << 18
 
 EXACT: Final = frozenset(
-    {"bit_top_k", "quantize_bits", "quantize_i8", "spread", "to_bf16", "top_k_i8"}
+    {
+        "bit_top_k",
+        "quantize_bits",
+        "quantize_i8",
+        "spread",
+        "to_bf16",
+        "top_k_i8",
+        "top_k_sketches",
+    }
 )
 """Kernels that give the same bits in every backend."""
 

@@ -8,11 +8,14 @@ from engram.kernels.codes.numpy_kernels import NumpyCodes
 from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.fusion.numpy_kernels import NumpyFusion
 from engram.kernels.graph.numpy_kernels import NumpyGraph
+from engram.kernels.sketches.numpy_kernels import NumpySketches
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
 from engram.kernels.words.numpy_kernels import NumpyWords
 
 
-class NumpyBackend(NumpyCodes, NumpyForgetting, NumpyFusion, NumpyGraph, NumpyVectors, NumpyWords):
+class NumpyBackend(
+    NumpyCodes, NumpyForgetting, NumpyFusion, NumpyGraph, NumpySketches, NumpyVectors, NumpyWords
+):
     """The kernels of every family in numpy."""
 
     name: Literal["numpy"] = "numpy"

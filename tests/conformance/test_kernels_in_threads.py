@@ -20,6 +20,7 @@ from engram.kernels.shadow import kernel_names
 from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import ArenaExhausted, EngramError
 from engram.testing.kernels.graph import graph_of, random_links
+from engram.testing.kernels.sketches import random_parts
 from engram.testing.kernels.words import random_columns
 
 THREADS = 32
@@ -124,12 +125,19 @@ def fusion_cases(random: np.random.Generator) -> Iterator[Case]:
     yield Case("score_fuse", {"parts": parts, "weights": weights, "floors": floors, "k": 20})
 
 
+def sketch_cases(random: np.random.Generator) -> Iterator[Case]:
+    counts = random.integers(0, 90, 3).tolist()
+    parts = random_parts(random, counts, int(random.integers(1, 400)), masked=True)
+    yield Case("top_k_sketches", {"parts": parts, "k": 20, "cancel": None})
+
+
 def make_cases(zig: KernelBackend) -> list[Case]:
     random = np.random.default_rng(32)
     cases = list(wide_cases(random, zig))
     for _ in range(SIZES):
         cases += [*vector_cases(random, zig), *forgetting_cases(random)]
         cases += [*graph_cases(random), *word_cases(random), *fusion_cases(random)]
+        cases += sketch_cases(random)
     cancelled = [
         Case(case.kernel, {**case.arguments, "cancel": CancelFlag().set()})
         for case in cases[: len(cases) // SIZES]

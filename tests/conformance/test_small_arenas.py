@@ -19,7 +19,7 @@ from engram.kernels.arena import (
 from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import ArenaExhausted
 from engram.model.limits import ARENA_BYTES_MIN
-from engram.testing.kernels import codes, words
+from engram.testing.kernels import codes, sketches, words
 from engram.testing.kernels.suite import CHECKS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engram.kernels.protocol import KernelBackend
 
 # The families whose kernels take scratch memory.
-CHECKS_WITH_ARENAS = (*codes.CHECKS, *words.CHECKS)
+CHECKS_WITH_ARENAS = (*codes.CHECKS, *sketches.CHECKS, *words.CHECKS)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ comptime {
     _ = @import("abi/similarity.zig");
     _ = @import("abi/codes.zig");
     _ = @import("abi/words.zig");
+    _ = @import("abi/sketches.zig");
 }
 
 /// Raised by one whenever a signature or a meaning here changes; Python refuses any other.

@@ -3,7 +3,7 @@
 
 const std = @import("std");
 
-pub const Best = struct {
+pub const Best = extern struct {
     scores: [*]f32,
     rows: [*]u32,
     capacity: usize,

@@ -11,4 +11,5 @@ pub const Kernels = extern struct {
     bits: @import("bits.zig").Table,
     rerank: @import("rerank.zig").Table,
     words: @import("words.zig").Table,
+    sketches: @import("sketches.zig").Table,
 };

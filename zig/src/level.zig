@@ -23,6 +23,7 @@ const kernels: Kernels = .{
     .bits = @import("bits.zig").table,
     .rerank = @import("rerank.zig").table,
     .words = @import("words.zig").table,
+    .sketches = @import("sketches.zig").table,
 };
 
 comptime {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benches.regression.workloads import codes, forgetting, fusion, graph, vectors, words
+from benches.regression.workloads import codes, forgetting, fusion, graph, sketches, vectors, words
 from benches.regression.workloads.workload import Call, Workload
 
 WORKLOADS: Final[tuple[Workload, ...]] = (
@@ -18,6 +18,7 @@ WORKLOADS: Final[tuple[Workload, ...]] = (
     *fusion.WORKLOADS,
     *graph.WORKLOADS,
     *words.WORKLOADS,
+    *sketches.WORKLOADS,
 )
 JUDGED: Final = tuple(workload for workload in WORKLOADS if workload.judged)
 

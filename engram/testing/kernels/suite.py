@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engram.testing.kernels import codes, forgetting, fusion, graph, vectors, words
+from engram.testing.kernels import codes, forgetting, fusion, graph, sketches, vectors, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
     *forgetting.CHECKS,
     *fusion.CHECKS,
     *words.CHECKS,
+    *sketches.CHECKS,
 )
 
 

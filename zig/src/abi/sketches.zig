@@ -1,0 +1,69 @@
+//! The boundary of the estimates from sketches.
+
+const arena = @import("../arena.zig");
+const Best = @import("../best.zig").Best;
+const isa = @import("../isa.zig");
+const sketches = @import("../sketches.zig");
+const status = @import("../status.zig");
+
+/// The sketches of one segment and what the query looks like from its centre.
+pub const SketchPart = extern struct {
+    query: ?[*]const f32,
+    signs: ?[*]const u8,
+    magnitudes: ?[*]const u8,
+    factors: ?[*]const f32,
+    mask: ?[*]const u8,
+    rows_count: usize,
+    first: u32,
+    bias: f32,
+    margin: f32,
+    reserved: u32,
+};
+
+/// Writes the best rows of all parts by their estimates, best first, and returns how many there are.
+/// Parts come in ascending order of their rows' numbers. Takes `bits` bytes from the arena.
+export fn engram_top_k_sketches(
+    parts: ?[*]const SketchPart,
+    parts_count: usize,
+    bits: usize,
+    out_scores: ?[*]f32,
+    out_rows: ?[*]u32,
+    capacity: usize,
+    cancel: ?[*]const u32,
+) i64 {
+    if (parts_count == 0) return 0;
+    if (capacity == 0 or bits == 0 or bits > sketches.bits_max) return status.invalid_argument;
+    if (bits % sketches.word_bits != 0) return status.invalid_argument;
+    const given = parts orelse return status.invalid_argument;
+    var best: Best = .{
+        .scores = out_scores orelse return status.invalid_argument,
+        .rows = out_rows orelse return status.invalid_argument,
+        .capacity = capacity,
+    };
+    var scratch = arena.begin();
+    defer scratch.end();
+    const codes = scratch.take(i8, bits) orelse return status.out_of_space;
+    const kernels = isa.kernels();
+    for (given[0..parts_count]) |part| {
+        if (part.rows_count == 0) continue;
+        var scale: [1]f32 = undefined;
+        const query = part.query orelse return status.invalid_argument;
+        _ = kernels.int8.quantize_i8(query, 1, bits, codes.ptr, &scale, null);
+        const scan: sketches.Part = .{
+            .codes = codes.ptr,
+            .scale = scale[0],
+            .bias = part.bias,
+            .margin = part.margin,
+            .first = part.first,
+            .signs = part.signs orelse return status.invalid_argument,
+            .magnitudes = part.magnitudes orelse return status.invalid_argument,
+            .factors = part.factors orelse return status.invalid_argument,
+            .mask = part.mask,
+            .rows_count = part.rows_count,
+        };
+        const result = kernels.sketches.scan_sketches(&scan, bits, &best, cancel);
+        if (result != status.ok) return result;
+    }
+    best.sort();
+    return @intCast(best.len);
+}
