@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram.kernels import _zig_bindings as abi
@@ -46,15 +46,22 @@ def test_the_boundary_refuses_each_null_and_each_wrong_size() -> None:
 
 
 @pytest.mark.parametrize("backend", [NumpyBackend(), ZigBackend()], ids=["numpy", "zig"])
+@settings(deadline=None)  # the reference is slow
 @given(
     seed=st.integers(0, 2**32 - 1),
-    counts=st.lists(st.integers(0, 90), max_size=4),
-    d=st.integers(1, 200),
-    k=st.integers(1, 100),
+    counts=st.lists(st.integers(0, 20), max_size=3),
+    d=st.integers(1, 130),
+    k=st.integers(1, 30),
     masked=st.booleans(),
 )
 def test_estimates_are_the_reference_to_the_last_bit(
-    *, backend: NumpyBackend | ZigBackend, seed: int, counts: list[int], d: int, k: int, masked: bool
+    *,
+    backend: NumpyBackend | ZigBackend,
+    seed: int,
+    counts: list[int],
+    d: int,
+    k: int,
+    masked: bool,
 ) -> None:
     parts = random_parts(np.random.default_rng(seed), counts, d, masked=masked)
     check_sketches_against_reference(backend, parts, k)
