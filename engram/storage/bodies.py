@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engram.kernels.arrays import F32, U32
+    from engram.kernels.sketches.encoding import Sketches
     from engram.ports import ReadableBuffer
 
 
@@ -38,6 +39,8 @@ class Bodies(NamedTuple):
     piece where `dimensions` is 0."""
     texts: Iterable[ReadableBuffer]
     """Pieces of one run of bytes: each memory's content and then its metadata, memory by memory."""
+    sketches: Sketches | None = None
+    """Of just these vectors, when they are known already; made by the writer otherwise."""
 
     @property
     def text_bytes(self) -> int:

@@ -77,6 +77,26 @@ class NewFile:
         self._handle.close()
 
 
+def overwrite(filesystem: Filesystem, path: str) -> None:
+    """Write zeros over all bytes of a file, durable on return; its length stays.
+
+    What the medium itself keeps of them (a copy-on-write filesystem, a flash drive's spare cells)
+    is out of reach.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        StorageFailed: the medium refused.
+    """
+    handle = filesystem.open(path)
+    try:
+        size = filesystem.size(handle)
+        for start in range(0, size, READ_BYTES):
+            filesystem.write_at(handle, start, [bytes(min(READ_BYTES, size - start))])
+        filesystem.sync(handle)
+    finally:
+        handle.close()
+
+
 class NewBlocks:
     """A file being written in blocks, each with a CRC; the last block may be shorter.
 

@@ -35,5 +35,6 @@ VECTOR_COMPRESSION_LEVEL = 1
 """Level of zstandard for the first bytes of cold vectors: there is nothing but their frequencies to
 be found; level 3 saved less (207 bytes of 1,536, not 215) and took longer."""
 
-CACHE_ENTRY_BYTES = 400
-"""Bytes of bookkeeping that each block of the cache is charged for besides its own."""
+CACHE_ENTRY_BYTES = 512
+"""Bytes of bookkeeping that each block of the cache is charged for besides its own: 501 were
+counted with as many blocks remembered that were let go as there may be."""

@@ -11,7 +11,7 @@ import google_crc32c
 import msgspec
 
 from engram.model.errors import FileCorrupted, StoreTooNew, check
-from engram.storage.checked_files import FileFacts, NewFile
+from engram.storage.checked_files import FileFacts, NewFile, overwrite
 from engram.storage.limits import INDEX_BYTES_MAX, ROW_BLOCK_BYTES, SEGMENT_ROWS_MAX
 
 if TYPE_CHECKING:
@@ -157,8 +157,13 @@ def read_index(
     return index, facts_of(directory, index, found)
 
 
-def remove_segment(filesystem: Filesystem, directory: str) -> None:
+def remove_segment(filesystem: Filesystem, directory: str, *, shred: bool = False) -> None:
     """Remove a segment, finished or not; the index goes first, so that no half looks whole.
+
+    Args:
+        filesystem: where it is.
+        directory: the segment's; harmless when it is not there.
+        shred: overwrite every other file with zeros, and sync it, before its name goes.
 
     Raises:
         StorageFailed: the medium refused; calling again goes on.
@@ -169,6 +174,8 @@ def remove_segment(filesystem: Filesystem, directory: str) -> None:
         filesystem.sync_directory(directory)
     for name in names:
         if name != INDEX_FILE:
+            if shred:
+                overwrite(filesystem, f"{directory}/{name}")
             filesystem.remove(f"{directory}/{name}")
     parent = directory.rpartition("/")[0]
     if directory.rpartition("/")[2] in filesystem.list(parent):

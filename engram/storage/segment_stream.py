@@ -30,32 +30,43 @@ def stream_bodies(
     vectors: BlockFile,
     texts: BlockFile,
     keep: U32 | None,
+    void: U32 | None,
 ) -> Bodies:
-    """Return the bodies at ascending `keep` offsets, or all; vectors and texts as they are taken.
+    """Return the bodies at ascending `keep` offsets, or all, those at `void` emptied.
 
     What is read is verified: taking a piece raises FileCorrupted or StorageFailed.
     """
+    n = len(rows)
     starts, _ = text_starts(content_bytes, metadata_bytes)
     ends = starts + content_bytes + metadata_bytes
-    kept = np.arange(len(rows), dtype=np.uint32) if keep is None else keep
-    check(
-        len(kept) == 0
-        or (kept[-1] < len(rows) and bool((np.diff(kept.astype(np.int64)) > 0).all())),
-        "bodies are kept in their order, each once",
-    )
+    is_void = np.zeros(n, np.bool_)
+    is_void[_ascending(void, n)] = void is not None
+    kept = _ascending(keep, n)
+    full = kept[~is_void[kept]]
     return Bodies(
         rows=rows[kept],
         ids=ids[kept],
-        norms=norms[kept],
-        content_bytes=content_bytes[kept],
-        metadata_bytes=metadata_bytes[kept],
+        norms=np.where(is_void, np.float32(0), norms)[kept],
+        content_bytes=np.where(is_void, np.uint32(0), content_bytes)[kept],
+        metadata_bytes=np.where(is_void, np.uint32(0), metadata_bytes)[kept],
         dimensions=dimensions,
-        vectors=_vectors(vectors, kept, dimensions),
-        texts=_texts(texts, starts[kept], ends[kept]),
+        vectors=_vectors(vectors, kept, is_void, dimensions),
+        texts=_texts(texts, starts[full], ends[full]),
     )
 
 
-def _vectors(file: BlockFile, kept: U32, dimensions: int) -> Iterator[F32]:
+def _ascending(offsets: U32 | None, count: int) -> U32:
+    """Return the offsets, all of them for None; they must ascend and be of bodies."""
+    if offsets is None:
+        return np.arange(count, dtype=np.uint32)
+    is_right = bool((np.diff(offsets, prepend=-1, append=count).astype(np.int64) > 0).all())
+    check(is_right, "bodies are named in their order, each once")
+    return offsets
+
+
+def _vectors(
+    file: BlockFile, kept: U32, is_void: NDArray[np.bool_], dimensions: int
+) -> Iterator[F32]:
     """Give the kept vectors; of strides without a kept one nothing is read."""
     if not dimensions:
         return
@@ -67,7 +78,10 @@ def _vectors(file: BlockFile, kept: U32, dimensions: int) -> Iterator[F32]:
         before, last = last, int(np.searchsorted(kept, end * rows))
         if last > before:
             table = np.frombuffer(b"".join(file.read(range(first, end))), np.float32)
-            yield table.reshape(-1, dimensions)[kept[before:last] - np.uint32(first * rows)]
+            chosen = kept[before:last]
+            piece = table.reshape(-1, dimensions)[chosen - np.uint32(first * rows)]
+            piece[is_void[chosen]] = 0
+            yield piece
 
 
 def _texts(

@@ -177,7 +177,7 @@ class _SegmentWriter:
                 codes.add(code_block.tobytes())
         self._blocks("code", codes)
         self._column("scales", scales, np.float32)
-        sketches = encode_sketches(matrix, self._bodies.norms)
+        sketches = self._bodies.sketches or encode_sketches(matrix, self._bodies.norms)
         for name, values in sketches._asdict().items():
             self._file(f"{name}.npy", npy_bytes(values))
 

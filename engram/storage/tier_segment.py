@@ -138,14 +138,19 @@ class TierSegment:
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         return data[start : start + bytes_count]
 
-    def bodies(self, keep: U32 | None = None) -> Bodies:
-        """Return the bodies at ascending `keep` offsets, or all, for writing them elsewhere.
+    def bodies(self, keep: U32 | None = None, void: U32 | None = None) -> Bodies:
+        """Return bodies for writing them elsewhere, read past the cache as pieces are taken.
 
-        Pieces are read as they are taken, by the thread that takes them, past the cache. The rows
-        are those that the bodies had when they were sealed.
+        The rows are those that the bodies had when they were sealed.
+
+        Args:
+            keep: uint32[m] ascending offsets of those that are wanted; None for all, which keeps
+                their offsets.
+            void: uint32[v] ascending offsets of those that become empty: without vector, content
+                and metadata, in their places; nothing of what they held is given.
         """
         n = self.count
-        return stream_bodies(
+        bodies = stream_bodies(
             rows=self._columns.load("rows", np.uint32, (n,)),
             ids=self._columns.load("ids", np.uint64, (n, 2)),
             norms=self.norms,
@@ -155,6 +160,12 @@ class TierSegment:
             vectors=self.vector_file,
             texts=self.text_file,
             keep=keep,
+            void=void,
+        )
+        if keep is not None or void is not None:
+            return bodies
+        return bodies._replace(
+            sketches=Sketches(self.centre, self.signs, self.magnitudes, self.factors)
         )
 
     def let_go(self) -> None:

@@ -144,6 +144,52 @@ def test_any_bodies_can_be_moved_to_another_segment(
     assert again.ids.tobytes() == sample.ids[kept].tobytes()
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_voided_bodies_keep_their_places_and_nothing_else(tier: Tier) -> None:
+    sample = sample_bodies(90, 24)
+    shelf = Shelf()
+    segment = shelf.put(sample, tier)
+    void = [0, 1, 40, 89]
+    directory = segment_directory("default", "warm", 2)
+    bodies = segment.bodies(void=np.array(void, np.uint32))
+    write_segment(shelf.disk, directory, "warm", bodies, KERNELS)
+    rest = sample.at(range(90))
+    for offset in void:
+        rest.vectors[offset] = 0
+        rest.contents[offset] = rest.metadata[offset] = b""
+    moved = TierSegment.open(shelf.files, directory, shelf.cache)
+    check_equal(moved, rest, range(90))
+    files = b"".join(
+        shelf.disk.content(f"{directory}/{name}") for name in shelf.disk.list(directory)
+    )
+    assert moved.centre.tobytes() == encode_sketches(rest.vectors, rest.norms).centre.tobytes()
+    gone = [sample.vectors[offset].tobytes() for offset in void if sample.norms[offset]]
+    assert gone
+    assert not any(vector in files for vector in gone)
+
+
+def test_all_bodies_move_with_their_sketches() -> None:
+    shelf = Shelf()
+    segment = shelf.put(sample_bodies(90, 24))
+    assert segment.bodies().sketches is not None
+    assert segment.bodies(np.arange(90, dtype=np.uint32)).sketches is None
+    directory = segment_directory("default", "cold", 2)
+    write_segment(shelf.disk, directory, "cold", segment.bodies(), KERNELS)
+    cold = TierSegment.open(shelf.files, directory, shelf.cache)
+    check_equal(cold, sample_bodies(90, 24), range(90))
+    for name in ("centre", "signs", "magnitudes", "factors"):
+        assert getattr(cold, name).tobytes() == getattr(segment, name).tobytes()
+
+
+def test_bodies_out_of_order_or_out_of_range_are_refused() -> None:
+    segment = Shelf().put(sample_bodies(9, 2))
+    for wrong in ([3, 2], [1, 1], [9]):
+        with pytest.raises(InvariantViolated):
+            segment.bodies(np.array(wrong, np.uint32))
+        with pytest.raises(InvariantViolated):
+            segment.bodies(void=np.array(wrong, np.uint32))
+
+
 def test_moving_bodies_leaves_the_cache_as_it_is() -> None:
     shelf = Shelf()
     bodies = shelf.put(sample_bodies(200, 32)).bodies()
@@ -272,6 +318,19 @@ def test_removing_a_segment_leaves_no_name() -> None:
     remove_segment(shelf.disk, directory)
     remove_segment(shelf.disk, directory)
     assert shelf.disk.list("default/warm") == []
+
+
+def test_a_shredded_segment_leaves_no_byte_on_the_medium() -> None:
+    shelf = Shelf()
+    facts = shelf.write(sample_bodies(30, 24))
+    handles = [
+        shelf.disk.open(f"{facts.directory}/{name}")
+        for name in shelf.disk.list(facts.directory)
+        if name != "SEGMENT"
+    ]
+    remove_segment(shelf.disk, facts.directory, shred=True)
+    assert shelf.disk.list("default/warm") == []
+    assert all(handle.file.durable == bytes(len(handle.file.durable)) for handle in handles)
 
 
 @pytest.mark.parametrize("tier", TIERS)
