@@ -21,7 +21,7 @@ _TEMPORARY: Final = ".part"
 _TOKEN_BYTES: Final = 8
 # Where an upload becomes visible whole or not at all; elsewhere it is written beside and moved.
 _ATOMIC: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"})
-_EXTRAS: Final = {"s3": "s3", "s3a": "s3"}
+_S3: Final = frozenset({"s3", "s3a"})
 
 
 class RemoteArchive:
@@ -41,11 +41,10 @@ class RemoteArchive:
                 url, use_listings_cache=False, skip_instance_cache=True, **options
             )
         except ImportError as exc:
-            extra = _EXTRAS.get(protocol)
-            package = f"'engram-memory-engine[{extra}]'" if extra else "what the error names"
+            extra = "engram-memory-engine[s3]" if protocol in _S3 else "fsspec[full]"
             raise InvalidRequest(
-                f"{url} needs a package that is not installed ({exc}); install it with "
-                f"`pip install {package}`"
+                f"{url} needs a package that is not installed ({exc}); install it, for instance "
+                f"with `pip install '{extra}'`"
             ) from exc
         except ValueError as exc:
             raise InvalidRequest(
@@ -78,7 +77,9 @@ class RemoteArchive:
         with self._translated("read from"):
             # An empty object has no first byte: asking S3 for a range of it is an error.
             bytes_count = min(bytes_max, int(self._files.size(path) or 0))
-            return bytes(self._files.cat_file(path, 0, bytes_count)) if bytes_count else b""
+            if not bytes_count:
+                return b""
+            return bytes(self._files.cat_file(path, start=0, end=bytes_count))
 
     def exists(self, name: str) -> bool:
         """Whether there is an object of that name."""

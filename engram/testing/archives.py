@@ -1,0 +1,77 @@
+"""What every ArchiveStore must do, as a plain function anyone may call on a fresh, empty one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engram.model.errors import check
+
+if TYPE_CHECKING:
+    from engram.ports import ArchiveStore, ReadableBuffer
+
+_BIG_BYTES = 5 * 1024 * 1024 + 3
+
+
+def check_archive(archive: ArchiveStore) -> None:
+    """Raise InvariantViolated unless the archive, empty at first, keeps the contract."""
+    check_missing(archive)
+    check_round_trip(archive)
+    check_listing(archive)
+    check_deleting(archive)
+
+
+def check_missing(archive: ArchiveStore) -> None:
+    """What is not there is told from what cannot be reached."""
+    check(archive.list("objects") == [], "an empty archive lists nothing")
+    check(not archive.exists("objects/ab/x.chunk"), "what was never put does not exist")
+    check(_is_missing(archive, "objects/ab/x.chunk"), "reading what is missing says so")
+    archive.delete("objects/ab/x.chunk")
+
+
+def check_round_trip(archive: ArchiveStore) -> None:
+    """Bytes come back as they were, in one or several buffers, bounded, replaced when put again."""
+    big = bytes(range(256)) * (_BIG_BYTES // 256) + b"end"
+    objects: dict[str, list[ReadableBuffer]] = {
+        "config.json": [b"{}"],
+        "objects/ab/x.chunk": [b"\1", b"", memoryview(big)],
+        "objects/ab/empty.chunk": [b""],
+    }
+    for name, buffers in objects.items():
+        archive.put(name, buffers)
+        data = b"".join(buffers)
+        check(archive.exists(name), "what was put exists")
+        check(archive.get(name, len(data) + 1) == data, "what was put is read as it was")
+    check(archive.get("objects/ab/x.chunk", 5) == (b"\1" + big)[:5], "a read is bounded")
+    archive.put("config.json", [b"new"])
+    check(archive.get("config.json", 9) == b"new", "an object put again is replaced")
+
+
+def check_listing(archive: ArchiveStore) -> None:
+    """A folder lists what is below it, whole names, sorted, and nothing of its neighbours."""
+    archive.put("objects/cd/y.chunk", [b"y"])
+    archive.put("locks/z.lock", [b"z"])
+    found = archive.list("objects")
+    check(
+        found == ["objects/ab/empty.chunk", "objects/ab/x.chunk", "objects/cd/y.chunk"],
+        f"a folder lists {found}",
+    )
+    check(archive.list("locks") == ["locks/z.lock"], "folders do not mix")
+
+
+def check_deleting(archive: ArchiveStore) -> None:
+    """What was deleted is gone at once; the rest stays."""
+    archive.delete("objects/ab/x.chunk")
+    check(not archive.exists("objects/ab/x.chunk"), "what was deleted does not exist")
+    check(_is_missing(archive, "objects/ab/x.chunk"), "what was deleted cannot be read")
+    check(
+        archive.list("objects") == ["objects/ab/empty.chunk", "objects/cd/y.chunk"],
+        "what was deleted is not listed, its neighbours are",
+    )
+
+
+def _is_missing(archive: ArchiveStore, name: str) -> bool:
+    try:
+        archive.get(name, 1)
+    except FileNotFoundError:
+        return True
+    return False
