@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True):
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
+    archive: str = ""
+    """A place for backups to which log records are copied before the log lets them go."""
 
     @property
     def data_path(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import anyio
@@ -15,6 +16,7 @@ from engram.adapters.embedders.loading import load_embedder
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
+from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
@@ -46,7 +48,9 @@ class _Logs:
         store: Store,
         clock: Clock,
         entropy: Entropy,
+        archive: LogArchive | None,
     ) -> None:
+        self._archive = archive
         self._open_log, self._filesystem, self._store = open_log, filesystem, store
         self._clock, self._entropy = clock, entropy
         self._opened: dict[str, FileLog] = {}
@@ -62,6 +66,8 @@ class _Logs:
         )
         if directory == f"{space}/wal":
             self._opened[space] = log
+            if self._archive is not None:
+                log.on_trim = partial(self._archive.keep, space)
         return log
 
     def recovery_of(self, space: str) -> Recovery:
@@ -139,7 +145,11 @@ async def open_store(
     failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            logs = _Logs(open_log, filesystem, store, clock, entropy)
+            archive = None
+            if settings.archive:
+                kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
+                archive = LogArchive(kept, store.store_id)
+            logs = _Logs(open_log, filesystem, store, clock, entropy, archive)
             registry = SpaceRegistry(filesystem, clock, entropy, tasks, logs.make)
             core = Core(
                 registry,

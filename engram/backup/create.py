@@ -18,7 +18,7 @@ from engram.backup.limits import CHUNK_BYTES, LOG_CHUNK_BYTES
 from engram.backup.locking import Lock, locked
 from engram.backup.log_chunk import encode_chunk
 from engram.backup.manifest import FileEntry, LogEntry, Manifest, SpaceEntry, manifest_name
-from engram.backup.source import BackupSource, SourceFile, record_time
+from engram.backup.source import BackupSource, SourceFile, time_of_last
 from engram.backup.upload import Progress, Upload, uploading
 from engram.model.errors import ArchiveCorrupted, Conflict, StorageFailed
 
@@ -173,12 +173,3 @@ async def _store_chunk(records: Sequence[Record], upload: Upload, since: int) ->
     data = await upload.repository.run(encode_chunk, records)
     address = await upload.add(data)
     return LogEntry(records[0].lsn, records[-1].lsn, last_time, address, len(data))
-
-
-def time_of_last(records: Sequence[Record], otherwise: int) -> int:
-    """Return when the last of the records that tells its time was made, else `otherwise`."""
-    for record in reversed(records):
-        made_at = record_time(record.kind, record.payload)
-        if made_at is not None:
-            return made_at
-    return otherwise

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engram.backup.locking import Lock, locked
+from engram.backup.log_archive import Archived, archived
 from engram.backup.manifest import FOLDER as MANIFESTS
 from engram.backup.manifest import Manifest, id_in, manifest_name
 from engram.backup.objects import FOLDER as OBJECTS
@@ -59,7 +60,11 @@ async def prune(
         kept = [each for each in manifests if each not in gone]
         for manifest in gone:
             await _remove(repository, lock, [manifest_name(manifest.id)])
+        copied = await archived(repository)
+        old = [each for each in copied if _is_behind(each, kept)]
+        await _remove(repository, lock, [each.name for each in old])
         needed = {chunk for each in kept for space in each.spaces for chunk in space.chunks}
+        needed.update(each.entry.chunk for each in copied if each not in old)
         idle = await _idle(repository, needed)
         for first in range(0, len(idle), _BATCH_COUNT):
             await _remove(repository, lock, idle[first : first + _BATCH_COUNT])
@@ -78,6 +83,20 @@ def _let_go(manifests: list[Manifest], keep: int, older_than: int | None) -> lis
         own = [each for each in manifests if each.store_id == store_id]
         gone += [each for each in own[:-keep] if older_than is None or each.created_at < older_than]
     return sorted(gone, key=lambda manifest: manifest.created_at)
+
+
+def _is_behind(copied: Archived, kept: list[Manifest]) -> bool:
+    """Whether nothing that is kept leads to these archived records: all of it is newer."""
+    own = [each for each in kept if each.store_id == copied.store_id]
+    return bool(own) and copied.entry.last_time < min(
+        (
+            space.recorded_last
+            for each in own
+            for space in each.spaces
+            if space.space == copied.space
+        ),
+        default=own[0].created_at,
+    )
 
 
 async def _idle(repository: Repository, needed: set[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -69,51 +69,59 @@ async def damage_of(
 
 
 async def check_whole(
-    repository: Repository, spaces: Iterable[SpaceEntry], progress: Progress | None = None
+    repository: Repository, addresses: Iterable[str], progress: Progress | None = None
 ) -> None:
-    """Raise ArchiveCorrupted unless every object these spaces need is there as it was."""
-    needed = (chunk for space in spaces for chunk in space.chunks)
-    damage = await damage_of(repository, needed, progress)
+    """Raise ArchiveCorrupted unless every object of these addresses is there as it was."""
+    damage = await damage_of(repository, addresses, progress)
     if damage:
         more = f" (and {len(damage) - 1} more)" if len(damage) > 1 else ""
         raise ArchiveCorrupted(repository.location, damage[0].name, f"{damage[0].reason}{more}")
 
 
 async def records_of(
-    repository: Repository, entry: SpaceEntry, goal: Goal
+    repository: Repository, entry: SpaceEntry, goal: Goal, tail: Sequence[LogEntry] = ()
 ) -> AsyncGenerator[list[Record], None]:
     """Iterate over the records of a space's log up to the goal, some at a time.
 
-    Raises ArchiveCorrupted when the records are not those the manifest tells of.
+    `tail` holds records beyond those of the backup; they may begin before its end. Raises
+    ArchiveCorrupted when the records are not those the manifest tells of.
     """
-    lsn = entry.base_lsn
-    for chunk in entry.log:
+    lsn, end = entry.base_lsn, tail[-1].last_lsn if tail else entry.lsn
+    for chunk in (*entry.log, *tail):
         if goal.lsn is not None and lsn >= goal.lsn:
             return
-        records = await _read_chunk(repository, chunk, after=lsn)
+        records = (await read_chunk(repository, chunk))[lsn + 1 - chunk.first_lsn :]
+        if not records or records[0].lsn != lsn + 1:
+            raise ArchiveCorrupted(
+                repository.location,
+                object_name(chunk.chunk),
+                f"it holds LSN {chunk.first_lsn} to {chunk.last_lsn} where {lsn + 1} should follow",
+            )
         kept = await repository.run(_up_to, records, goal, chunk.last_time)
         if kept:
             yield kept
         if len(kept) < len(records):
             return
         lsn = chunk.last_lsn
-    if lsn != entry.lsn:
+    if lsn != end:
         name = object_name(entry.log[-1].chunk) if entry.log else f"the log of {entry.space}"
         raise ArchiveCorrupted(
-            repository.location, name, f"the log ends at LSN {lsn} and not at {entry.lsn}"
+            repository.location, name, f"the log ends at LSN {lsn} and not at {end}"
         )
 
 
-async def _read_chunk(repository: Repository, chunk: LogEntry, after: int) -> list[Record]:
+async def read_chunk(repository: Repository, chunk: LogEntry) -> list[Record]:
+    """Return the records of a chunk; ArchiveCorrupted when they are not those it is to hold."""
     data = await repository.get_object(chunk.chunk)
     name = object_name(chunk.chunk)
     try:
         records = await repository.run(decode_chunk, data)
     except Unreadable as exc:
         raise ArchiveCorrupted(repository.location, name, str(exc)) from exc
-    first, last = (records[0].lsn, records[-1].lsn) if records else (0, 0)
-    if (first, last) != (after + 1, chunk.last_lsn):
-        reason = f"it holds LSN {first} to {last}, not {after + 1} to {chunk.last_lsn}"
+    found = (records[0].lsn, records[-1].lsn) if records else (0, 0)
+    if found != (chunk.first_lsn, chunk.last_lsn):
+        told = f"{chunk.first_lsn} to {chunk.last_lsn}"
+        reason = f"it holds LSN {found[0]} to {found[1]}, not {told}"
         raise ArchiveCorrupted(repository.location, name, reason)
     return records
 

@@ -126,3 +126,12 @@ def record_time(kind: int, payload: bytes | memoryview) -> int | None:
         last = event.recorded_at[-8:]
         return int.from_bytes(last, "little", signed=True) if last else None
     return None if isinstance(event, Reembedded) else event.at
+
+
+def time_of_last(records: Sequence[Record], otherwise: int) -> int:
+    """Return when the last of the records that tells its time was made, else `otherwise`."""
+    for record in reversed(records):
+        made_at = record_time(record.kind, record.payload)
+        if made_at is not None:
+            return made_at
+    return otherwise

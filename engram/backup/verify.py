@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
+from engram.backup.log_archive import archived
 from engram.backup.manifest import Manifest, SpaceEntry, manifest_name
 from engram.backup.objects import object_name
 from engram.backup.reading import Damage, Goal, damage_of, records_of, replay
@@ -36,7 +37,9 @@ async def verify(
     rebuild: bool = True,
     progress: Progress | None = None,
 ) -> Verified:
-    """Read every object of the backups again (all of them by default) and say what is damaged.
+    """Read every object of the backups again and say what is damaged.
+
+    Without ids it is all of them, and the log records that were copied beside them.
 
     With `rebuild` each space is rebuilt in RAM from what was read, and its digest compared with
     the one the backup was made with. `progress` is called with (objects read, objects in all).
@@ -57,6 +60,8 @@ async def verify(
             damage.append(Damage(error.name, error.reason))
             broken.append(backup_id)
     needed = {chunk for each in manifests for space in each.spaces for chunk in space.chunks}
+    if not backup_ids:
+        needed.update(each.entry.chunk for each in await archived(repository))
     damage += await damage_of(repository, needed, progress)
     bad = {each.name for each in damage}
     rebuilt = 0

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from engram.backup import create, prune, restore, verify
+from engram.backup import create, planning, prune, restore, verify
 from engram.backup.erasing import Ids
 from engram.backup.manifest import Manifest
 from engram.backup.prune import Pruned
@@ -84,7 +84,10 @@ class RestoreRequest(NamedTuple):
         """Return how far to go; InvalidRequest when that is not clear."""
         if self.to_lsn is not None and self.to_lsn < 0:
             raise InvalidRequest(f"there is no LSN {self.to_lsn}; they begin at 1, 0 is empty")
-        return Goal(self.to_lsn, None if self.to_time is None else to_nanoseconds(self.to_time))
+        if self.to_time is None:
+            return Goal(self.to_lsn)
+        # A datetime has no nanoseconds: all that was recorded in its microsecond is meant.
+        return Goal(self.to_lsn, to_nanoseconds(self.to_time) + 999)
 
 
 class Backups:
@@ -151,13 +154,13 @@ class Backups:
 
     async def plans(
         self, request: RestoreRequest, store_id: bytes | None
-    ) -> Sequence[restore.Plan]:
+    ) -> Sequence[planning.Plan]:
         """Return what the request comes to, a plan for each space."""
         if request.into is not None:
             check_space_id(request.into)
             if request.space is None:
                 raise InvalidRequest("name the space of the backup that is to get another id")
-        return await restore.plan(
+        return await planning.plan(
             self.repository,
             backup_id=request.backup_id,
             space=request.space,
@@ -219,7 +222,7 @@ async def restore_spaces(
 
 async def _fill(
     repository: Repository,
-    plan: restore.Plan,
+    plan: planning.Plan,
     erased: Ids,
     progress: Progress | None,
     rebuilt: list[restore.Rebuilt],

@@ -160,7 +160,8 @@ def test_a_url_nobody_knows_is_refused_with_the_remedy() -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     # fsspec remembers what it has loaded once.
-    monkeypatch.setattr(import_module("fsspec.registry"), "_registry", {})
+    loaded = import_module("fsspec.registry")._registry
+    monkeypatch.delitem(loaded, "s3", raising=False)
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(InvalidRequest, match=r"engram-memory-engine\[s3\]"):
         open_archive("s3://x/y", SystemEntropy())

@@ -119,10 +119,11 @@ async def test_a_restore_stops_at_a_time() -> None:
         space = await store.space()
         for n in range(4):
             await space.remember(f"note {n}")
-            clock.advance(SECOND)
+            clock.advance(SECOND + 137)
         second = (await space.list()).memories[1].recorded_at
-        await store.backup(backups)
-        for moment, count in ((second, 2), (second - timedelta(microseconds=2), 1)):
+        made_at = (await store.backup(backups)).backup.created_at
+        assert made_at is not None
+        for moment, count in ((made_at, 4), (second, 2), (second - timedelta(microseconds=2), 1)):
             (one,) = await store.restore(
                 backups, space="default", into="then", to_time=moment, replace=True
             )
