@@ -12,12 +12,18 @@ import msgspec
 
 from engram.model.errors import InvalidRequest
 from engram.model.ids import DEFAULT_SPACE, check_space_id
-from engram.model.limits import ARENA_BYTES_MAX, ARENA_BYTES_MIN
+from engram.model.limits import (
+    ARENA_BYTES_MAX,
+    ARENA_BYTES_MIN,
+    HISTORY_RETENTION_SECONDS_DEFAULT,
+    HISTORY_RETENTION_SECONDS_MAX,
+)
 
 KERNEL_CHOICES: Final = ("auto", "zig", "numpy", "shadow")
 ISA_CHOICES: Final = ("auto", "baseline", "avx2", "avx512", "neon")
 SHADOW_SHARE_DEFAULT: Final = 0.01
 OVERFLOW_CHOICES: Final = ("error", "fallback", "panic")
+_SECONDS_BY_UNIT: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DATA_ROOT: Final = "~/.local/share/engram"
 
 
@@ -34,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True):
     """In bytes; None leaves it as it is: 1 MiB, or what `configure_arena` set."""
     arena_overflow: str | None = None
     """None leaves it as it is: `error`, or what `configure_arena` set."""
+    history_retention: int = HISTORY_RETENTION_SECONDS_DEFAULT
+    """In seconds; 0 keeps no history."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
@@ -69,6 +77,25 @@ def _arena_size(text: str) -> int:
     return size
 
 
+def seconds_of(text: str) -> int:
+    """Return the number of seconds that `90`, `90s`, `30m`, `12h` or `7d` says.
+
+    InvalidRequest for anything else.
+    """
+    found = re.fullmatch(r"(\d+) ?([smhd]?)", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise InvalidRequest(f"{text!r} is not a duration; write it like 90s, 30m, 12h or 7d")
+    return int(found[1]) * _SECONDS_BY_UNIT[found[2].lower()]
+
+
+def _history_retention(text: str) -> int:
+    seconds = seconds_of(text)
+    if seconds > HISTORY_RETENTION_SECONDS_MAX:
+        days = HISTORY_RETENTION_SECONDS_MAX // _SECONDS_BY_UNIT["d"]
+        raise InvalidRequest(f"{text} is longer than {days}d, the longest history there is")
+    return seconds
+
+
 def _share(text: str) -> float:
     try:
         share = float(text)
@@ -100,6 +127,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "kernels_shadow_share": _share,
     "arena_size": _arena_size,
     "arena_overflow": _one_of(*OVERFLOW_CHOICES),
+    "history_retention": _history_retention,
 }
 
 

@@ -150,7 +150,14 @@ async def open_store(
                 kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
                 archive = LogArchive(kept, store.store_id)
             logs = _Logs(open_log, filesystem, store, clock, entropy, archive)
-            registry = SpaceRegistry(filesystem, clock, entropy, tasks, logs.make)
+            registry = SpaceRegistry(
+                filesystem,
+                clock,
+                entropy,
+                tasks,
+                logs.make,
+                history_retention_ns=10**9 * settings.history_retention,
+            )
             core = Core(
                 registry,
                 backend,

@@ -26,6 +26,7 @@ from engram.model.errors import (
     StorageFailed,
 )
 from engram.model.ids import DEFAULT_SPACE, check_space_id
+from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem
 from engram.wal.protocol import Log
 
@@ -54,12 +55,15 @@ class SpaceRegistry:
         entropy: Entropy,
         tasks: TaskGroup,
         make_log: MakeLog,
+        *,
+        history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
     ) -> None:
         self._filesystem = filesystem
         self._clock = clock
         self._entropy = entropy
         self._tasks = tasks
         self._make_log = make_log
+        self._history_retention_ns = history_retention_ns
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
@@ -184,7 +188,13 @@ class SpaceRegistry:
                 await log.aclose()
             raise
         engine = self._engines[space] = SpaceEngine(
-            space, log, self._clock, state, self._readers, self._activity
+            space,
+            log,
+            self._clock,
+            state,
+            self._readers,
+            self._activity,
+            history_retention_ns=self._history_retention_ns,
         )
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")

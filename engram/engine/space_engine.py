@@ -29,7 +29,12 @@ from engram.model.errors import (
     check,
 )
 from engram.model.events import decode, encode
-from engram.model.limits import GROUP_COUNT_MAX, PART_BYTES_MAX, QUEUE_COUNT_MAX
+from engram.model.limits import (
+    GROUP_COUNT_MAX,
+    HISTORY_RETENTION_SECONDS_DEFAULT,
+    PART_BYTES_MAX,
+    QUEUE_COUNT_MAX,
+)
 from engram.ports import Clock
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
@@ -101,8 +106,11 @@ class SpaceEngine:
         state: SpaceState,
         readers: Readers,
         activity: Activity | None = None,
+        *,
+        history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
     ) -> None:
         self.space = space
+        self.history_retention_ns = history_retention_ns
         self.log = log
         self.words = Words()
         self.unrelated_cosine = UnrelatedCosine()
@@ -139,7 +147,7 @@ class SpaceEngine:
 
     def row_of(self, view: View, high: int, low: int) -> int | None:
         """Return the row of a living memory as `view` sees it, None when there is none."""
-        return self._state.row_of(high, low, view.count)
+        return view.row_of(high, low)
 
     async def submit(self, command: Command) -> tuple[Outcome, int]:
         """Return the durable outcome of a command and the LSN it is at.

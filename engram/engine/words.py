@@ -9,7 +9,7 @@ import numpy as np
 
 from engram.retrieval.lexical import WordIndex
 from engram.retrieval.word_view import WordView
-from engram.state.space import ALIVE, View
+from engram.state.space import ALIVE, ERASED, View
 
 # 2,048 texts at once are indexed fastest (10 us each); a recall that must catch up takes these.
 _CATCH_UP_ROWS: Final = 2_048
@@ -67,7 +67,11 @@ class Words:
         known[: len(self._removed)] = self._removed[: view.count]
         forgotten = np.flatnonzero((view.gather("flags", np.arange(view.count)) & ALIVE) == 0)
         fresh = forgotten[~known[forgotten]]
-        self._index.remove(fresh.tolist(), [view.content(row) for row in fresh.tolist()])
+        erased = (view.gather("flags", fresh) & ERASED) != 0
+        if erased.any():  # their texts are gone
+            self._index.erase(fresh[erased])
+        with_text = fresh[~erased].tolist()
+        self._index.remove(with_text, [view.content(row) for row in with_text])
         known[fresh] = True
         self._removed = known
         self._removed_count = int(known.sum())

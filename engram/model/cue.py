@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 
 from engram.model.errors import InvalidRequest
 from engram.model.memory import MemoryKind, to_nanoseconds
 
+# A datetime names a microsecond: this many nanoseconds lie between its first and its last.
+_MICROSECOND_REST: Final = 999
+
 
 class Filters(msgspec.Struct, frozen=True, gc=False):
-    """Conditions a memory must meet; all of them together. Times are nanoseconds, half open."""
+    """Conditions a memory must meet; all of them together. Times are nanoseconds, half open.
+
+    `as_of` is the last nanosecond of the moment asked about; None asks about now.
+    """
 
     tags_all: tuple[str, ...] = ()
     tags_any: tuple[str, ...] = ()
@@ -26,6 +32,7 @@ class Filters(msgspec.Struct, frozen=True, gc=False):
     recorded_after: int | None = None
     recorded_before: int | None = None
     confidence_min: float | None = None
+    as_of: int | None = None
 
     @property
     def empty(self) -> bool:
@@ -49,11 +56,12 @@ def make_filters(
     recorded_after: datetime | None = None,
     recorded_before: datetime | None = None,
     confidence_min: float | None = None,
+    as_of: datetime | None = None,
 ) -> Filters:
     """Return the filters a caller wrote; InvalidRequest lists every one that breaks a rule.
 
-    `*_after` is inclusive, `*_before` exclusive. A bare string where names are expected is refused
-    because it would silently become its letters.
+    `*_after` is inclusive, `*_before` exclusive, `as_of` the end of its microsecond. A bare string
+    where names are expected is refused because it would silently become its letters.
     """
     violations: list[str] = []
     filters = Filters(
@@ -68,6 +76,7 @@ def make_filters(
         recorded_after=_nanoseconds("recorded_after", recorded_after, violations),
         recorded_before=_nanoseconds("recorded_before", recorded_before, violations),
         confidence_min=_share("confidence_min", confidence_min, violations),
+        as_of=_moment("as_of", as_of, violations),
     )
     if violations:
         raise InvalidRequest(*violations)
@@ -110,6 +119,12 @@ def _nanoseconds(field: str, moment: object, violations: list[str]) -> int | Non
     except InvalidRequest as error:
         violations += [f"{field}: {violation}" for violation in error.violations]
         return None
+
+
+def _moment(field: str, moment: object, violations: list[str]) -> int | None:
+    """Return the last nanosecond of a datetime, so that a memory's own times show its changes."""
+    nanoseconds = _nanoseconds(field, moment, violations)
+    return None if nanoseconds is None else nanoseconds + _MICROSECOND_REST
 
 
 def _share(field: str, value: object, violations: list[str]) -> float | None:

@@ -58,3 +58,11 @@ ARENA_BYTES_MAX: Final = 1024 * 1024 * 1024
 # 1 MiB of scratch memory a thread unless set otherwise: six times what the longest cue of common
 # words took (164 KiB for 1,000 words over 50,000 texts); the five threads of a store hold 5 MiB.
 ARENA_BYTES_DEFAULT: Final = 1024 * 1024
+
+# 7 days of history unless set otherwise: a mistake made on a Friday can still be looked into a week
+# later, and what is forgotten takes its room no longer than that.
+HISTORY_RETENTION_SECONDS_DEFAULT: Final = 7 * 86_400
+
+# 3,650 days of history, ten years: as good as for ever, and still far from where nanoseconds since
+# the epoch end (1678); a larger number in a setting is a slip of the hand.
+HISTORY_RETENTION_SECONDS_MAX: Final = 3_650 * 86_400

@@ -55,7 +55,10 @@ def to_datetime(nanoseconds: int) -> datetime:
 
 
 class Memory(msgspec.Struct, frozen=True, gc=False):
-    """A stored trace as the caller gave it, with its two times and its strength now."""
+    """A stored trace as the caller gave it, with its times and its strength now.
+
+    `ended_at` is when it was forgotten; only an answer about an earlier time shows such a memory.
+    """
 
     id: str
     space: str
@@ -72,6 +75,7 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
     stability_days: float = 0.0
     difficulty: float = 0.0
     retrievability: float = 1.0
+    ended_at: datetime | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True, gc=False):

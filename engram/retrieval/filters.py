@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engram.model.cue import Filters
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, take
-from engram.state.space import ALIVE, HAS_VECTOR, View
+from engram.state.space import ALIVE, ERASED, HAS_VECTOR, View
 
 Bools = NDArray[np.bool_]
 
@@ -28,7 +28,7 @@ class RowMasks(NamedTuple):
 
 
 def row_masks(view: View, filters: Filters) -> RowMasks:
-    """Return the rows of `view` that live and pass `filters`."""
+    """Return the rows of `view` that live, or lived at `filters.as_of`, and pass `filters`."""
     count = view.count
     unfiltered = filters.empty and not view.forgotten_count
     if unfiltered and view.vector_count == count:
@@ -41,8 +41,8 @@ def row_masks(view: View, filters: Filters) -> RowMasks:
 
 
 def rows_passing(view: View, filters: Filters) -> Bools:
-    """Return bool[count]: whether each row lives and passes `filters`."""
-    passing: Bools = (_column(view, "flags") & ALIVE) != 0
+    """Return bool[count]: whether each row lives, or lived at that time, and passes `filters`."""
+    passing = rows_known(view, filters.as_of)
     if filters.empty:
         return passing
     if filters.kinds:
@@ -67,6 +67,21 @@ def rows_passing(view: View, filters: Filters) -> Bools:
     if filters.tags_none:
         passing &= ~_tagged(view, filters.tags_none)
     return passing
+
+
+def rows_known(view: View, as_of: int | None) -> Bools:
+    """Return bool[count]: whether each row lives, or lived at `as_of` (nanoseconds).
+
+    A memory lives from `recorded_at` until before `ended_at`; one that was erased never did.
+    """
+    flags = _column(view, "flags")
+    living: Bools = (flags & ALIVE) != 0
+    if as_of is None:
+        return living
+    living |= _column(view, "ended_at") > as_of
+    living &= _column(view, "recorded_at") <= as_of
+    living &= (flags & ERASED) == 0
+    return living
 
 
 def _column(view: View, name: str) -> NDArray[Any]:

@@ -75,6 +75,9 @@ class WordIndex:
     on LoCoMo's development part (recall_at_10 0.646 against 0.630). InvalidRequest outside the
     rules.
 
+    The postings of removed rows stay, so that a view can be asked about a time when those rows were
+    there (`WordView.of`).
+
     Memory: ~6 bytes for each different word of a row, 4 for the row, ~150 for each term. Terms are
     not given back when their last row is removed; building the index anew does that.
     """
@@ -131,7 +134,7 @@ class WordIndex:
         self._words_count += int(lengths.sum(dtype=np.int64))
         if terms.size:
             rows = np.repeat(np.arange(first_row, end, dtype=np.uint32), words_counts)
-            self._append(postings.build(terms, rows))
+            self._segments = postings.append(self._segments, postings.build(terms, rows))
 
     def remove(self, rows: Sequence[int] | NDArray[np.uint32], texts: Sequence[str]) -> None:
         """Take out `rows`, whose texts were added as `texts`; each row once.
@@ -238,11 +241,6 @@ class WordIndex:
             grown = np.zeros(max(row_count, self._lengths.size * 2), np.uint32)
             grown[: self._row_count] = self._lengths[: self._row_count]
             self._lengths = grown
-
-    def _append(self, segment: postings.Segment) -> None:
-        self._segments, dropped = postings.append(self._segments, segment, self._dead)
-        if dropped is not None:
-            self._count_dead(dropped, -1)
 
     def _count_dead(self, segment: postings.Segment, sign: int) -> None:
         """Add (1) or take (-1) the rows of `segment` to the dead postings of each term."""

@@ -17,7 +17,7 @@ from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
 from engram.retrieval import vectors
-from engram.retrieval.filters import RowMasks, row_masks
+from engram.retrieval.filters import RowMasks, row_masks, rows_known
 from engram.retrieval.fusion import AS_IT_IS, Fused, FusionWeights, alone, fuse, joined
 from engram.retrieval.word_view import WordView
 from engram.state.space import View
@@ -104,6 +104,8 @@ def search(
     if cue.text and masks.candidates:
         words = words_at(view)
         asked = words.asked(cue.text)
+        if cue.filters.as_of is not None:
+            words = words.of(rows_known(view, cue.filters.as_of), asked)
         by_words = words.top_k(kernels, asked, k, _words_mask(masks, words), cancel)
         stages.done("words")
     weights, floor = weights or FusionWeights(), AS_IT_IS

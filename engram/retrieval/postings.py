@@ -72,14 +72,10 @@ def build(terms: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Segment:
     )
 
 
-def append(
-    segments: tuple[Segment, ...], segment: Segment, dead: NDArray[np.bool_] | None
-) -> tuple[tuple[Segment, ...], Segment | None]:
+def append(segments: tuple[Segment, ...], segment: Segment) -> tuple[Segment, ...]:
     """Return `segments` with `segment` after them, merged where sizes ask for it.
 
-    Every row of `segment` must lie above the rows of `segments`. Postings of `dead` rows (bool by
-    row, None for none) are left out of a merge; they come back as a segment of their own, so that
-    the caller can stop counting them.
+    Every row of `segment` must lie above the rows of `segments`.
     """
     total = segment.rows.size
     first = len(segments)
@@ -91,18 +87,12 @@ def append(
         total += size
         first -= 1
     if first == len(segments):
-        return (*segments, segment), None
-    merged, dropped = merge((*segments[first:], segment), dead)
-    return (*segments[:first], merged), dropped
+        return (*segments, segment)
+    return (*segments[:first], merge((*segments[first:], segment)))
 
 
-def merge(
-    segments: Sequence[Segment], dead: NDArray[np.bool_] | None
-) -> tuple[Segment, Segment | None]:
-    """Return one segment with all postings of live rows, and one with those of dead rows.
-
-    `segments` hold ascending, disjoint ranges of rows. The second is None when nothing is dead.
-    """
+def merge(segments: Sequence[Segment]) -> Segment:
+    """Return one segment with all postings; `segments` hold ascending, disjoint ranges of rows."""
     check(len(segments) > 0, "a merge needs at least one segment")
     bases = np.cumsum([0] + [s.rows.size for s in segments[:-1]])
     terms = np.concatenate([s.terms for s in segments])
@@ -118,18 +108,9 @@ def merge(
     source += np.arange(source.size)
     rows = np.concatenate([s.rows for s in segments])[source]
     tfs = np.concatenate([s.tfs for s in segments])[source]
-    if dead is not None:
-        gone = flagged(dead, rows)
-        if gone.any():
-            posting_terms = np.repeat(terms, lengths)
-            live = ~gone
-            return (
-                _assembled(posting_terms[live], rows[live], tfs[live]),
-                _assembled(posting_terms[gone], rows[gone], tfs[gone]),
-            )
     starts = _starts(terms)
     offsets = np.append((ends - lengths)[starts], rows.size)
-    return Segment(terms[starts], offsets.astype(np.int64), rows, tfs), None
+    return Segment(terms[starts], offsets.astype(np.int64), rows, tfs)
 
 
 def split(segment: Segment, gone: NDArray[np.bool_]) -> tuple[Segment, Segment | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from engram.kernels.words.columns import WordColumns
 from engram.model.errors import check
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from engram.kernels.cancel import CancelFlag
     from engram.kernels.protocol import KernelBackend
-    from engram.kernels.words.columns import WordColumns
     from engram.retrieval.tokens import Tokenizer
 
 
@@ -53,6 +53,35 @@ class WordView:
         size = len(counts)
         return AskedWords(
             np.fromiter(counts, np.uint32, size), np.fromiter(counts.values(), np.uint32, size)
+        )
+
+    def of(self, known: NDArray[np.bool_], asked: AskedWords) -> WordView:
+        """Return the view of an index that holds the rows `known` (bool by row) and no others.
+
+        Their number, their words and the df of what is `asked` (and of no other term) are counted
+        anew, so that scores are those of the time when just these rows were there. The index must
+        keep removed rows; rows beyond `known` are not there.
+        """
+        columns = self.columns
+        dead = np.ones(columns.lengths.size, np.bool_)
+        reached = min(known.size, dead.size)
+        dead[:reached] = ~known[:reached]
+        dead_df = np.zeros(int(asked.terms.max(initial=0)) + 1, np.uint32)
+        for term, slices in zip(asked.terms.tolist(), columns.slices(asked.terms), strict=True):
+            dead_df[term] = sum(np.count_nonzero(dead[rows]) for rows, _ in slices)
+        lengths = columns.lengths[~dead]
+        return replace(
+            self,
+            columns=WordColumns(
+                columns.segments,
+                columns.lengths,
+                dead=dead,
+                dead_df=dead_df,
+                texts_count=int(np.count_nonzero(lengths)),
+                words_count=int(lengths.sum(dtype=np.int64)),
+                k1=columns.k1,
+                b=columns.b,
+            ),
         )
 
     def top_k(

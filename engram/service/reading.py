@@ -18,8 +18,9 @@ from engram.model.errors import DimensionMismatch, InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
 from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats
 from engram.retrieval import pipeline
-from engram.retrieval.filters import rows_passing
+from engram.retrieval.filters import rows_known, rows_passing
 from engram.service.core import Core
+from engram.service.history import check_as_of
 from engram.service.preparing import check_vector
 from engram.service.vectors import embed, embedder_for
 from engram.state.reading import memories_at
@@ -30,7 +31,7 @@ _INLINE_BYTES: Final = 256 * 1024
 
 
 class FilterArguments(TypedDict, total=False):
-    """The filters of recall and list."""
+    """The filters of recall and list; `as_of` is the time to ask about."""
 
     tags_all: Sequence[str]
     tags_any: Sequence[str]
@@ -43,6 +44,7 @@ class FilterArguments(TypedDict, total=False):
     recorded_after: datetime | None
     recorded_before: datetime | None
     confidence_min: float | None
+    as_of: datetime | None
 
 
 class Question(NamedTuple):
@@ -61,7 +63,7 @@ async def recall(
     started = core.clock.monotonic()
     engine.activity.begin()
     view = engine.view
-    filters = make_filters(**arguments) if arguments else NO_FILTERS
+    filters = _filters(core, engine, view, arguments)
     cue, embedded_us = await _cue(core, engine, view, question, filters)
     now = core.clock.now()
     if view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
@@ -71,15 +73,31 @@ async def recall(
     memories = await memories_of(engine, view, [hit.row for hit in found.hits], now)
     recollections = tuple(map(partial(_recollection, question), found.hits, memories))
     timings = {"embed": embedded_us, **found.timings_us}
+    searched = await _searched(view, filters)
     timings["total"] = (core.clock.monotonic() - started) / 1_000
     return RecallResult(
         recollections=recollections,
         timings_us=timings,
         candidates=found.candidates,
-        searched=view.count - view.forgotten_count,
+        searched=searched,
         lsn=view.lsn,
-        note=None if recollections else _why_nothing(view, found, cue),
+        note=None if recollections else _why_nothing(searched, found, cue),
     )
+
+
+def _filters(core: Core, engine: SpaceEngine, view: View, arguments: FilterArguments) -> Filters:
+    filters = make_filters(**arguments) if arguments else NO_FILTERS
+    if filters.as_of is not None:
+        check_as_of(engine, view, filters.as_of, core.clock.now())
+    return filters
+
+
+async def _searched(view: View, filters: Filters) -> int:
+    """Return how many memories the space holds, or held at the time asked about."""
+    if filters.as_of is None:
+        return view.count - view.forgotten_count
+    known = await anyio.to_thread.run_sync(rows_known, view, filters.as_of)
+    return int(np.count_nonzero(known))
 
 
 async def memories_of(
@@ -162,10 +180,10 @@ def _explanation(hit: pipeline.Hit) -> str:
     )
 
 
-def _why_nothing(view: View, found: pipeline.Found, cue: pipeline.Cue) -> str:
-    living = view.count - view.forgotten_count
+def _why_nothing(living: int, found: pipeline.Found, cue: pipeline.Cue) -> str:
     if not living:
-        return "the memory space is empty"
+        at_that_time = "" if cue.filters.as_of is None else " at that time"
+        return f"the memory space is empty{at_that_time}"
     if not found.candidates:
         return f"the filters removed all {living} memories"
     looked = f"{found.candidates} of {living} memories passed the filters"
@@ -189,7 +207,7 @@ async def listing(
 ) -> Page:
     """Return one page of the newest durable view; a cursor is the time of its last row."""
     view, limit = engine.view, _limit(limit)
-    filters = make_filters(**arguments) if arguments else NO_FILTERS
+    filters = _filters(core, engine, view, arguments)
     after = _after(cursor)
     rows = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, filters))
     recorded = view.gather("recorded_at", rows) if len(rows) else np.zeros(0, np.int64)

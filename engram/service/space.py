@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Forget, Remember, RememberBatch, recorded_bytes_max
+from engram.model.cue import make_filters
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
 from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
@@ -26,6 +27,7 @@ from engram.model.memory import (
 )
 from engram.service import reading, reembedding
 from engram.service.core import Core
+from engram.service.history import check_as_of
 from engram.service.preparing import (
     Item,
     NewMemory,
@@ -173,10 +175,13 @@ class Space:
             **filters: `tags_all`, `tags_any`, `tags_none`, `kinds`, `sources`, `sessions`,
                 `occurred_after`, `occurred_before`, `recorded_after`, `recorded_before` and
                 `confidence_min`; only memories that pass all of them are looked at. `_after` is
-                inclusive, `_before` exclusive.
+                inclusive, `_before` exclusive. With `as_of` the space answers as at that recorded
+                time: what was remembered later is not there, what was forgotten later is; an
+                erased memory never is. Strength, confidence and `seen_count` are the present's.
 
         Raises:
-            InvalidRequest: no cue, or a field breaks a rule.
+            InvalidRequest: no cue, a field breaks a rule, or `as_of` lies in the future or before
+                the history the space keeps (7 days unless set otherwise).
             SpaceNotFound: nothing was ever remembered in this space.
             DimensionMismatch, EmbedderMismatch: the cue does not fit the space's vectors.
         """
@@ -185,12 +190,18 @@ class Space:
             self._core, engine, reading.Question(cue, embedding, limit, explain), filters
         )
 
-    async def get(self, memory_id: str) -> Memory:
-        """Return one memory; MemoryNotFound when the space holds none with this id."""
+    async def get(self, memory_id: str, *, as_of: datetime | None = None) -> Memory:
+        """Return one memory as the space holds it, or held it at `as_of` (a time with a zone).
+
+        MemoryNotFound when there is none with this id; InvalidRequest when the space cannot answer
+        about that time, see `recall`.
+        """
         identity = parse_id(memory_id)
         engine = await self._engine()
         view = engine.view
-        row = engine.row_of(view, *identity)
+        moment = make_filters(as_of=as_of).as_of
+        check_as_of(engine, view, moment, self._core.clock.now())
+        row = view.row_of(*identity, moment)
         if row is None:
             raise MemoryNotFound(memory_id, self.id)
         return (await reading.memories_of(engine, view, [row], self._core.clock.now()))[0]

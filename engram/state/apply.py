@@ -161,6 +161,7 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
         key = int(state.columns["content_key"].value(row))
         if key:
             state.content_keys.remove(key, row)
+    state.recorded_last = max(state.recorded_last, event.at)
 
 
 @_apply.register
@@ -171,6 +172,7 @@ def _erased(event: Erased, state: SpaceState, vectors: Vectors) -> None:  # noqa
         check(row is not None, "an event names memories that are there")
         _erase(state, row or 0, event.at)
     state.erasures.add(ids, event.at, state.lsn + 1)
+    state.recorded_last = max(state.recorded_last, event.at)
 
 
 def _erase(state: SpaceState, row: int, at: int) -> None:

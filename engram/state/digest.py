@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from engram.state.columns import Array
-from engram.state.space import ALIVE, HAS_VECTOR, SpaceState, View
+from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SpaceState, View
 
 _NUMBERS = (
     "id_high",
@@ -31,14 +31,32 @@ _ROWS_AT_ONCE: Final = 4_096
 def digest(state: SpaceState | View) -> str:
     """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order."""
     view = state if isinstance(state, View) else state.view()
-    hasher = hashlib.blake2b(digest_size=32)
-    hasher.update(f"{view.embedder} {view.dimensions} {view.lsn}\n".encode())
+    rows = np.arange(view.count)
+    living = rows[(view.gather("flags", rows) & ALIVE) != 0] if view.count else rows
+    return _digest(view, living, _NUMBERS)
+
+
+def history_digest(state: SpaceState | View, since: int) -> str:
+    """Return the digest of what was forgotten after `since` (nanoseconds), erased ones aside.
+
+    A copy of a space answers about the past as the space does when, beside `digest`, this one is
+    equal for the earliest time asked about.
+    """
+    view = state if isinstance(state, View) else state.view()
     rows = np.arange(view.count)
     if view.count:
-        rows = rows[(view.gather("flags", rows) & ALIVE) != 0]
+        kept = (view.gather("flags", rows) & (ALIVE | ERASED)) == 0
+        rows = rows[kept & (view.gather("ended_at", rows) > since)]
+    return _digest(view, rows, (*_NUMBERS, "ended_at"))
+
+
+def _digest(view: View, rows: Array, numbers: tuple[str, ...]) -> str:
+    hasher = hashlib.blake2b(digest_size=32)
+    hasher.update(f"{view.embedder} {view.dimensions} {view.lsn}\n".encode())
+    if len(rows):
         order = np.lexsort((view.gather("id_low", rows), view.gather("id_high", rows)))
         rows = rows[order]
-    for name in _NUMBERS if len(rows) else ():
+    for name in numbers if len(rows) else ():
         values = view.gather(name, rows)
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
     for first in range(0, len(rows), _ROWS_AT_ONCE):

@@ -12,7 +12,7 @@ from engram.model.memory import Memory, MemoryKind, to_datetime
 from engram.state.bodies import read_text
 from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
 from engram.state.forgetting import retrievability
-from engram.state.space import View
+from engram.state.space import ALIVE, View
 
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in MemoryKind}
 
@@ -69,6 +69,9 @@ def _memory(view: View, row: int, space: str, strength: float) -> Memory:
         stability_days=columns["stability_days"][page].item(at),
         difficulty=columns["difficulty"][page].item(at),
         retrievability=strength,
+        ended_at=None
+        if columns["flags"][page].item(at) & ALIVE
+        else to_datetime(columns["ended_at"][page].item(at)),
     )
 
 

@@ -30,6 +30,9 @@ HAS_VECTOR: Final = 2
 DATED: Final = 4
 ERASED: Final = 8
 
+HISTORY_WHOLE: Final = -(1 << 63)
+"""The `history_from` of a space of which no forgotten memory is gone."""
+
 _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("id_high", "u8"),
     ("id_low", "u8"),
@@ -57,7 +60,11 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
 
 
 class View(msgspec.Struct, frozen=True):
-    """What a reader sees: everything up to one LSN, unchanged while the writer goes on."""
+    """What a reader sees: everything up to one LSN, unchanged while the writer goes on.
+
+    `recorded_last` is the newest time in the log; what was forgotten at `history_from` or before
+    may be gone (both nanoseconds). `ids` is shared with the writer and may know rows of its own.
+    """
 
     lsn: int
     count: int
@@ -70,6 +77,23 @@ class View(msgspec.Struct, frozen=True):
     hot: HotView
     sealed: tuple[SealedPart | None, ...]
     labels: Interner
+    ids: KeyIndex
+    recorded_last: int
+    history_from: int
+
+    def row_of(self, high: int, low: int, as_of: int | None = None) -> int | None:
+        """Return the row of a memory that lives, or lived at `as_of`; None if there is none."""
+        for row in self.ids.find(low):
+            if row < self.count and int(self._value("id_high", row)) == high:
+                flags = int(self._value("flags", row))
+                if as_of is None:
+                    known = bool(flags & ALIVE)
+                else:
+                    ended = not flags & ALIVE and int(self._value("ended_at", row)) <= as_of
+                    known = int(self._value("recorded_at", row)) <= as_of and not ended
+                if known and not flags & ERASED:
+                    return row
+        return None
 
     def content(self, row: int) -> str:
         """Return the text of a row; may read a sealed segment (then it blocks)."""
@@ -214,6 +238,7 @@ class SpaceState:
         self.forgotten_count = 0
         self.vector_count = 0
         self.recorded_last = 0
+        self.history_from = HISTORY_WHOLE
         self.lsn = 0
 
     def vector_column(self, embedder: str, dimensions: int) -> PagedColumn:
@@ -257,6 +282,9 @@ class SpaceState:
             hot=self.hot.view(),
             sealed=self.sealed,
             labels=self.labels,
+            ids=self.ids,
+            recorded_last=self.recorded_last,
+            history_from=self.history_from,
         )
 
     def freeze(self) -> Frozen:
@@ -270,11 +298,9 @@ class SpaceState:
             staged={embedder: staged.view() for embedder, staged in self.staged.items()},
         )
 
-    def row_of(self, high: int, low: int, count: int | None = None) -> int | None:
-        """Return the row of a living memory among the first `count` rows, None if there is none."""
+    def row_of(self, high: int, low: int) -> int | None:
+        """Return the row of a living memory, None if there is none."""
         for row in self.ids.find(low):
-            if count is not None and row >= count:
-                continue
             if int(self.columns["id_high"].value(row)) == high and self.alive(row):
                 return row
         return None

@@ -12,6 +12,7 @@ from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
 from engram.model.ids import DEFAULT_SPACE
+from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Embedder
 from engram.service.core import Core, Recovery
 from engram.service.store import Engram
@@ -28,6 +29,7 @@ async def simulated_store(
     clock: Clock | None = None,
     kernels: KernelBackend | None = None,
     seed: int = 0,
+    history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
 
@@ -57,7 +59,14 @@ async def simulated_store(
 
     try:
         async with anyio.create_task_group() as tasks:
-            registry = SpaceRegistry(disk, clock, entropy, tasks, make_log)
+            registry = SpaceRegistry(
+                disk,
+                clock,
+                entropy,
+                tasks,
+                make_log,
+                history_retention_ns=history_retention_ns,
+            )
             core = Core(
                 registry,
                 kernels or NumpyBackend(),

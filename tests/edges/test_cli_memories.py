@@ -165,3 +165,27 @@ def test_texts_in_every_script_come_back_as_they_were(cli: CommandLine) -> None:
     shown = cli("list").out
     assert "北京市的秋天" in shown
     assert "[bold]markup[/bold]" in shown
+
+
+def test_an_answer_about_an_earlier_time_shows_what_was_forgotten_since(cli: CommandLine) -> None:
+    """recall, list and get answer as the space would have answered then."""
+    made = cli("remember", "the old plan", "--json").json
+    then = cli("get", made["id"], "--json").json["recorded_at"]
+    cli("forget", made["id"])
+    assert cli("list", "--json").json["total"] == 0
+    (listed,) = cli("list", "--as-of", then, "--json").json["memories"]
+    assert listed["id"] == made["id"]
+    assert listed["ended_at"] > then
+    shown = cli("get", made["id"], "--as-of", then, "--json").json
+    assert shown | {"retrievability": 0} == listed | {"retrievability": 0}
+    (hit,) = cli("recall", "plan", "--as-of", then, "--json").json["recollections"]
+    assert hit["memory"]["id"] == made["id"]
+    assert cli("get", made["id"]).code == 1
+
+
+def test_a_time_the_space_cannot_answer_about_is_refused(cli: CommandLine) -> None:
+    """The error says how far back an answer can reach."""
+    cli("remember", "the plan")
+    refused = cli("list", "--as-of", "1999-12-31")
+    assert refused.code == 1
+    assert "history_retention is 7 days" in refused.err

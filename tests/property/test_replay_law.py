@@ -23,7 +23,7 @@ from engram.model.ids import MemoryId
 from engram.model.memory import Memory, to_datetime
 from engram.state.apply import apply
 from engram.state.decide import decide
-from engram.state.digest import digest
+from engram.state.digest import digest, history_digest
 from engram.state.outcomes import Decision
 from engram.state.reading import memory_at
 from engram.state.space import SpaceState, View
@@ -275,6 +275,8 @@ class ReplayLaw(RuleBasedStateMachine):
             event, vectors = decode(kind, payload)
             apply(replayed, event, vectors, lsn)
         assert digest(replayed) == digest(self.state)
+        assert history_digest(replayed, -(1 << 63)) == history_digest(self.state, -(1 << 63))
+        assert replayed.recorded_last == self.state.recorded_last
 
     def teardown(self) -> None:
         """Compare what each view shows with what it showed."""

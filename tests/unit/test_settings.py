@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engram.model.errors import InvalidRequest
-from engram.settings import Settings, bytes_of, load_settings
+from engram.settings import Settings, bytes_of, load_settings, seconds_of
 
 
 def test_arguments_win_over_the_environment_and_it_over_defaults() -> None:
@@ -64,3 +64,18 @@ def test_a_share_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="ENGRAM_KERNELS_SHADOW_SHARE"):
         load_settings({"ENGRAM_KERNELS_SHADOW_SHARE": text})
     assert load_settings({"ENGRAM_KERNELS_SHADOW_SHARE": "0.5"}).kernels_shadow_share == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("90", 90), ("90s", 90), ("30m", 1800), ("12 h", 43_200), ("7D", 604_800)],
+)
+def test_a_history_is_kept_for_seconds_minutes_hours_or_days(text: str, seconds: int) -> None:
+    settings = load_settings({"ENGRAM_HISTORY_RETENTION": text})
+    assert settings.history_retention == seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["a week", "-1d", "1.5h", "3651d", "7dd", "\u0667d"])
+def test_a_history_of_no_duration_or_without_end_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="ENGRAM_HISTORY_RETENTION"):
+        load_settings({"ENGRAM_HISTORY_RETENTION": text})

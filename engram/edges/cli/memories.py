@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from engram.edges.cli.options import Filters, Labels, Moment, SpacePlace
+from engram.edges.cli.options import AsOf, Filters, Labels, Moment, SpacePlace
 from engram.edges.cli.wire import memory_value, print_json, recall_value
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class MemoryCommands:
         ],
         /,
         *,
+        as_of: AsOf = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Show one memory with all its fields."""
@@ -133,7 +134,8 @@ class MemoryCommands:
 
         async def command() -> int:
             async with self._session.machine.open_store(settings=settings) as db:
-                memory = await (await db.space(settings.memory_space)).get(memory_id)
+                space = await db.space(settings.memory_space)
+                memory = await space.get(memory_id, as_of=as_of)
             if place.json:
                 print_json(memory_value(memory))
             else:

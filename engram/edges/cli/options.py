@@ -29,6 +29,12 @@ def moment(_type: Any, tokens: Sequence[Token]) -> datetime:
 
 
 Moment = Annotated[datetime | None, Parameter(converter=moment, n_tokens=1, metavar="TIME")]
+AsOf = Annotated[
+    datetime | None,
+    Parameter(
+        converter=moment, n_tokens=1, metavar="TIME", help="Answer as the space would have then."
+    ),
+]
 Labels = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)]
 
 
@@ -88,6 +94,8 @@ class Filters:
         float | None, Parameter(help="Only memories of at least this confidence.")
     ] = None
 
+    as_of: AsOf = None
+
     def arguments(self) -> FilterArguments:
         """Return the filters as the library takes them."""
         return {
@@ -102,4 +110,5 @@ class Filters:
             "recorded_after": self.recorded_after,
             "recorded_before": self.recorded_before,
             "confidence_min": self.min_confidence,
+            "as_of": self.as_of,
         }

@@ -20,6 +20,7 @@ def memory_value(memory: Memory) -> dict[str, Any]:
         "confidence": memory.confidence,
         "occurred_at": memory.occurred_at.isoformat(),
         "recorded_at": memory.recorded_at.isoformat(),
+        "ended_at": None if memory.ended_at is None else memory.ended_at.isoformat(),
         "tags": list(memory.tags),
         "source": memory.source,
         "session": memory.session,

@@ -124,13 +124,17 @@ def test_removed_row_is_neither_found_nor_counted() -> None:
     assert view.matched_terms("red", 2) == []
 
 
-def test_words_of_removed_rows_leave_with_the_next_merge() -> None:
+def test_view_of_some_rows_scores_as_an_index_of_these_alone() -> None:
     index = filled()
     index.remove([2], [TEXTS[2]])
-    index.add(5, ["white wine"])
-    assert rows(index.snapshot(), "red wine") == [0, 5]
-    assert sum(s.rows.size for s in index._segments) == 2 + 3 + 2 + 2
-    assert not index._dead_df.any()
+    index.add(5, ["white wine", "red tea"])
+    view = index.snapshot()
+    then = view.of(np.array([True, True, True, True, True]), view.asked("red wine"))
+    expected = top_k(filled().snapshot(), "red wine", 9)
+    assert [c.tolist() for c in top_k(then, "red wine", 9)] == [c.tolist() for c in expected]
+    assert then.matched_terms("red wine", 2) == ["red", "wine"]
+    assert then.matched_terms("white wine", 5) == []
+    assert rows(view, "red wine") == [5, 0, 6]
 
 
 def test_index_of_which_all_is_removed_finds_nothing() -> None:

@@ -46,22 +46,13 @@ def test_build_holds_large_counts_at_the_bound() -> None:
 
 
 def test_merge_joins_terms_and_keeps_rows_ascending() -> None:
-    merged, dropped = merge([segment((1, 0), (2, 0)), segment((2, 5), (9, 4), (2, 4))], None)
+    merged = merge([segment((1, 0), (2, 0)), segment((2, 5), (9, 4), (2, 4))])
     assert as_dict(merged) == {1: [(0, 1)], 2: [(0, 1), (4, 1), (5, 1)], 9: [(4, 1)]}
-    assert dropped is None
-
-
-def test_merge_hands_back_postings_of_dead_rows() -> None:
-    dead = np.array([False, True])  # rows beyond it live
-    merged, dropped = merge([segment((1, 0), (2, 1)), segment((2, 5))], dead)
-    assert as_dict(merged) == {1: [(0, 1)], 2: [(5, 1)]}
-    assert dropped is not None
-    assert as_dict(dropped) == {2: [(1, 1)]}
 
 
 def test_merge_does_not_change_what_it_merges() -> None:
     older, newer = segment((1, 0)), segment((1, 1))
-    merge([older, newer], None)
+    merge([older, newer])
     assert (as_dict(older), as_dict(newer)) == ({1: [(0, 1)]}, {1: [(1, 1)]})
 
 
@@ -70,9 +61,9 @@ def test_append_keeps_a_large_segment_before_a_small_one() -> None:
         np.arange(SMALL_SEGMENT_POSTINGS + 1, dtype=np.uint32),
         np.zeros(SMALL_SEGMENT_POSTINGS + 1, np.uint32),
     )
-    segments, _ = append((large,), segment((1, 1)), None)
+    segments = append((large,), segment((1, 1)))
     assert [s.rows.size for s in segments] == [large.rows.size, 1]
-    segments, _ = append(segments, segment((1, 2)), None)
+    segments = append(segments, segment((1, 2)))
     assert [s.rows.size for s in segments] == [large.rows.size, 2]
 
 
@@ -81,7 +72,7 @@ def test_segments_stay_few() -> None:
     size = SMALL_SEGMENT_POSTINGS + 1
     for row in range(40):
         batch = build(np.arange(size, dtype=np.uint32), np.full(size, row, np.uint32))
-        segments, _ = append(segments, batch, None)
+        segments = append(segments, batch)
     assert sum(s.rows.size for s in segments) == 40 * size
     assert len(segments) <= 6
 
