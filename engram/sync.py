@@ -106,6 +106,8 @@ class Engram:
         """Create a memory space; see `engram.Engram.create_space`."""
         return Space(self._portal, self._portal.call(self._engram.create_space, space_id))
 
+    backup = _store_verb(AsyncEngram.backup)
+    restore = _store_verb(AsyncEngram.restore)
     drop_space = _store_verb(AsyncEngram.drop_space)
     reembed = _store_verb(AsyncEngram.reembed)
     spaces = _store_verb(AsyncEngram.spaces)
