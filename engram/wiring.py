@@ -23,13 +23,14 @@ from engram.engine.store import Store
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
-from engram.ports import Clock, Embedder, Entropy, Filesystem
+from engram.ports import Clock, Embedder, Entropy, Filesystem, SyncMethod
 from engram.service.backups import Backups
 from engram.service.core import Core, Recovery
 from engram.service.store import Engram
 from engram.settings import Settings, expanded, load_settings
 from engram.wal.file_log import FileLog
 from engram.wal.protocol import Log
+from engram.wal.threads import AppenderThreads
 
 # Says "what the settings name"; None means no embedder at all.
 FROM_SETTINGS: Final = "from settings"
@@ -48,12 +49,15 @@ class _Logs:
         store: Store,
         clock: Clock,
         entropy: Entropy,
+        threads: AppenderThreads,
         archive: LogArchive | None,
     ) -> None:
         self._archive = archive
         self._open_log, self._filesystem, self._store = open_log, filesystem, store
         self._clock, self._entropy = clock, entropy
         self._opened: dict[str, FileLog] = {}
+        self._threads = threads
+        self._sync_method: SyncMethod | None = None
 
     async def make(self, space: str, directory: str) -> Log:
         log = await self._open_log(
@@ -63,7 +67,10 @@ class _Logs:
             space_id=space,
             entropy=self._entropy,
             clock=self._clock,
+            threads=self._threads,
+            sync_method=self._sync_method,
         )
+        self._sync_method = log.recovery.sync_method
         if directory == f"{space}/wal":
             self._opened[space] = log
             if self._archive is not None:
@@ -142,6 +149,7 @@ async def open_store(
     backend = make_kernels(settings, kernels)
     chosen = make_embedder(settings, embedder)
     store = await anyio.to_thread.run_sync(Store.open, filesystem, entropy, root)
+    threads = AppenderThreads()
     failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
@@ -149,7 +157,7 @@ async def open_store(
             if settings.archive:
                 kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
                 archive = LogArchive(kept, store.store_id)
-            logs = _Logs(open_log, filesystem, store, clock, entropy, archive)
+            logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
             registry = SpaceRegistry(
                 filesystem,
                 clock,
@@ -183,6 +191,7 @@ async def open_store(
                 except EngramError as error:
                     failure = failure or error
     finally:
+        threads.close()  # every log is closed by now, so they have nothing left to do
         store.close()
     if failure is not None:
         # Out here the caller meets its own exception and not a group of one.

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from engram.model.errors import Conflict, EngramError, check
+import anyio
+
+from engram.model.errors import Conflict, EngramError, InvariantViolated, check
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.file_log import FileLog
@@ -19,7 +21,7 @@ from engram.wal.protocol import Entry
 from engram.wal.writer import SegmentSizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from engram.wal.protocol import Record
 
@@ -33,7 +35,7 @@ WITHOUT_SNAPSHOT_SHARE = 0.2
 TELLING_BYTES = 100
 """A payload of that many random bytes is found in no file by chance."""
 
-_TENDING = ("trim", "trim", "trim", "rotate", "purge", "purge some", "second writer")
+TENDING: Final = ("trim", "trim", "trim", "rotate", "purge", "purge some", "second writer")
 
 Content = tuple[int, int, bytes]
 
@@ -139,10 +141,13 @@ async def write_some(log: FileLog, promise: Promise, chance: random.Random, step
 
 
 async def tend(
-    log: FileLog, promise: Promise, chance: random.Random, filesystem: SimulatedFilesystem
+    log: FileLog,
+    promise: Promise,
+    chance: random.Random,
+    filesystem: SimulatedFilesystem,
+    what: str,
 ) -> None:
-    """Do one of the things that are done to a log besides writing."""
-    what = chance.choice(_TENDING)
+    """Do one of the things that are done to a log besides writing: see TENDING."""
     if what == "trim":
         promise.trimmed = chance.randint(promise.trimmed, log.durable_lsn)
         await log.trim(promise.trimmed)
@@ -190,7 +195,7 @@ async def run_crash_history(seed: int) -> int:
             log = await reopen(filesystem, promise, chance, seed * 100 + generation)
             for _ in range(6):
                 await write_some(log, promise, chance, steps=2)
-                await tend(log, promise, chance, filesystem)
+                await tend(log, promise, chance, filesystem, chance.choice(TENDING))
         except EngramError as exc:
             if exc.code == "INTERNAL_ERROR" or type(exc).__name__ == "LogCorrupted":
                 raise
@@ -199,6 +204,26 @@ async def run_crash_history(seed: int) -> int:
     await reopen(filesystem, promise, chance, seed * 100 + 99)
     promise.check_purged(filesystem)
     return len(promise.kept)
+
+
+def run_crash_histories(seeds: Iterable[int]) -> int:
+    """Run the histories of these seeds and return how many records were promised and found.
+
+    Raises:
+        InvariantViolated: a history broke a promise or was refused; the message begins with its
+            seed. A plain message, so that it can come from another process.
+    """
+
+    async def run() -> int:
+        records = 0
+        for seed in seeds:
+            try:
+                records += await run_crash_history(seed)
+            except EngramError as exc:
+                raise InvariantViolated(f"seed {seed}: {type(exc).__name__}: {exc}") from exc
+        return records
+
+    return anyio.run(run)
 
 
 def _random_entry(chance: random.Random) -> Entry:
