@@ -10,6 +10,7 @@ Plain blocking code: whoever calls it brings the thread.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from engram.model.errors import StorageFailed, check
@@ -67,6 +68,8 @@ def create_segment(
 ) -> tuple[Handle, Head]:
     """Create the file with its header and zeros up to that length; sync file and name before use.
 
+    Zeros for which there is no room are left out.
+
     Raises:
         FileExistsError: there is such a file.
         StorageFailed: the medium refused.
@@ -75,7 +78,8 @@ def create_segment(
     handle = filesystem.create_exclusive(path)
     try:
         filesystem.write_at(handle, 0, [block])
-        fill_with_zeros(filesystem, handle, BLOCK_BYTES, filled_bytes)
+        with suppress(StorageFailed):
+            fill_with_zeros(filesystem, handle, BLOCK_BYTES, filled_bytes)
     except BaseException:
         handle.close()
         raise
