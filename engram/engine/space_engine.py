@@ -178,7 +178,7 @@ class SpaceEngine:
         outcome = group.outcomes[position]
         if outcome.refusal is not None:
             raise outcome.refusal
-        return outcome, group.lsns[position]
+        return outcome, outcome.lsn or group.lsns[position]
 
     async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
         """Return what `change` returns, run in a worker thread while no group is in flight.

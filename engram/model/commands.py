@@ -15,6 +15,16 @@ from engram.model.errors import check
 from engram.model.ids import MemoryId
 
 
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """What a caller calls its request: two u64 of the key's digest, and a u64 of the body's.
+
+    The same key again gets the first answer; with another body it is refused.
+    """
+
+    key: tuple[int, int]
+    body: int
+
+
 class Remember(msgspec.Struct, gc=False):
     """Remember one memory.
 
@@ -35,6 +45,7 @@ class Remember(msgspec.Struct, gc=False):
     inverse_norm: float
     embedder: str
     chance: bytes
+    request: Request | None = None
 
 
 # 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
@@ -81,12 +92,14 @@ class RememberBatch(msgspec.Struct):
     dimensions: int
     embedder: str
     chance: bytes  # RANDOM_BYTES_PER_ID a memory
+    request: Request | None = None
 
 
 class Forget(msgspec.Struct, gc=False):
     """Take one memory out of every answer."""
 
     memory: MemoryId
+    request: Request | None = None
 
 
 class Erase(msgspec.Struct, gc=False):
@@ -141,8 +154,8 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
     rows = map(msgspec.structs.astuple, items)
     (
         contents, keys, kinds, confidences, occurred, sources, sessions, tags, metadata, vectors,
-        norms, _, chances,
-    ) = zip(*rows, strict=True) if count else ((),) * 13  # fmt: skip
+        norms, _, chances, _,
+    ) = zip(*rows, strict=True) if count else ((),) * 14  # fmt: skip
     return RememberBatch(
         count=count,
         contents=b"".join(contents),

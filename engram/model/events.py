@@ -82,7 +82,44 @@ class Erased(msgspec.Struct, array_like=True, gc=False):
     at: int
 
 
-Event = Remembered | SeenAgain | Forgotten | Reembedded | EmbedderAdopted | Erased
+class Revectored(msgspec.Struct, array_like=True, gc=False):
+    """Memories that had no vector were given one."""
+
+    ids: bytes  # [u64 high, u64 low]
+    embedder: str
+    dimensions: int
+    inverse_norms: bytes  # [f32]
+
+
+class Answered(msgspec.Struct, array_like=True, gc=False):
+    """Requests with a key were carried out, what they did and the answers in one record.
+
+    So neither is ever there without the other. The vectors of `remembered` come before those of
+    `revectored`.
+    """
+
+    at: int
+    keys: bytes  # [u64 high, u64 low]
+    bodies: bytes  # [u64]
+    id_counts: bytes  # [u32]
+    ids: bytes  # [u64 high, u64 low]
+    created: bytes  # [u8] an id
+    forgotten: Forgotten | None
+    remembered: Remembered | None
+    revectored: Revectored | None
+    seen: SeenAgain | None
+
+
+Event = (
+    Remembered
+    | SeenAgain
+    | Forgotten
+    | Reembedded
+    | EmbedderAdopted
+    | Answered
+    | Erased
+    | Revectored
+)
 Vectors = bytes | memoryview
 
 # The numbers are part of the format (docs/formats/events.md); they are never given again.
@@ -92,7 +129,9 @@ _KINDS: Final[dict[type[Event], int]] = {
     Forgotten: 3,
     Reembedded: 4,
     EmbedderAdopted: 5,
+    Answered: 6,
     Erased: 7,
+    Revectored: 8,
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()

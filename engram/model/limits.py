@@ -37,6 +37,23 @@ SPACE_MEMORIES_MAX: Final = 10_000_000
 # 8,192 commands waiting for one space's writer: at 20,000 writes a second under half a second.
 QUEUE_COUNT_MAX: Final = 8_192
 
+# 256 MiB of texts and vectors waiting for one space's writer: twenty of the largest bulk parts, and
+# a hundredth of a small server's RAM.
+QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024
+
+# 24 hours of event time a request's answer is kept: longer than anybody goes on trying; Stripe
+# keeps its idempotency keys as long.
+REQUEST_KEYS_NS: Final = 24 * 60 * 60 * 1_000_000_000
+
+# 1,000,000 answered requests a space: some 80 MB with one memory each; the oldest are let go.
+REQUEST_KEYS_MAX: Final = 1_000_000
+
+# 4,000,000 ids in the answers of a space: 68 MB; a bulk request of millions has an id each.
+REQUEST_IDS_MAX: Final = 4_000_000
+
+# 255 characters of a request key: a UUID and a few words; Stripe allows as many.
+REQUEST_KEY_CHARACTERS_MAX: Final = 255
+
 # 1,024 lone writes in one commit group: 1.6 MB of 384-dimensional vectors, one sync.
 GROUP_COUNT_MAX: Final = 1_024
 

@@ -39,6 +39,13 @@ from engram.service.preparing import (
     with_vector,
 )
 from engram.service.reading import FilterArguments
+from engram.service.requests import (
+    body_of,
+    body_of_remember,
+    body_of_remember_many,
+    check_request_key,
+    request_of,
+)
 from engram.service.vectors import check_text_alone, embed, embedder_for
 
 Progress = Callable[[int, int], None]
@@ -50,9 +57,10 @@ class Space:
     Handles are cheap and may be shared between tasks; they do not outlive the store.
     """
 
-    def __init__(self, space_id: str, core: Core) -> None:
+    def __init__(self, space_id: str, core: Core, principal: str = "") -> None:
         self.id = space_id
         self._core = core
+        self._principal = principal
 
     def __repr__(self) -> str:
         """Return the handle with its id."""
@@ -70,6 +78,7 @@ class Space:
         source: str | None = None,
         session: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        request_key: str | None = None,
     ) -> Remembered:
         """Remember one memory; when this returns it is durable and the next recall sees it.
 
@@ -86,9 +95,13 @@ class Space:
             source: where it comes from.
             session: the conversation or run it belongs to.
             metadata: anything JSON can hold, at most 64 KiB.
+            request_key: what the caller calls this request, at most 255 characters. The same
+                request with the same key gets the first answer again and stores nothing, for 24
+                hours: repeat it after a DurabilityError to learn what became of it.
 
         Raises:
             InvalidRequest: a field breaks a rule; every violation is listed.
+            Conflict: the request key came with another request before.
             DimensionMismatch, EmbedderMismatch: the vector cannot be compared with the space's.
             Overloaded: too much is waiting already; try again later.
             EmbedderUnavailable: the embedder does not answer.
@@ -97,11 +110,19 @@ class Space:
         item = Item(
             content, embedding, kind, confidence, occurred_at, tags, source, session, metadata
         )
-        command = prepare(item, self._core.entropy.token(RANDOM_BYTES_PER_ID))
-        engine = self._core.registry.open_now(self.id)
+        core = self._core
+        check_request_key(request_key)
+        command = prepare(item, core.entropy.token(RANDOM_BYTES_PER_ID))
+        if embedding is not None:
+            with_vector(command, *check_vector(core.kernels, embedding), "")
+        if request_key is not None:
+            command.request = request_of(self._principal, request_key, body_of_remember(command))
+        # Only what is sound may create the space.
+        engine = core.registry.open_now(self.id)
         if engine is None:
-            engine = await self._core.registry.open(self.id, create=True)
-        await self._add_vector(engine, command, content, embedding)
+            engine = await core.registry.open(self.id, create=True)
+        if embedding is None:
+            await self._embed(engine, command, content)
         outcome, lsn = await engine.submit(command)
         return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
 
@@ -111,6 +132,7 @@ class Space:
         *,
         embeddings: ArrayLike | None = None,
         progress: Progress | None = None,
+        request_key: str | None = None,
     ) -> RememberedMany:
         """Remember many memories in parts of at most 10,000, each part durable as a whole.
 
@@ -122,31 +144,41 @@ class Space:
             embeddings: float[n, d], a row an item; left out, items carry their own or the store's
                 embedder makes them.
             progress: called with (done, total) after each part.
+            request_key: as in `remember`, for all of the items together.
 
         Raises:
             What `remember` raises; InvalidRequest names the items by position.
         """
-        texts = list(items)
+        core, texts = self._core, list(items)
+        check_request_key(request_key)
         commands = await anyio.to_thread.run_sync(
-            prepare_many, texts, self._core.entropy, embeddings is not None
+            prepare_many, texts, core.entropy, embeddings is not None
         )
-        engine = await self._core.registry.open(self.id, create=True)
-        engine.activity.begin()
         rows = _own_embeddings(texts) if embeddings is None else embeddings
         given = norms = None
         if rows is not None:
             given, norms = await anyio.to_thread.run_sync(
-                check_vectors, self._core.kernels, rows, len(texts)
+                check_vectors, core.kernels, rows, len(texts)
             )
+        engine = await core.registry.open(self.id, create=True)
+        engine.activity.begin()
         vector_bytes = 4 * (given.shape[1] if given is not None else self._dimensions())
+        parts = list(_parts(commands, vector_bytes))
+        body = b""
+        if request_key is not None:
+            flat = None if given is None else given.data.cast("B")
+            ends = [len(part) for part in parts]
+            body = await anyio.to_thread.run_sync(body_of_remember_many, commands, flat, ends)
         ids: list[bytes] = []
         created, lsn, done = 0, engine.view.lsn, 0
-        for part in _parts(commands, vector_bytes):
+        for number, part in enumerate(parts):
             last = done + len(part)
             if given is not None and norms is not None:
                 batch = columns_of(part, given[done:last], norms[done:last], "")
             else:
                 batch = await self._embedded(engine, part)
+            if request_key is not None:
+                batch.request = request_of(self._principal, request_key, body, number)
             outcome, lsn = await engine.submit(batch)
             ids.append(np.asarray(outcome.ids, "<u8").tobytes())
             created += int(np.count_nonzero(outcome.created))
@@ -221,10 +253,19 @@ class Space:
         engine = await self._engine()
         return await reading.listing(self._core, engine, limit, cursor, filters)
 
-    async def forget(self, memory_id: str) -> None:
-        """Take a memory out of every answer, durably; MemoryNotFound when it is not there."""
+    async def forget(self, memory_id: str, *, request_key: str | None = None) -> None:
+        """Take a memory out of every answer, durably; MemoryNotFound when it is not there.
+
+        With the `request_key` of a request that was carried out nothing more is done, and
+        Conflict raised if that was another one.
+        """
+        check_request_key(request_key)
+        command = Forget(parse_id(memory_id))
+        if request_key is not None:
+            body = body_of("forget", *command.memory)
+            command.request = request_of(self._principal, request_key, body)
         engine = await self._engine()
-        await engine.submit(Forget(parse_id(memory_id)))
+        await engine.submit(command)
 
     async def stats(self) -> SpaceStats:
         """Return what the space holds and where its log stands."""
@@ -246,14 +287,9 @@ class Space:
     def _dimensions(self) -> int:
         return 0 if self._core.embedder is None else self._core.embedder.dimensions
 
-    async def _add_vector(
-        self, engine: SpaceEngine, command: Remember, content: str, embedding: ArrayLike | None
-    ) -> None:
+    async def _embed(self, engine: SpaceEngine, command: Remember, content: str) -> None:
         core = self._core
-        check_text_alone(self.id, engine.view, embedding_given=embedding is not None)
-        if embedding is not None:
-            with_vector(command, *check_vector(core.kernels, embedding), "")
-            return
+        check_text_alone(self.id, engine.view, embedding_given=False)
         embedder = embedder_for(self.id, engine.view, core.embedder)
         if embedder is not None:
             made = (await embed(embedder, [content]))[0]

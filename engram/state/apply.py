@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from engram.model.errors import check
 from engram.model.events import (
+    Answered,
     EmbedderAdopted,
     Erased,
     Event,
     Forgotten,
     Reembedded,
     Remembered,
+    Revectored,
     SeenAgain,
     Vectors,
 )
@@ -165,6 +167,41 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
 
 
 @_apply.register
+def _answered(event: Answered, state: SpaceState, vectors: Vectors) -> None:
+    kept_bytes = 0
+    if event.remembered is not None:
+        norms = np.frombuffer(event.remembered.inverse_norms, "<f4")
+        kept_bytes = 4 * event.remembered.dimensions * int(np.count_nonzero(~np.isnan(norms)))
+    if event.forgotten is not None:
+        _apply(event.forgotten, state, b"")
+    if event.remembered is not None:
+        _apply(event.remembered, state, vectors[:kept_bytes])
+    if event.revectored is not None:
+        _apply(event.revectored, state, vectors[kept_bytes:])
+    if event.seen is not None:
+        _apply(event.seen, state, b"")
+    state.request_keys.add(event, state.lsn + 1)
+
+
+@_apply.register
+def _revectored(event: Revectored, state: SpaceState, vectors: Vectors) -> None:
+    rows = np.array(_rows(state, event.ids), np.int64)
+    flags, hot = state.columns["flags"], state.hot
+    before = take(tuple(flags.pages), rows)
+    check(not (before & HAS_VECTOR).any(), "only a memory without a vector is given one later")
+    column = state.vector_column(event.embedder, event.dimensions)
+    # A new slot at the end, wherever the texts are: readers may hold the pages of the old ones.
+    slots = np.arange(hot.count, hot.count + len(rows), dtype=np.uint32)
+    column.append(vector_rows(vectors, event.dimensions))
+    hot.norms.append(np.frombuffer(event.inverse_norms, "<f4"))
+    hot.rows.append(rows.astype(np.uint32))
+    hot.slots_are_rows = False
+    state.columns["place"].set(rows, slots)
+    flags.set(rows, before | HAS_VECTOR)
+    state.vector_count += len(rows)
+
+
+@_apply.register
 def _erased(event: Erased, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2).astype(np.uint64)
     for high, low in ids.tolist():
@@ -173,6 +210,7 @@ def _erased(event: Erased, state: SpaceState, vectors: Vectors) -> None:  # noqa
         _erase(state, row or 0, event.at)
     state.erasures.add(ids, event.at, state.lsn + 1)
     state.recorded_last = max(state.recorded_last, event.at)
+    state.request_keys.drop(ids)
 
 
 def _erase(state: SpaceState, row: int, at: int) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.model.commands import RememberBatch
-from engram.model.events import Event, Remembered, SeenAgain, Vectors
+from engram.model.events import Remembered, SeenAgain, Vectors
 from engram.model.ids import RANDOM_BYTES_PER_ID
+from engram.state.effects import Effects
 from engram.state.forgetting import DIFFICULTY_FIRST, STABILITY_DAYS_FIRST
 from engram.state.space import SpaceState
 
@@ -74,8 +75,8 @@ def _occurred_at(batch: RememberBatch, recorded: bytes) -> bytes:
 
 def decide_batch(
     state: SpaceState, batch: RememberBatch, now: int
-) -> tuple[list[tuple[Event, Vectors]], NDArray[np.uint64], NDArray[np.bool_]]:
-    """Return the events of a batch, an id u64[n, 2] for each item, and which were created."""
+) -> tuple[Effects, NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return what a batch does, an id u64[n, 2] for each item, and which were created."""
     known, twin = _duplicates(state, batch)
     created = (known < 0) & (twin < 0)
     fresh = batch if created.all() else _select(batch, created)
@@ -89,13 +90,13 @@ def decide_batch(
         ids[position, 1] = state.columns["id_low"].value(row)
     again = np.flatnonzero(twin >= 0)
     ids[again] = ids[twin[again]]
-    events: list[tuple[Event, Vectors]] = []
+    effects = Effects()
     if fresh.count:
         raw = fresh_ids.astype("<u8", copy=False).tobytes()
-        events.append((remembered(fresh, raw, now), fresh.vectors))
+        effects.remembered, effects.vectors = remembered(fresh, raw, now), fresh.vectors
     if not created.all():
-        events.append((SeenAgain(ids[~created].astype("<u8").tobytes(), now), b""))
-    return events, ids, created
+        effects.seen = SeenAgain(ids[~created].astype("<u8").tobytes(), now)
+    return effects, ids, created
 
 
 def _duplicates(

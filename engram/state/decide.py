@@ -39,7 +39,13 @@ from engram.model.events import (
 from engram.model.ids import MemoryId
 from engram.state.batches import decide_batch
 from engram.state.lone import LoneGroup, raw_ids
-from engram.state.outcomes import Decision, Outcome, check_room, settle_embedder
+from engram.state.outcomes import (
+    Decision,
+    Outcome,
+    answered_before,
+    check_room,
+    settle_embedder,
+)
 from engram.state.space import ALIVE, HAS_VECTOR, SpaceState, View
 
 
@@ -50,16 +56,12 @@ def decide(state: SpaceState, space: str, commands: Sequence[Command], now: int)
     clock went back.
     """
     first = commands[0]
-    now = max(now, state.recorded_last + 1)
+    now = max(now, state.recorded_last + 1, state.request_keys.last_at)
     if isinstance(first, Remember | Forget):
         return LoneGroup(state, space, now).decide(commands)
     try:
         if isinstance(first, RememberBatch):
-            check_room(state, space, first.count)
-            settled = settle_embedder(state, space, first.embedder, first.dimensions)
-            batch = msgspec.structs.replace(first, embedder=settled)
-            events, ids, created = decide_batch(state, batch, now)
-            return Decision(events, [Outcome(ids, created)], 1)
+            return _remembered(state, space, first, now)
         if isinstance(first, Erase):
             return _erased(state, space, first, now)
         if isinstance(first, Reembed):
@@ -67,6 +69,19 @@ def decide(state: SpaceState, space: str, commands: Sequence[Command], now: int)
         return Decision([(_adopted(state, first, now), b"")], [Outcome()], 1)
     except EngramError as refusal:
         return Decision([], [Outcome(refusal=refusal)], 1)
+
+
+def _remembered(state: SpaceState, space: str, command: RememberBatch, now: int) -> Decision:
+    answered = answered_before(state, command.request, now)
+    if answered is not None:
+        return Decision([], [answered], 1)
+    check_room(state, space, command.count)
+    settled = settle_embedder(state, space, command.embedder, command.dimensions)
+    batch = msgspec.structs.replace(command, embedder=settled)
+    effects, ids, created = decide_batch(state, batch, now)
+    outcome = Outcome(ids, created)
+    answers = [] if command.request is None else [(command.request, outcome)]
+    return Decision(effects.events(now, answers), [outcome], 1)
 
 
 def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision:

@@ -29,7 +29,10 @@ _ROWS_AT_ONCE: Final = 4_096
 
 
 def digest(state: SpaceState | View) -> str:
-    """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order."""
+    """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order.
+
+    The answers kept for requests with a key are part of it, in the order they were given.
+    """
     view = state if isinstance(state, View) else state.view()
     rows = np.arange(view.count)
     living = rows[(view.gather("flags", rows) & ALIVE) != 0] if view.count else rows
@@ -61,6 +64,8 @@ def _digest(view: View, rows: Array, numbers: tuple[str, ...]) -> str:
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         _hash_bodies(hasher, view, rows[first : first + _ROWS_AT_ONCE])
+    for values in view.request_keys.dump().values():
+        hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
     return hasher.hexdigest()
 
 

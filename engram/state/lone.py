@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.commands import Command, Forget, Remember, collect
+from engram.model.commands import Command, Forget, Remember, Request, collect
 from engram.model.errors import (
     DimensionMismatch,
     EmbedderMismatch,
@@ -20,7 +20,15 @@ from engram.model.errors import (
 from engram.model.events import Event, Forgotten, SeenAgain, Vectors
 from engram.model.ids import MemoryId, mint_id
 from engram.state.batches import mint_ids, remembered
-from engram.state.outcomes import GIVEN, Decision, Outcome, check_room, settle_embedder
+from engram.state.effects import Effects
+from engram.state.outcomes import (
+    GIVEN,
+    Decision,
+    Outcome,
+    answered_before,
+    check_room,
+    settle_embedder,
+)
 from engram.state.space import SpaceState
 
 _ID: Final = struct.Struct("<QQ")
@@ -51,24 +59,33 @@ class LoneGroup:
         # Of a memory that is fresh its place among the fresh ones, of one that is fresh and seen
         # again the complement of that: their ids are made at the end, all at once.
         self._results: list[Outcome | int] = []
+        self._asked: dict[tuple[int, int], tuple[Request, int]] = {}
 
     def decide(self, commands: Sequence[Command]) -> Decision:
         """Return what becomes of the commands, up to the first that has to wait."""
         suspects = _suspects(self._state, commands)
         taken = 0
         for command in commands:
-            if type(command) is Remember:
-                self._results.append(self._remember(command, suspected=suspects[taken]))
-            elif type(command) is Forget:
-                if self._touched(command.memory):
-                    break
-                self._results.append(self._forget(command))
-            else:
+            if type(command) is not Remember and type(command) is not Forget:
                 break
+            request = command.request
+            if request is not None and request.key in self._asked:
+                break
+            result: Outcome | int | None = answered_before(self._state, request, self._now)
+            if result is None:
+                if type(command) is Remember:
+                    result = self._remember(command, suspected=suspects[taken])
+                elif type(command) is Forget and not self._touched(command.memory):
+                    result = self._forget(command)
+                else:
+                    break
+                if request is not None:
+                    self._asked[request.key] = (request, taken)
+            self._results.append(result)
             taken += 1
         ids = self._ids()
         outcomes = [_outcome(result, ids) for result in self._results]
-        return Decision(self._events(), outcomes, taken)
+        return Decision(self._events(outcomes), outcomes, taken)
 
     def _remember(self, command: Remember, *, suspected: bool) -> Outcome | int:
         key = command.content_key
@@ -143,19 +160,20 @@ class LoneGroup:
             ids += map(MemoryId._make, minted.tolist())
         return ids
 
-    def _events(self) -> list[tuple[Event, Vectors]]:
-        events: list[tuple[Event, Vectors]] = []
+    def _events(self, outcomes: list[Outcome]) -> list[tuple[Event, Vectors]]:
+        effects = Effects()
         if self._forgotten:
-            events.append((Forgotten(raw_ids(list(self._forgotten)), self._now), b""))
+            effects.forgotten = Forgotten(raw_ids(list(self._forgotten)), self._now)
         if self._fresh:
             batch = collect(self._fresh, self._embedder, self._dimensions)
-            event = remembered(batch, raw_ids(self._fresh_ids), self._now)
-            events.append((event, batch.vectors))
+            effects.remembered = remembered(batch, raw_ids(self._fresh_ids), self._now)
+            effects.vectors = batch.vectors
         if self._seen:
             ids = self._fresh_ids
             seen = [ids[each] if isinstance(each, int) else each for each in self._seen]
-            events.append((SeenAgain(raw_ids(seen), self._now), b""))
-        return events
+            effects.seen = SeenAgain(raw_ids(seen), self._now)
+        asked = [(request, outcomes[place]) for request, place in self._asked.values()]
+        return effects.events(self._now, [each for each in asked if each[1].refusal is None])
 
 
 def _outcome(result: Outcome | int, ids: list[MemoryId]) -> Outcome:

@@ -8,7 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.errors import DimensionMismatch, EmbedderMismatch, EngramError, Overloaded
+from engram.model.commands import Request
+from engram.model.errors import (
+    Conflict,
+    DimensionMismatch,
+    EmbedderMismatch,
+    EngramError,
+    Overloaded,
+)
 from engram.model.events import Event, Vectors
 from engram.model.ids import MemoryId
 from engram.model.limits import SPACE_MEMORIES_MAX
@@ -19,11 +26,15 @@ GIVEN: Final = "given"
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one command: an id and whether it was created, or the refusal."""
+    """What became of one command: an id and whether it was created, or the refusal.
+
+    `lsn` is where the first answer to a repeated request stands, 0 for what was decided now.
+    """
 
     ids: tuple[MemoryId, ...] | NDArray[np.uint64] = ()
     created: tuple[bool, ...] | NDArray[np.bool_] = ()
     refusal: EngramError | None = None
+    lsn: int = 0
 
 
 class Decision(NamedTuple):
@@ -32,6 +43,27 @@ class Decision(NamedTuple):
     events: list[tuple[Event, Vectors]]
     outcomes: list[Outcome]
     taken: int
+
+
+def answered_before(state: SpaceState, request: Request | None, now: int) -> Outcome | None:
+    """Return what a request was answered with before `now`, None for a new one.
+
+    A key that came with another body is refused with Conflict.
+    """
+    answer = None if request is None else state.request_keys.find(request.key, now)
+    if answer is None or request is None:
+        return None
+    if answer.body != request.body:
+        return Outcome(
+            refusal=Conflict(
+                "this request key came with another request before; repeat that request word for "
+                "word to get its answer, or choose a new key"
+            )
+        )
+    if len(answer.ids) == 1:
+        high, low = answer.ids[0].tolist()
+        return Outcome((MemoryId(high, low),), (bool(answer.created[0]),), lsn=answer.lsn)
+    return Outcome(answer.ids, answer.created, lsn=answer.lsn)
 
 
 def check_room(state: SpaceState, space: str, more: int) -> None:

@@ -24,6 +24,7 @@ from engram.state.bodies import (
 from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, take
 from engram.state.erasures import Erasures
 from engram.state.key_index import KeyIndex
+from engram.state.request_keys import RequestKeys, RequestKeysView
 
 ALIVE: Final = 1
 HAS_VECTOR: Final = 2
@@ -77,6 +78,7 @@ class View(msgspec.Struct, frozen=True):
     hot: HotView
     sealed: tuple[SealedPart | None, ...]
     labels: Interner
+    request_keys: RequestKeysView
     ids: KeyIndex
     recorded_last: int
     history_from: int
@@ -183,6 +185,7 @@ class Frozen(NamedTuple):
     tag_count: int
     recorded_last: int
     erasures: Erasures
+    request_keys: RequestKeysView
     staged: dict[str, StagedView]
 
 
@@ -233,6 +236,7 @@ class SpaceState:
         self.content_keys = KeyIndex(self.columns["content_key"])
         self.staged: dict[str, Staged] = {}
         self.erasures = Erasures()
+        self.request_keys = RequestKeys()
         self.embedder = ""
         self.dimensions = 0
         self.forgotten_count = 0
@@ -282,6 +286,7 @@ class SpaceState:
             hot=self.hot.view(),
             sealed=self.sealed,
             labels=self.labels,
+            request_keys=self.request_keys.view(),
             ids=self.ids,
             recorded_last=self.recorded_last,
             history_from=self.history_from,
@@ -295,6 +300,7 @@ class SpaceState:
             tag_count=self.tags.count,
             recorded_last=self.recorded_last,
             erasures=self.erasures.copy(),
+            request_keys=self.request_keys.view(),
             staged={embedder: staged.view() for embedder, staged in self.staged.items()},
         )
 
@@ -354,6 +360,7 @@ class SpaceState:
             + sum(segment.resident_bytes + 4 * segment.count for segment in segments)
             + self.ids.resident_bytes
             + self.content_keys.resident_bytes
+            + self.request_keys.resident_bytes
         )
 
 

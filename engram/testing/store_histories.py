@@ -33,6 +33,7 @@ from engram.testing.store_ledger import (
     contents,
     fields_of,
 )
+from engram.testing.store_requests import RequestLedger
 from engram.wal.file_log import FileLog
 from engram.wal.writer import SegmentSizes
 
@@ -101,6 +102,7 @@ class StoreHistory:
         self.chance = random.Random(seed)  # noqa: S311 - repeatable is the point
         self.filesystem = SimulatedFilesystem(seed)
         self.promise = StorePromise()
+        self.requests = RequestLedger()
         self._open_store = open_store
         self._embedder = HashingEmbedder(DIMENSIONS)
         self._clock = _HistoryClock(tick_ns=0)
@@ -183,11 +185,13 @@ class StoreHistory:
             promise.digest = None
             after = await check_replay(engine)
             check(not (was_certain and before) or before == after, "reopening changed the digest")
+        self.requests.settle(self.promise.spaces)
 
     async def _work(self, store: Engram) -> None:
         verbs = (
             (self._remember, 30),
             (self._remember_many, 20),
+            (self._keyed, 20),
             (self._burst, 12),
             (self._again, 8),
             (self._forget, 16),
@@ -277,6 +281,10 @@ class StoreHistory:
             promise.perhaps_seen.remove(again[0])
             promise.seen[again[0]] += 1
 
+    async def _keyed(self, store: Engram, name: str) -> None:
+        request, space = self.requests.choose(name, self.chance), await store.space(name)
+        await self.requests.send(request, space, self._promised(name), self._trace, _given)
+
     async def _again(self, store: Engram, name: str) -> None:
         known = self._kept_texts(name)
         if not known:
@@ -335,6 +343,7 @@ class StoreHistory:
         promise.presence = "perhaps gone"
         await store.drop_space(name)
         del self.promise.spaces[name]
+        self.requests.drop(name)
 
     def _promised(self, name: str) -> SpacePromise:
         """Return the promise of a space, which the first write to it may create."""

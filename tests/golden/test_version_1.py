@@ -11,12 +11,14 @@ import pytest
 from engram.engine.store import Store
 from engram.model.errors import InvariantViolated, LogCorrupted, StoreTooNew, UnknownEvent
 from engram.model.events import (
+    Answered,
     EmbedderAdopted,
     Erased,
     Event,
     Forgotten,
     Reembedded,
     Remembered,
+    Revectored,
     SeenAgain,
     decode,
     encode,
@@ -61,7 +63,24 @@ EVENTS: list[tuple[str, Event, bytes]] = [
     ("event-3-forgotten.bin", Forgotten(ID, 3), b""),
     ("event-4-reembedded.bin", Reembedded(ID, "m@1", 2, ONE), struct.pack("<2f", 1.0, 0.0)),
     ("event-5-embedder_adopted.bin", EmbedderAdopted("m@1", 2, 3), b""),
+    (
+        "event-6-answered.bin",
+        Answered(
+            at=3,
+            keys=struct.pack("<QQ", 5, 6),
+            bodies=struct.pack("<Q", 7),
+            id_counts=struct.pack("<I", 1),
+            ids=ID,
+            created=b"\0",
+            forgotten=None,
+            remembered=None,
+            revectored=Revectored(ID, "m@1", 2, ONE),
+            seen=SeenAgain(ID, 3),
+        ),
+        struct.pack("<2f", 1.0, 0.0),
+    ),
     ("event-7-erased.bin", Erased(ID, 3), b""),
+    ("event-8-revectored.bin", Revectored(ID, "m@1", 2, ONE), struct.pack("<2f", 1.0, 0.0)),
 ]
 
 

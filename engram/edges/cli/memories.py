@@ -47,6 +47,10 @@ class MemoryCommands:
         metadata: Annotated[
             str | None, Parameter(metavar="JSON", help="A JSON object to keep with it.")
         ] = None,
+        request_key: Annotated[
+            str | None,
+            Parameter(metavar="KEY", help="A name for this request, to repeat it safely."),
+        ] = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Remember a text; when the id is printed it is on the disk."""
@@ -59,6 +63,7 @@ class MemoryCommands:
             "source": source,
             "session": session,
             "metadata": _metadata(metadata),
+            "request_key": request_key,
         }
         content = _standard_input() if text == STANDARD_INPUT else text
 
