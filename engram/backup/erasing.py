@@ -10,7 +10,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.events import Event, Reembedded, Remembered, Vectors, decode, encode
+from engram.model.events import (
+    Answered,
+    Event,
+    Reembedded,
+    Remembered,
+    Revectored,
+    Vectors,
+    decode,
+    encode,
+)
 from engram.wal.protocol import Record
 
 ID_BYTES = 16
@@ -23,24 +32,70 @@ def blanked(record: Record, erased: Ids) -> Record:
     if not erased:
         return record
     event, vectors = decode(record.kind, record.payload)
-    if not isinstance(event, (Remembered, Reembedded)):
+    clean = _clean(event, vectors, erased)
+    if clean is None:
         return record
-    gone = np.array([raw in erased for raw in _split(event.ids)], bool)
-    if not gone.any():
-        return record
-    clean: Event
-    if isinstance(event, Remembered):
-        clean, kept = _without(event, vectors, gone)
-    else:
-        # A staged norm of NaN is one that is not there yet.
-        rows = np.frombuffer(vectors, "<f4").reshape(len(gone), event.dimensions).copy()
-        rows[gone] = 0
-        norms = np.frombuffer(event.inverse_norms, "<f4").copy()
-        norms[gone] = np.nan
-        clean = msgspec.structs.replace(event, inverse_norms=norms.tobytes())
-        kept = rows.tobytes()
-    kind, buffers = encode(clean, kept)
+    kind, buffers = encode(*clean)
     return Record(record.lsn, kind, record.flags, b"".join(buffers))
+
+
+def _clean(event: Event, vectors: Vectors, erased: Ids) -> tuple[Event, bytes] | None:
+    """Return the event and its vectors without what is erased, None when nothing of it is."""
+    if isinstance(event, Answered):
+        return _clean_answered(event, vectors, erased)
+    if not isinstance(event, Remembered | Reembedded | Revectored):
+        return None
+    gone = _gone(event.ids, erased)
+    if not gone.any():
+        return None
+    if isinstance(event, Remembered):
+        return _without(event, vectors, gone)
+    rows = np.frombuffer(vectors, "<f4").reshape(len(gone), event.dimensions).copy()
+    norms = np.frombuffer(event.inverse_norms, "<f4").copy()
+    if isinstance(event, Revectored):
+        ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2)[~gone].tobytes()
+        left = msgspec.structs.replace(event, ids=ids, inverse_norms=norms[~gone].tobytes())
+        return left, rows[~gone].tobytes()
+    # A staged norm of NaN is one that is not there yet.
+    rows[gone], norms[gone] = 0, np.nan
+    return msgspec.structs.replace(event, inverse_norms=norms.tobytes()), rows.tobytes()
+
+
+def _clean_answered(
+    event: Answered, vectors: Vectors, erased: Ids
+) -> tuple[Answered, bytes] | None:
+    """Clean what the event did, and void the answers that name an erased memory."""
+    gone = _gone(event.ids, erased)
+    id_counts = np.frombuffer(event.id_counts, "<u4")
+    owners = np.repeat(np.arange(len(id_counts)), id_counts)
+    void = np.isin(np.arange(len(id_counts)), owners[gone])
+    kept_bytes = 0
+    if event.remembered is not None:
+        norms = np.frombuffer(event.remembered.inverse_norms, "<f4")
+        kept_bytes = 4 * event.remembered.dimensions * int(np.count_nonzero(~np.isnan(norms)))
+    parts: list[tuple[Event | None, bytes]] = []
+    touched = bool(void.any())
+    for part, own in (
+        (event.remembered, bytes(vectors[:kept_bytes])),
+        (event.revectored, bytes(vectors[kept_bytes:])),
+    ):
+        clean = None if part is None else _clean(part, own, erased)
+        touched |= clean is not None
+        parts.append((part, own) if clean is None else clean)
+    if not touched:
+        return None
+    left = msgspec.structs.replace(
+        event,
+        keys=_zeroed(event.keys, "<u8", np.repeat(void, 2)),
+        bodies=_zeroed(event.bodies, "<u8", void),
+        remembered=parts[0][0],
+        revectored=parts[1][0],
+    )
+    return left, parts[0][1] + parts[1][1]
+
+
+def _gone(ids: bytes, erased: Ids) -> NDArray[np.bool_]:
+    return np.array([raw in erased for raw in _split(ids)], bool)
 
 
 def _split(ids: bytes) -> list[bytes]:

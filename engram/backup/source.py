@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from engram.model.errors import InvariantViolated
-from engram.model.events import Reembedded, Remembered, decode
+from engram.model.events import Reembedded, Remembered, Revectored, decode
 from engram.state.digest import digest
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def record_time(kind: int, payload: bytes | memoryview) -> int | None:
     if isinstance(event, Remembered):
         last = event.recorded_at[-8:]
         return int.from_bytes(last, "little", signed=True) if last else None
-    return None if isinstance(event, Reembedded) else event.at
+    return None if isinstance(event, Reembedded | Revectored) else event.at
 
 
 def time_of_last(records: Sequence[Record], otherwise: int) -> int:

@@ -151,10 +151,10 @@ async def test_after_an_unknown_outcome_the_key_tells_what_became_of_it() -> Non
         disk = SimulatedFilesystem()
         async with simulated_store(disk) as engram:
             await (await engram.space()).remember("before", embedding=[1.0, 0.0])
-        with pytest.raises(DurabilityError):  # noqa: PT012 - closing raises it again
-            async with simulated_store(disk) as engram:
-                space = await engram.space()
-                disk.plan = lambda _, operation: "EIO" if operation == "sync" else None
+        async with simulated_store(disk) as engram:
+            space = await engram.space()
+            disk.plan = lambda _, operation: "EIO" if operation == "sync" else None
+            with pytest.raises(DurabilityError):
                 await space.remember(embedding=[0.0, 1.0], request_key="k")
         disk.plan = None
         disk.crash(keep_all=kept)
