@@ -14,7 +14,7 @@ from engram.wal.protocol import Record
 
 
 def _asked(content: bytes, number: int) -> Remember:
-    vector = struct.pack("<2f", number, 1)
+    vector = struct.pack("<2f", number + 0.123, 9)
     chance, request = bytes([number] * 10), Request((number, number), number)
     return Remember(
         content, number, 0, 1.0, None, None, None, (), b"", vector, 0.5, "", chance, request
@@ -30,7 +30,7 @@ def test_an_erased_memory_leaves_an_answered_record_with_its_answer() -> None:
     assert blanked(record, frozenset([b"\0" * 16])) is record
     clean = blanked(record, frozenset([secret]))
     assert b"the secret" not in clean.payload
-    assert struct.pack("<2f", 1, 1) not in clean.payload
+    assert struct.pack("<2f", 1.123, 9) not in clean.payload
     state = SpaceState()
     apply(state, *decode(clean.kind, clean.payload), 1)
     view = state.view()
