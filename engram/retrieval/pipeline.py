@@ -1,6 +1,7 @@
 """The path of one recall: filter, candidates by vector and by words, strength now, fusion.
 
-Runs whole in one worker thread over an immutable view: no lock, no disk, no clock of its own.
+Runs whole in one worker thread over an immutable view: no lock, no clock of its own, and no disk
+where all bodies are in RAM.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from engram.kernels.arrays import F32
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
-from engram.retrieval import vectors
+from engram.retrieval import tiered, vectors
 from engram.retrieval.filters import RowMasks, row_masks, rows_known
 from engram.retrieval.fusion import AS_IT_IS, Fused, FusionWeights, alone, fuse, joined
 from engram.retrieval.word_view import WordView
@@ -97,8 +98,8 @@ def search(
     by_vector = by_words = _NOTHING
     words = asked = None
     if cue.vector is not None and masks.candidates:
-        by_vector = vectors.top_k(kernels, view, cue.vector, k, masks.vectors, cancel)
-        stages.done("vectors")
+        wanted = tiered.Search(kernels, cue.vector, k, cancel, stages.done)
+        by_vector = vectors.top_k(wanted, view, masks.vectors)
     if cancel is not None:
         cancel.check()
     if cue.text and masks.candidates:
@@ -115,7 +116,7 @@ def search(
     elif cue.vector is None:
         candidates = alone(by_words, are_cosines=False)
     else:
-        cosines = partial(vectors.cosines, view, cue.vector)
+        cosines = partial(vectors.cosines, kernels, view, cue.vector)
         lexical = partial(words.scores, kernels, asked)
         candidates = joined(by_vector, by_words, cosines, lexical)
         floor = unrelated(view, cue.vector)

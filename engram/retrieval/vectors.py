@@ -1,83 +1,55 @@
-"""Exact search by vector: the kernel over each page of rows, the answers merged."""
+"""Search by vector over all tiers, and the cosines of rows wherever they are."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engram.kernels.arrays import F32
-from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
-from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Pages
+from engram.retrieval import hot, tiered
+from engram.retrieval.tiered import Search
+from engram.state.columns import Pages
 from engram.state.space import View
 
 _SAMPLE_ROWS: Final = 256
 _COVERED_BITS: Final = 8  # of the row count: a sample serves until it has grown by a hundredth
 # As if 10 unrelated rows of cosine 0 had been seen before the space was looked at.
 _PRIOR_ROWS: Final = 10
-_EMPTY = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
 
 
 def top_k(
-    kernels: KernelBackend,
-    view: View,
-    query: NDArray[np.float32],
-    k: int,
-    mask: NDArray[np.uint8] | None,
-    cancel: CancelFlag | None = None,
+    search: Search, view: View, mask: NDArray[np.uint8] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
     """Return the `k` rows of `view` nearest to a unit query by cosine, best first.
 
+    Exact among the bodies in RAM; of the sealed ones a few of the nearest may be missed
+    (`engram.retrieval.tiered`), whose cosines are exact too.
+
     Args:
-        kernels: the backend that scans.
-        view: what is searched.
-        query: float32[d], of length 1.
-        k: how many at most.
+        search: what is looked for.
+        view: what is searched; blocks when a part of it is sealed.
         mask: candidates as a bitmap, least significant bit first; None for every row.
-        cancel: stops the search when it is set.
 
     Returns:
         float32[m] cosines and uint32[m] rows; ties by row.
 
     Raises:
-        KernelCancelled: `cancel` was set before the search ended.
+        KernelCancelled: the flag was set before the search ended.
+        DurabilityError: a sealed segment is damaged or cannot be read.
     """
-    found = [_page_top_k(kernels, view, number, query, k, mask, cancel) for number in _pages(view)]
-    if len(found) <= 1:
-        return found[0] if found else _EMPTY
-    scores = np.concatenate([scores for scores, _ in found])
-    rows = np.concatenate([rows for _, rows in found])
-    order = np.argsort(-scores, kind="stable")[:k]
-    return scores[order], rows[order]
-
-
-def _pages(view: View) -> range:
-    return range((view.hot.count + PAGE_ROWS - 1) >> PAGE_SHIFT if view.hot.vectors else 0)
-
-
-def _page_top_k(
-    kernels: KernelBackend,
-    view: View,
-    number: int,
-    query: NDArray[np.float32],
-    k: int,
-    mask: NDArray[np.uint8] | None,
-    cancel: CancelFlag | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
-    first = number << PAGE_SHIFT
-    inside = min(view.hot.count - first, PAGE_ROWS)
-    bits = None if mask is None else mask[first >> 3 : (first + inside + 7) >> 3]
-    scores, rows = kernels.top_k_f32(
-        query,
-        view.hot.vectors[number][:inside],
-        k,
-        inv_norms=view.hot.norms[number][:inside],
-        mask=bits,
-        cancel=cancel,
-    )
-    return (scores, rows + np.uint32(first)) if first else (scores, rows)
+    kernels, query, k, cancel, done = search
+    found = hot.top_k(kernels, view.hot, query, k, mask, cancel)
+    done("vectors")
+    if not view.sealed:
+        return found
+    sealed = tiered.top_k(search, view, mask)
+    cosines = np.concatenate((found[0], sealed[0]))
+    rows = np.concatenate((found[1], sealed[1]))
+    order = np.lexsort((rows, -cosines))[:k]
+    return cosines[order], rows[order]
 
 
 class UnrelatedCosine:
@@ -93,19 +65,39 @@ class UnrelatedCosine:
     """
 
     def __init__(self) -> None:
-        self._sampled: tuple[Pages, int, F32] | None = None
+        self._sampled: tuple[_Sample, F32] | None = None
 
     def __call__(self, view: View, query: F32) -> float:
         """Return that cosine for a unit query, at least 0; 0 where there are no vectors."""
         if not view.dimensions:
             return 0.0
-        covered = _covered(view.count)
+        sample = _sample(view)
         sampled = self._sampled
-        # Rows are only added; a changed norm, or vectors of another embedder, make other pages.
-        if sampled is None or sampled[0] is not view.hot.norms or sampled[1] != covered:
-            sampled = (view.hot.norms, covered, _mean_row(view, covered))
+        if sampled is None or not sampled[0].is_same(sample):
+            sampled = (sample, _mean_row(view, sample.covered))
             self._sampled = sampled
-        return max(0.0, float(sampled[2] @ query))
+        return max(0.0, float(sampled[1] @ query))
+
+
+class _Sample(NamedTuple):
+    """What a sample's mean depends on."""
+
+    embedder: str
+    covered: int
+    without_count: int
+    layout: object
+    norms: Pages
+
+    def is_same(self, other: _Sample) -> bool:
+        """Whether the mean is: erasing or moving bodies makes others of the last two objects."""
+        return self[:3] == other[:3] and self.layout is other.layout and self.norms is other.norms
+
+
+def _sample(view: View) -> _Sample:
+    """Return what is sampled; moves are told by the layout, erased vectors by those without one."""
+    without_count = view.count - view.vector_count
+    covered = _covered(view.count)
+    return _Sample(view.embedder, covered, without_count, view.hot.layout, view.hot.norms)
 
 
 def _covered(count: int) -> int:
@@ -123,9 +115,12 @@ def _mean_row(view: View, covered: int) -> F32:
 
 
 def cosines(
-    view: View, query: NDArray[np.float32], rows: NDArray[np.uint32]
+    kernels: KernelBackend, view: View, query: NDArray[np.float32], rows: NDArray[np.uint32]
 ) -> NDArray[np.float32]:
-    """Return the cosine of a unit query with each of `rows`; 0 where a row has no vector."""
+    """Return the cosine of a unit query with each of `rows`, as `top_k` gives it.
+
+    0 where a row has no vector. Blocks when one of them is sealed.
+    """
     if not view.dimensions or not len(rows):
         return np.zeros(len(rows), np.float32)
-    return np.asarray(view.vectors_of(rows) @ query * view.norms_of(rows), np.float32)
+    return tiered.in_order(kernels, query, view.vectors_of(rows), view.norms_of(rows))
