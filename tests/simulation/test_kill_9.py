@@ -36,7 +36,7 @@ async def main():
     log = await FileLog.open(
         LocalFilesystem(sys.argv[1]), "default/wal", store_id=b"killed at random",
         space_id="default", entropy=SystemEntropy(), clock=SystemClock(),
-        sizes=SegmentSizes(longest=1 << 20),
+        sizes=SegmentSizes(1 << 16, 1 << 18, 1 << 16),
     )
 
     async def write():
@@ -48,9 +48,18 @@ async def main():
             sys.stdout.write(f"{lsn}\\n")
             sys.stdout.flush()
 
+    async def trim():
+        while True:
+            before = log.durable_lsn
+            while log.durable_lsn < before + 300:
+                await anyio.sleep(0)
+            await log.rotate()
+            await log.trim(before)
+
     async with anyio.create_task_group() as tasks:
         for _ in range(16):
             tasks.start_soon(write)
+        tasks.start_soon(trim)
 
 anyio.run(main)
 """
@@ -77,7 +86,8 @@ def _killed_while_writing(root: Path, acknowledgements: int) -> int:
     return highest
 
 
-async def _reopened(root: Path) -> int:
+async def _reopened(root: Path) -> tuple[int, int]:
+    """Return the first LSN and the last of what is there, after checking each record."""
     log = await FileLog.open(
         LocalFilesystem(root),
         "default/wal",
@@ -85,23 +95,27 @@ async def _reopened(root: Path) -> int:
         space_id="default",
         entropy=SystemEntropy(),
         clock=SystemClock(),
-        sizes=SegmentSizes(longest=1 << 20),
+        sizes=SegmentSizes(1 << 16, 1 << 18, 1 << 16),
     )
-    count = 0
-    async for record in log.read(0):
+    count = log.first_lsn - 1
+    async for record in log.read(count):
         count += 1
         assert record.lsn == count
         assert record.payload == b"record %d " % count * (1 + count % 300)
     await log.aclose()
-    return count
+    return log.first_lsn, count
 
 
 def _rounds(root: Path, rounds: int) -> None:
     chance = random.Random(SEED)  # noqa: S311 - repeatable is the point
+    highest_first = 0
     for number in range(rounds):
         directory = root / str(number // 4)
         acknowledged = _killed_while_writing(directory, chance.randrange(2000))
-        assert anyio.run(_reopened, directory) >= acknowledged
+        first, last = anyio.run(_reopened, directory)
+        assert last >= acknowledged
+        highest_first = max(highest_first, first)
+    assert highest_first > 1, "nothing was trimmed, so nothing recycled"
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:

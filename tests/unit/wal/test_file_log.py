@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import anyio
 import pytest
 
-from engram.model.errors import LogCorrupted, LogPoisoned, StoreTooNew
+from engram.adapters.local.filesystem import LocalFilesystem
+from engram.model.errors import Conflict, LogCorrupted, LogPoisoned, StoreTooNew
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.file_log import FileLog
 from engram.wal.limits import BLOCK_BYTES, RECORD_BYTES_MAX
 from engram.wal.protocol import Entry
+from engram.wal.writer import SegmentSizes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FIRST = "w/00000000000000000001.wal"
 
@@ -150,3 +158,50 @@ async def test_a_newer_format_is_refused() -> None:
     filesystem.damage(FIRST, upgrade)
     with pytest.raises(StoreTooNew):
         await _open(filesystem)
+
+
+@pytest.mark.anyio
+async def test_a_log_may_be_read_rotated_trimmed_and_purged_while_it_is_written(
+    tmp_path: Path,
+) -> None:
+    opening = partial(
+        FileLog.open,
+        LocalFilesystem(tmp_path),
+        "w",
+        store_id=b"0123456789abcdef",
+        space_id="s",
+        entropy=SeededEntropy(1),
+        clock=FakeClock(),
+        sizes=SegmentSizes(16_384, 65_536, 16_384),
+    )
+    log = await opening()
+    done = anyio.Event()
+
+    async def write(number: int) -> None:
+        for _ in range(100):
+            await _put(log, b"%d" % number * 500)
+
+    async def tend() -> None:
+        while not done.is_set():
+            for work in (log.trim, log.purge):
+                await log.rotate()
+                await work(log.durable_lsn // 2)
+                try:
+                    async for record in log.read(log.first_lsn - 1):
+                        assert len(record.payload) == 500
+                except Conflict:
+                    continue
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tend)
+        async with anyio.create_task_group() as writers:
+            for number in range(8):
+                writers.start_soon(write, number)
+        done.set()
+    assert log.durable_lsn == 800
+    await log.aclose()
+    again = await opening()
+    kept = [r.lsn async for r in again.read(again.first_lsn - 1)]
+    assert kept == list(range(again.first_lsn, 801))
+    assert again.first_lsn > 1
+    await again.aclose()
