@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from engram.model.errors import Conflict, LogCorrupted, StorageFailed
+from engram.model.errors import (
+    Closed,
+    Conflict,
+    LogCorrupted,
+    LogPoisoned,
+    StorageFailed,
+    UnknownEvent,
+)
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.histories import DIRECTORY, SIZES, STORE_ID, contents, open_simulated
 from engram.wal.closed import ClosedSegment
@@ -263,3 +270,72 @@ async def test_a_reader_keeps_what_it_reads_from_being_written_over() -> None:
         found.extend([record async for record in reader])
     assert {bytes(record.payload) for record in found} == {bytes(SMALL)}
     await log.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_replay_that_fails_leaves_the_log_closed_and_as_it_was() -> None:
+    filesystem = SimulatedFilesystem()
+    log = await open_simulated(filesystem, 1)
+    await _put(log, 3)
+    await log.aclose()
+    before = {n: filesystem.content(f"{DIRECTORY}/{n}") for n in filesystem.list(DIRECTORY)}
+
+    def replay(_: object) -> None:
+        raise UnknownEvent(99)
+
+    with pytest.raises(UnknownEvent):
+        await open_simulated(filesystem, 2, replay=replay)
+    after = {n: filesystem.content(f"{DIRECTORY}/{n}") for n in filesystem.list(DIRECTORY)}
+    assert after == before
+    again = await open_simulated(filesystem, 3)
+    assert again.last_lsn == 3
+    await again.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_rotation_that_fails_poisons_the_log() -> None:
+    filesystem = SimulatedFilesystem()
+    log = await open_simulated(filesystem, 1)
+    await _put(log, 1)
+    filesystem.plan = lambda _, what: "EIO" if what == "create" else None
+    with pytest.raises(StorageFailed):
+        await log.rotate()
+    filesystem.plan = None
+    with pytest.raises(LogPoisoned):
+        log.append([Entry(1, [])], expected_last_lsn=1)
+    with pytest.raises(LogPoisoned):
+        await log.rotate()
+    await log.aclose()
+    with pytest.raises(Closed):
+        await log.rotate()
+
+
+@pytest.mark.anyio
+async def test_a_trim_that_fails_leaves_the_log_working_and_no_gap() -> None:
+    filesystem = SimulatedFilesystem()
+    log = await open_simulated(filesystem, 1)
+    await _put(log, 60)
+    for operation in ("rename", "remove", "sync_directory"):
+        failed = False
+
+        def plan(_: int, what: str, operation: str = operation) -> str | None:
+            nonlocal failed
+            if what != operation or failed:
+                return None
+            failed = True
+            return "EIO"
+
+        filesystem.plan = plan
+        try:
+            await log.trim(log.durable_lsn)
+        except StorageFailed:
+            await _put(log, 1)
+        filesystem.plan = None
+    await log.trim(log.durable_lsn)
+    await _put(log, 20)
+    last = log.durable_lsn
+    await log.aclose()
+    again = await open_simulated(filesystem, 2)
+    assert again.last_lsn == last
+    assert again.first_lsn > 40
+    await again.aclose()
