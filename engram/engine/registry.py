@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import anyio
@@ -15,8 +16,11 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from engram.engine.activity import Activity
+from engram.engine.checkpointer import CHECKPOINT_LOG_BYTES, Checkpointer
+from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
-from engram.engine.space_engine import SpaceEngine, recover
+from engram.engine.replay import RunBlocking, in_thread
+from engram.engine.space_engine import SpaceEngine
 from engram.model.errors import (
     Closed,
     EngramError,
@@ -28,10 +32,13 @@ from engram.model.errors import (
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem
+from engram.storage.snapshot_content import capture
 from engram.wal.protocol import Log
 
+OpenSpace = Callable[[str], Awaitable[Opened]]
+
 MakeLog = Callable[[str, str], Awaitable[Log]]
-"""Opens the log of a space (its id) in a directory."""
+"""Makes the log of a space (its id) in a directory."""
 
 Fill = Callable[[Log], Awaitable[None]]
 """Writes all records of a space into its empty log, durably."""
@@ -54,16 +61,23 @@ class SpaceRegistry:
         clock: Clock,
         entropy: Entropy,
         tasks: TaskGroup,
+        open_space: OpenSpace,
         make_log: MakeLog,
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
+        checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES,
+        run: RunBlocking = in_thread,
     ) -> None:
         self._filesystem = filesystem
         self._clock = clock
         self._entropy = entropy
         self._tasks = tasks
+        self._open_space = open_space
         self._make_log = make_log
         self._history_retention_ns = history_retention_ns
+        self._checkpoint_log_bytes = checkpoint_log_bytes
+        self._run = run
+        self._openings: dict[str, Opening] = {}
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
@@ -106,7 +120,7 @@ class SpaceRegistry:
                 raise SpaceNotFound(space)
             engine = self._engines.pop(space, None)
             if engine is not None:
-                await engine.aclose()
+                await engine.aclose(last_checkpoint=False)
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._remove, space)
 
@@ -136,6 +150,10 @@ class SpaceRegistry:
                     await anyio.to_thread.run_sync(self._remove_hidden, hidden)
                 raise
             return await self._open(space, create=False)
+
+    def opening_of(self, space: str) -> Opening:
+        """Return how opening a space went that is open."""
+        return self._openings[space]
 
     async def exists(self, space: str) -> bool:
         """Whether there is a space with this id."""
@@ -169,8 +187,7 @@ class SpaceRegistry:
             raise failure
 
     async def _open(self, space: str, *, create: bool) -> SpaceEngine:
-        if self._closed:
-            raise Closed("the store")
+        self._check_open()
         engine = self._engines.get(space)
         if engine is not None:
             if engine.failure is not None:
@@ -178,26 +195,37 @@ class SpaceRegistry:
             return engine
         if not create and not await self.exists(space):
             raise SpaceNotFound(space)
-        log = await self._make_log(space, f"{space}/wal")
+        opened = await self._open_space(space)
         try:
-            state = await recover(log)
-            if self._closed:  # while it recovered; nobody would ever stop this engine
-                raise Closed("the store")  # noqa: TRY301 - the log is closed below like any other
-        except BaseException:
+            self._check_open()  # while it recovered; nobody would ever stop this engine
+        except Closed:
             with anyio.CancelScope(shield=True):
-                await log.aclose()
+                await opened.log.aclose()
             raise
         engine = self._engines[space] = SpaceEngine(
             space,
-            log,
+            opened.log,
             self._clock,
-            state,
+            opened.state,
             self._readers,
             self._activity,
             history_retention_ns=self._history_retention_ns,
         )
+        engine.checkpointer = Checkpointer(
+            space,
+            opened.snapshots,
+            opened.log,
+            self._clock,
+            self._activity,
+            partial(engine.between_groups, capture),
+            log_bytes=opened.opening.log_bytes,
+            log_bytes_max=self._checkpoint_log_bytes,
+            run=self._run,
+        )
+        self._openings[space] = opened.opening
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
+        self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
         return engine
 
     async def _check_empty(self, space: str) -> None:
@@ -216,6 +244,10 @@ class SpaceRegistry:
                 raise
         if engine.view.lsn and not replace:
             raise SpaceAlreadyExists(space)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("the store")
 
     def _names(self) -> list[str]:
         found = []

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from engram.engine.activity import Activity
+from engram.engine.checkpointer import Checkpointer
 from engram.engine.readers import Readers
 from engram.engine.words import Words
 from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
@@ -28,7 +29,7 @@ from engram.model.errors import (
     Overloaded,
     check,
 )
-from engram.model.events import decode, encode
+from engram.model.events import encode
 from engram.model.limits import (
     GROUP_COUNT_MAX,
     HISTORY_RETENTION_SECONDS_DEFAULT,
@@ -117,6 +118,7 @@ class SpaceEngine:
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0
+        self.checkpointer: Checkpointer | None = None
         self._clock = clock
         self._state = state
         self._view = state.view()
@@ -242,8 +244,14 @@ class SpaceEngine:
             if not self._closing:
                 await self._grown.wait()
 
-    async def aclose(self) -> None:
-        """Finish what waits, then release the log; harmless when repeated."""
+    async def aclose(self, *, last_checkpoint: bool = True) -> None:
+        """Finish what waits, then release the log; harmless when repeated.
+
+        Without `last_checkpoint` none is taken, even where it would make the next opening quicker.
+        """
+        if self.checkpointer is not None and not self._closing:
+            with anyio.CancelScope(shield=True):
+                await self.checkpointer.aclose(last=last_checkpoint)
         self._closing = True
         self._wake.set()
         with anyio.CancelScope(shield=True):
@@ -300,6 +308,8 @@ class SpaceEngine:
                 group.lsns += [first] * decision.taken
                 return
             await self.log.sync(last)
+            if self.checkpointer is not None:
+                self.checkpointer.note(sum(map(_bytes_of, entries)))
             if lone:
                 self._apply(decision, first)
             else:
@@ -325,26 +335,5 @@ class SpaceEngine:
             change.done.set()
 
 
-async def recover(log: Log) -> SpaceState:
-    """Return the state that the log's durable records lead to."""
-    state = SpaceState()
-    batch: list[tuple[int, int, bytes | memoryview]] = []
-    waiting_bytes = 0
-    async for record in log.read(0):
-        batch.append((record.lsn, record.kind, record.payload))
-        waiting_bytes += len(record.payload)
-        if waiting_bytes >= _REPLAY_BYTES:
-            await anyio.to_thread.run_sync(_replay, state, batch)
-            batch, waiting_bytes = [], 0
-    await anyio.to_thread.run_sync(_replay, state, batch)
-    return state
-
-
-# 8 MiB of records between two returns to the event loop: some 10 ms of work.
-_REPLAY_BYTES: Final = 8 << 20
-
-
-def _replay(state: SpaceState, batch: list[tuple[int, int, bytes | memoryview]]) -> None:
-    for lsn, kind, payload in batch:
-        event, vectors = decode(kind, payload)
-        apply(state, event, vectors, lsn)
+def _bytes_of(entry: Entry) -> int:
+    return sum(memoryview(buffer).nbytes for buffer in entry.buffers)

@@ -11,7 +11,8 @@ import pytest
 from anyio import lowlevel
 
 from engram.engine.readers import Readers
-from engram.engine.space_engine import SpaceEngine, recover
+from engram.engine.replay import recover
+from engram.engine.space_engine import SpaceEngine
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.commands import Command, Forget, Remember, collect
 from engram.model.errors import (
