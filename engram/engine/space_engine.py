@@ -34,12 +34,14 @@ from engram.model.limits import (
     GROUP_COUNT_MAX,
     HISTORY_RETENTION_SECONDS_DEFAULT,
     PART_BYTES_MAX,
+    QUEUE_BYTES_MAX,
     QUEUE_COUNT_MAX,
 )
 from engram.ports import Clock
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
 from engram.state.decide import decide
+from engram.state.lone import may_block
 from engram.state.outcomes import Decision, Outcome
 from engram.state.space import SpaceState, View
 from engram.wal.protocol import Entry, Log
@@ -124,6 +126,7 @@ class SpaceEngine:
         self._view = state.view()
         self._waiting: deque[_Group] = deque()
         self._waiting_count = 0
+        self._waiting_bytes = 0
         self._changes: deque[_Change] = deque()
         self._wake = anyio.Event()
         self._closing = False
@@ -156,7 +159,7 @@ class SpaceEngine:
 
         Raises:
             RequestError: the command was refused; the state is as it was.
-            Overloaded: too many commands wait already.
+            Overloaded: too many commands, or too many bytes of them, wait already.
             DurabilityError: it is unknown whether the command became durable; reopen the space.
             Closed: the space was closed before the command was taken.
         """
@@ -166,13 +169,16 @@ class SpaceEngine:
             raise Closed(f"memory space {self.space!r}")
         if self._waiting_count >= QUEUE_COUNT_MAX:
             raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
-        size = recorded_bytes_max(command) if isinstance(command, Remember) else 0
+        size = recorded_bytes_max(command)
+        if self._waiting_bytes + size > QUEUE_BYTES_MAX and self._waiting:
+            raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
         if not self._waiting or not self._waiting[-1].takes(command, size):
             self._waiting.append(_Group())
         group = self._waiting[-1]
         position = group.add(command, size)
         self.activity.begin()
         self._waiting_count += 1
+        self._waiting_bytes += size
         self._wake.set()
         await group.done.wait()
         if group.failure is not None:
@@ -220,6 +226,7 @@ class SpaceEngine:
                     continue
                 group = self._waiting.popleft()
                 self._waiting_count -= len(group.commands)
+                self._waiting_bytes -= group.bytes_count
                 self._committing = True
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
@@ -290,7 +297,7 @@ class SpaceEngine:
         commands = group.commands[len(group.outcomes) :]
         lone = isinstance(commands[0], _LONE)
         now = self._clock.now()
-        if lone:
+        if lone and not may_block(self._state, commands):
             decision = decide(self._state, self.space, commands, now)
         else:
             decision = await anyio.to_thread.run_sync(
@@ -328,7 +335,7 @@ class SpaceEngine:
             group = self._waiting.popleft()
             group.failure = failure
             group.done.set()
-        self._waiting_count = 0
+        self._waiting_count = self._waiting_bytes = 0
         while self._changes:
             change = self._changes.popleft()
             change.error = failure
