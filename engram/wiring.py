@@ -174,7 +174,6 @@ async def open_store(
                 entropy,
                 tasks,
                 opener.open,
-                opener.make_log,
                 history_retention_ns=10**9 * settings.history_retention,
                 run=run_blocking,
             )

@@ -137,10 +137,6 @@ class Opener:
         )
         return Opened(log, state, snapshots, opening)
 
-    async def make_log(self, space: str, directory: str) -> Log:
-        """Return the log of a space in another directory, where it is being restored."""
-        return (await self._open_log(space, directory, LogHints()))[0]
-
 
 def _load(snapshots: Snapshots, open_segment: OpenSegment) -> Loaded | None:
     snapshots.read()

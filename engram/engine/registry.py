@@ -33,15 +33,11 @@ from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem
 from engram.storage.snapshot_content import capture
-from engram.wal.protocol import Log
 
 OpenSpace = Callable[[str], Awaitable[Opened]]
 
-MakeLog = Callable[[str, str], Awaitable[Log]]
-"""Makes the log of a space (its id) in a directory."""
-
-Fill = Callable[[Log], Awaitable[None]]
-"""Writes all records of a space into its empty log, durably."""
+Fill = Callable[[Filesystem, str], Awaitable[None]]
+"""Writes all of a space into an empty directory of the filesystem, durably."""
 
 # A dropped space is renamed out of sight first, a restored one is built out of sight; what a crash
 # leaves of either is removed at the next start.
@@ -62,7 +58,6 @@ class SpaceRegistry:
         entropy: Entropy,
         tasks: TaskGroup,
         open_space: OpenSpace,
-        make_log: MakeLog,
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES,
@@ -73,7 +68,6 @@ class SpaceRegistry:
         self._entropy = entropy
         self._tasks = tasks
         self._open_space = open_space
-        self._make_log = make_log
         self._history_retention_ns = history_retention_ns
         self._checkpoint_log_bytes = checkpoint_log_bytes
         self._run = run
@@ -83,6 +77,11 @@ class SpaceRegistry:
         self._closed = False
         self._readers = Readers()
         self._activity = Activity()
+
+    @property
+    def filesystem(self) -> Filesystem:
+        """Where the spaces are, each in a directory of its id."""
+        return self._filesystem
 
     def open_now(self, space: str) -> SpaceEngine | None:
         """Return the engine of a space that is open and serves, None otherwise."""
@@ -125,7 +124,7 @@ class SpaceRegistry:
                 await anyio.to_thread.run_sync(self._remove, space)
 
     async def restore(self, space: str, fill: Fill, *, replace: bool = False) -> SpaceEngine:
-        """Put a space in place whose records `fill` writes, as a whole or not at all.
+        """Put a space in place that `fill` writes, as a whole or not at all.
 
         It is built under a hidden name. Raises SpaceAlreadyExists when something was ever recorded
         in a space of this id, unless `replace` is set: then that one is removed in the same step.
@@ -136,12 +135,7 @@ class SpaceRegistry:
                 await self._check_empty(space)
             hidden = f"{_RESTORING}{self._entropy.token(_TOKEN_BYTES).hex()}"
             try:
-                log = await self._make_log(space, f"{hidden}/wal")
-                try:
-                    await fill(log)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await log.aclose()
+                await fill(self._filesystem, hidden)
                 await self._make_way(space, replace=replace)
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(self._put_in_place, hidden, space)

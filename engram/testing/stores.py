@@ -94,7 +94,6 @@ async def simulated_store(
                 entropy,
                 tasks,
                 opener.open,
-                opener.make_log,
                 history_retention_ns=history_retention_ns,
             )
             core = Core(
