@@ -8,46 +8,29 @@ import pytest
 from engram.model.commands import Erase
 from engram.model.errors import (
     ArchiveCorrupted,
-    EngramError,
     InvalidRequest,
     MemoryNotFound,
 )
 from engram.model.ids import parse_id
-from engram.service.backups import Backups
-from engram.service.store import Engram
 from engram.testing.clock import FakeClock
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import simulated_store
-from tests.unit.backup.conftest import backups_on, digest_of, fill
+from tests.unit.backup.conftest import (
+    backed_up_behind_a_snapshot,
+    backups_on,
+    checkpoint,
+    digest_of,
+    fill,
+)
 
 pytestmark = pytest.mark.anyio
-
-
-async def checkpoint(store: Engram) -> int:
-    """Take a checkpoint of the default space and return its LSN."""
-    engine = store._core.registry.open_now("default")
-    assert engine is not None
-    assert engine.checkpointer is not None
-    return (await engine.checkpointer.checkpoint()).lsn
-
-
-async def backed_up(backups: Backups, clock: FakeClock) -> tuple[int, str]:
-    """Back up a space with a snapshot and some log; return the snapshot's LSN and the digest."""
-    async with simulated_store(clock=clock) as store:
-        await fill(store)
-        await store.backup(backups)
-        lsn = await checkpoint(store)
-        clock.advance(10**9)
-        await (await store.space()).remember("behind the snapshot", embedding=[1.0, 2.0, 3.0])
-        await store.backup(backups)
-        return lsn, digest_of(store)
 
 
 async def test_files_and_log_come_back_as_they_were() -> None:
     """The restored space opens from its snapshot after a power failure, too, and goes on."""
     clock, disk = FakeClock(), SimulatedFilesystem(4)
     backups = backups_on(SimulatedFilesystem(), clock)
-    lsn, wanted = await backed_up(backups, clock)
+    lsn, wanted = await backed_up_behind_a_snapshot(backups, clock)
     newest = (await backups.repository.manifests())[-1].spaces[0]
     assert newest.base_lsn == lsn
     assert [entry.first_lsn for entry in newest.log] == [lsn + 1]
@@ -73,7 +56,7 @@ async def test_files_and_log_come_back_as_they_were() -> None:
 async def test_a_space_with_files_comes_back_under_another_id() -> None:
     clock, disk = FakeClock(), SimulatedFilesystem()
     backups = backups_on(SimulatedFilesystem(), clock)
-    _, wanted = await backed_up(backups, clock)
+    _, wanted = await backed_up_behind_a_snapshot(backups, clock)
     async with simulated_store(disk, clock=clock, seed=5) as target:
         await target.restore(backups, space="default", into="copy")
     async with simulated_store(disk, clock=clock, seed=6) as target:
@@ -101,7 +84,7 @@ async def test_files_that_did_not_change_are_not_stored_again() -> None:
 async def test_an_lsn_before_the_snapshot_is_reached_from_an_earlier_backup() -> None:
     clock = FakeClock()
     backups = backups_on(SimulatedFilesystem(), clock)
-    lsn, _ = await backed_up(backups, clock)
+    lsn, _ = await backed_up_behind_a_snapshot(backups, clock)
     older, newer = await backups.list()
     async with simulated_store(clock=clock, seed=5) as target:
         (one,) = await target.restore(backups, space="default", into="x", to_lsn=lsn - 1)
@@ -115,7 +98,7 @@ async def test_an_lsn_before_the_snapshot_is_reached_from_an_earlier_backup() ->
 async def test_every_damaged_object_of_the_files_is_refused_by_name() -> None:
     clock, disk = FakeClock(), SimulatedFilesystem()
     backups = backups_on(disk, clock)
-    await backed_up(backups, clock)
+    await backed_up_behind_a_snapshot(backups, clock)
     newest = (await backups.list())[-1]
     (space,) = (await backups.repository.manifest(newest.id)).spaces
     assert len(space.chunks) > 2
@@ -134,35 +117,6 @@ async def test_every_damaged_object_of_the_files_is_refused_by_name() -> None:
             assert [each.memories for each in await target.spaces()] == [0]
         disk.write_at(handle, 0, [whole])
     assert (await backups.verify()).damage == ()
-
-
-async def test_power_lost_at_any_step_of_restoring_files_leaves_no_half_space() -> None:
-    step, outcomes, clock = 0, set[str](), FakeClock()
-    backups = backups_on(SimulatedFilesystem(), clock)
-    _, wanted = await backed_up(backups, clock)
-    while True:
-        step += 1
-        disk, done = SimulatedFilesystem(step), False
-        try:
-            async with simulated_store(disk, clock=clock, seed=5) as store:
-                last = disk.call_count + step
-                disk.plan = lambda call, _, last=last: "power" if call == last else None
-                await store.restore(backups)
-                done = True
-        except* EngramError:
-            pass
-        disk.plan = None
-        disk.crash()
-        async with simulated_store(disk, clock=clock, seed=6) as store:
-            (info,) = await store.spaces()
-            assert info.phase == "ready"
-            outcomes.add("new" if digest_of(store) == wanted else "empty")
-            assert digest_of(store) == wanted or (not done and info.memories == 0)
-            assert [name for name in disk.list("") if name.startswith(".")] == []
-        if done:
-            break
-    assert step > 20
-    assert outcomes == {"new", "empty"}
 
 
 async def test_checkpoints_and_writes_go_on_while_a_backup_reads() -> None:
