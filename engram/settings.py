@@ -10,13 +10,19 @@ from typing import Any, Final
 
 import msgspec
 
+from engram.model.capacities import Capacities
 from engram.model.errors import InvalidRequest
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import (
     ARENA_BYTES_MAX,
     ARENA_BYTES_MIN,
+    CAPACITY_MAX,
+    COLD_CAPACITY_DEFAULT,
     HISTORY_RETENTION_SECONDS_DEFAULT,
     HISTORY_RETENTION_SECONDS_MAX,
+    HOT_CAPACITY_DEFAULT,
+    MEMORY_BUDGET_BYTES_MIN,
+    WARM_CAPACITY_DEFAULT,
 )
 
 KERNEL_CHOICES: Final = ("auto", "zig", "numpy", "shadow")
@@ -25,6 +31,17 @@ SHADOW_SHARE_DEFAULT: Final = 0.01
 OVERFLOW_CHOICES: Final = ("error", "fallback", "panic")
 _SECONDS_BY_UNIT: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DATA_ROOT: Final = "~/.local/share/engram"
+
+
+class PerSpace(msgspec.Struct, frozen=True):
+    """A number for every memory space, and others for some."""
+
+    default: int
+    spaces: dict[str, int] = {}
+
+    def of(self, space: str) -> int:
+        """Return the number of a space."""
+        return self.spaces.get(space, self.default)
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -40,6 +57,11 @@ class Settings(msgspec.Struct, frozen=True):
     """In bytes; None leaves it as it is: 1 MiB, or what `configure_arena` set."""
     arena_overflow: str | None = None
     """None leaves it as it is: `error`, or what `configure_arena` set."""
+    memory_budget: int | None = None
+    """In bytes, of all that a store keeps resident; None: half of what the machine has."""
+    hot_capacity: PerSpace = PerSpace(HOT_CAPACITY_DEFAULT)
+    warm_capacity: PerSpace = PerSpace(WARM_CAPACITY_DEFAULT)
+    cold_capacity: PerSpace = PerSpace(COLD_CAPACITY_DEFAULT)
     history_retention: int = HISTORY_RETENTION_SECONDS_DEFAULT
     """In seconds; 0 keeps no history."""
     embedder: str = "static"
@@ -47,6 +69,12 @@ class Settings(msgspec.Struct, frozen=True):
     embedder_api_key: str = ""
     archive: str = ""
     """A place for backups to which log records are copied before the log lets them go."""
+
+    def capacities_of(self, space: str) -> Capacities:
+        """Return how many memories each tier of a space holds."""
+        return Capacities(
+            self.hot_capacity.of(space), self.warm_capacity.of(space), self.cold_capacity.of(space)
+        )
 
     @property
     def data_path(self) -> Path:
@@ -96,6 +124,37 @@ def _history_retention(text: str) -> int:
     return seconds
 
 
+def _memory_budget(text: str) -> int:
+    size = bytes_of(text)
+    if size < MEMORY_BUDGET_BYTES_MIN:
+        least = MEMORY_BUDGET_BYTES_MIN >> 20
+        raise InvalidRequest(f"{text} is below {least}MiB, the least a store can work with")
+    return size
+
+
+def _capacity(least: int) -> Callable[[str], PerSpace]:
+    def read(text: str) -> PerSpace:
+        default, spaces = None, {}
+        for part in text.split(","):
+            name, _, count = part.strip().rpartition("=")
+            if not re.fullmatch(r"\d{1,10}", count, re.ASCII):
+                raise InvalidRequest(
+                    f"{part.strip()!r} is not a count; write it like 100000, or with another one "
+                    "for some spaces: 100000,production=500000"
+                )
+            if not least <= int(count) <= CAPACITY_MAX:
+                raise InvalidRequest(f"{count} is not within {least} to {CAPACITY_MAX}")
+            if name:
+                spaces[_space(name)] = int(count)
+            else:
+                default = int(count)
+        if default is None:
+            raise InvalidRequest(f"{text!r} has no count for the spaces it does not name")
+        return PerSpace(default, spaces)
+
+    return read
+
+
 def _share(text: str) -> float:
     try:
         share = float(text)
@@ -127,6 +186,10 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "kernels_shadow_share": _share,
     "arena_size": _arena_size,
     "arena_overflow": _one_of(*OVERFLOW_CHOICES),
+    "memory_budget": _memory_budget,
+    "hot_capacity": _capacity(0),
+    "warm_capacity": _capacity(0),
+    "cold_capacity": _capacity(1),
     "history_retention": _history_retention,
 }
 

@@ -81,8 +81,7 @@ class Upload:
 
     async def _send(self, address: str, data: bytes) -> None:
         try:
-            stored = await self.repository.put_object(address, data)
-            self.bytes_stored += stored
+            self.bytes_stored += await self.repository.put_object(address, data)
             self.objects_stored += 1
             self.advance(len(data))
         except EngramError as error:

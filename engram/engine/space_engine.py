@@ -9,17 +9,20 @@ Rule 4: after a failure nothing more is accepted until the space is opened again
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar, cast
 
 import anyio
 import anyio.to_thread
 
+from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
-from engram.engine.checkpointer import Checkpointer
+from engram.engine.budget import bytes_added
+from engram.engine.groups import LONE, Change, Group
+from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
 from engram.engine.words import Words
-from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
+from engram.model.commands import Command, Remember, recorded_bytes_max
 from engram.model.errors import (
     Closed,
     DurabilityError,
@@ -29,73 +32,23 @@ from engram.model.errors import (
     Overloaded,
     check,
 )
-from engram.model.events import encode
+from engram.model.events import decode, encode
 from engram.model.limits import (
-    GROUP_COUNT_MAX,
     HISTORY_RETENTION_SECONDS_DEFAULT,
-    PART_BYTES_MAX,
-    QUEUE_BYTES_MAX,
     QUEUE_COUNT_MAX,
 )
 from engram.ports import Clock
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
 from engram.state.decide import decide
-from engram.state.lone import may_block
 from engram.state.outcomes import Decision, Outcome
 from engram.state.space import SpaceState, View
 from engram.wal.protocol import Entry, Log
 
 T = TypeVar("T")
 
-# A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
-# never: the thread hop (54 to 120 us) costs more than the work.
-_LONE: Final = (Remember, Forget)
-
-
 # 100 ms without a write count as idle: longer than a bulk load needs to prepare its next batch.
 _IDLE_NS: Final = 100_000_000
-
-
-class _Group:
-    """Commands that become one write and one sync, and the answers all their callers wait for."""
-
-    __slots__ = ("bytes_count", "commands", "done", "failure", "lsns", "outcomes")
-
-    def __init__(self) -> None:
-        self.bytes_count = 0
-        self.commands: list[Command] = []
-        self.done = anyio.Event()
-        self.outcomes: list[Outcome] = []
-        self.lsns: list[int] = []
-        self.failure: EngramError | None = None
-
-    def takes(self, command: Command, bytes_count: int) -> bool:
-        """Whether the command may join: lone commands up to a limit, a bulk command alone."""
-        if not self.commands:
-            return True
-        lone = isinstance(command, _LONE) and isinstance(self.commands[-1], _LONE)
-        if not lone or len(self.commands) >= GROUP_COUNT_MAX:
-            return False
-        return self.bytes_count + bytes_count <= PART_BYTES_MAX
-
-    def add(self, command: Command, bytes_count: int) -> int:
-        """Take the command in and return its position."""
-        self.commands.append(command)
-        self.bytes_count += bytes_count
-        return len(self.commands) - 1
-
-
-class _Change:
-    """Work on the state between two groups, and what came of it."""
-
-    __slots__ = ("done", "error", "result", "run")
-
-    def __init__(self, run: Callable[[SpaceState], Any]) -> None:
-        self.run = run
-        self.done = anyio.Event()
-        self.result: Any = None
-        self.error: BaseException | None = None
 
 
 class SpaceEngine:
@@ -109,6 +62,7 @@ class SpaceEngine:
         state: SpaceState,
         readers: Readers,
         activity: Activity | None = None,
+        housekeeping: Housekeeping | None = None,
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
     ) -> None:
@@ -116,24 +70,26 @@ class SpaceEngine:
         self.history_retention_ns = history_retention_ns
         self.log = log
         self.words = Words()
+        self.accesses = Accesses()
         self.unrelated_cosine = UnrelatedCosine()
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0
-        self.checkpointer: Checkpointer | None = None
         self._clock = clock
         self._state = state
         self._view = state.view()
-        self._waiting: deque[_Group] = deque()
+        self._waiting: deque[Group] = deque()
         self._waiting_count = 0
-        self._waiting_bytes = 0
-        self._changes: deque[_Change] = deque()
+        self._changes: deque[Change] = deque()
         self._wake = anyio.Event()
         self._closing = False
         self._stopped = anyio.Event()
         self._grown = anyio.Event()
         self._committing = False
         self._failure: EngramError | None = None
+        self._housekeeping = housekeeping
+        if housekeeping is not None:
+            state.cold_capacity = housekeeping.add(self).cold
 
     @property
     def view(self) -> View:
@@ -148,7 +104,21 @@ class SpaceEngine:
     @property
     def resident_bytes(self) -> int:
         """Bytes of state and indexes in RAM."""
-        return self._state.resident_bytes + self.words.resident_bytes
+        return sum(self.resident_parts().values())
+
+    def resident_parts(self) -> dict[str, int]:
+        """Return bytes of state and indexes in RAM, by what they are for."""
+        return {**self._state.resident_parts(), "words": self.words.resident_bytes}
+
+    def recalled(self, rows: Sequence[int]) -> None:
+        """Note that the memories in `rows` were recalled: their bodies are better near."""
+        if self._housekeeping is not None and self._view.sealed:
+            self.accesses.note(rows, self._clock.now())
+            self._housekeeping.look()
+
+    def wake_up(self) -> None:
+        """Look again whether what waits may be written."""
+        self._wake.set()
 
     def row_of(self, view: View, high: int, low: int) -> int | None:
         """Return the row of a living memory as `view` sees it, None when there is none."""
@@ -159,7 +129,7 @@ class SpaceEngine:
 
         Raises:
             RequestError: the command was refused; the state is as it was.
-            Overloaded: too many commands, or too many bytes of them, wait already.
+            Overloaded: too many commands wait already, or there is no room for more memories.
             DurabilityError: it is unknown whether the command became durable; reopen the space.
             Closed: the space was closed before the command was taken.
         """
@@ -169,16 +139,16 @@ class SpaceEngine:
             raise Closed(f"memory space {self.space!r}")
         if self._waiting_count >= QUEUE_COUNT_MAX:
             raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
-        size = recorded_bytes_max(command)
-        if self._waiting_bytes + size > QUEUE_BYTES_MAX and self._waiting:
-            raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
+        size = recorded_bytes_max(command) if isinstance(command, Remember) else 0
+        added = bytes_added(command)
+        if self._housekeeping is not None:
+            self._housekeeping.check_room(*added)
         if not self._waiting or not self._waiting[-1].takes(command, size):
-            self._waiting.append(_Group())
+            self._waiting.append(Group())
         group = self._waiting[-1]
-        position = group.add(command, size)
+        position = group.add(command, size, added)
         self.activity.begin()
         self._waiting_count += 1
-        self._waiting_bytes += size
         self._wake.set()
         await group.done.wait()
         if group.failure is not None:
@@ -200,7 +170,7 @@ class SpaceEngine:
             raise self._failure.with_traceback(None)
         if self._closing:
             raise Closed(f"memory space {self.space!r}")
-        waiting = _Change(change)
+        waiting = Change(change)
         self._changes.append(waiting)
         self._wake.set()
         await waiting.done.wait()
@@ -215,8 +185,8 @@ class SpaceEngine:
                 if self._changes:
                     with anyio.CancelScope(shield=True):
                         await self._change(self._changes.popleft())
-                while not self._waiting and not self._changes:
-                    if self._closing:
+                while not self._changes and not self._may_commit():
+                    if self._closing and not self._waiting:
                         return
                     self._wake = anyio.Event()
                     await self._wake.wait()
@@ -226,7 +196,6 @@ class SpaceEngine:
                     continue
                 group = self._waiting.popleft()
                 self._waiting_count -= len(group.commands)
-                self._waiting_bytes -= group.bytes_count
                 self._committing = True
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
@@ -251,25 +220,27 @@ class SpaceEngine:
             if not self._closing:
                 await self._grown.wait()
 
-    async def aclose(self, *, last_checkpoint: bool = True) -> None:
-        """Finish what waits, then release the log; harmless when repeated.
-
-        Without `last_checkpoint` none is taken, even where it would make the next opening quicker.
-        """
-        if self.checkpointer is not None and not self._closing:
-            with anyio.CancelScope(shield=True):
-                await self.checkpointer.aclose(last=last_checkpoint)
+    async def aclose(self) -> None:
+        """Finish what waits, then release the log; harmless when repeated."""
         self._closing = True
         self._wake.set()
         with anyio.CancelScope(shield=True):
             await self._stopped.wait()
             await self.log.aclose()
 
+    def _may_commit(self) -> bool:
+        """Whether the group that waits longest is there and has room; without any it waits on."""
+        if not self._waiting:
+            return False
+        if self._housekeeping is None or self._closing:
+            return True
+        return self._housekeeping.may_commit(self._waiting[0].body_bytes)
+
     def _idle_since(self, begun: int) -> bool:
         busy = self._waiting or self._committing or self._closing
         return not busy and self.activity.begun == begun
 
-    async def _change(self, change: _Change) -> None:
+    async def _change(self, change: Change) -> None:
         try:
             change.result = await anyio.to_thread.run_sync(change.run, self._state)
             self._view = self._state.view()
@@ -277,10 +248,16 @@ class SpaceEngine:
             change.error = error
         change.done.set()
 
-    async def _commit(self, group: _Group) -> None:
+    async def _commit(self, group: Group) -> None:
         try:
+            if self._housekeeping is not None and not self._closing:
+                self._housekeeping.check_room(group.body_bytes, group.memories_count)
             while len(group.outcomes) < len(group.commands):
                 await self._commit_part(group)
+            if self._housekeeping is not None:
+                self._housekeeping.grown(self, group.body_bytes, group.memories_count)
+        except Overloaded as refusal:
+            group.failure = refusal
         except DurabilityError as error:
             self._failure = group.failure = error
         except Exception as error:  # noqa: BLE001 - whatever it was, the space must stop
@@ -293,11 +270,11 @@ class SpaceEngine:
         finally:
             group.done.set()
 
-    async def _commit_part(self, group: _Group) -> None:
+    async def _commit_part(self, group: Group) -> None:
         commands = group.commands[len(group.outcomes) :]
-        lone = isinstance(commands[0], _LONE)
+        lone = isinstance(commands[0], LONE)
         now = self._clock.now()
-        if lone and not may_block(self._state, commands):
+        if lone and not self._reads_segments(commands):
             decision = decide(self._state, self.space, commands, now)
         else:
             decision = await anyio.to_thread.run_sync(
@@ -315,8 +292,6 @@ class SpaceEngine:
                 group.lsns += [first] * decision.taken
                 return
             await self.log.sync(last)
-            if self.checkpointer is not None:
-                self.checkpointer.note(sum(map(_bytes_of, entries)))
             if lone:
                 self._apply(decision, first)
             else:
@@ -325,6 +300,16 @@ class SpaceEngine:
             self.groups_committed += 1
         group.outcomes += decision.outcomes
         group.lsns += [self._state.lsn] * decision.taken
+
+    def _reads_segments(self, commands: Sequence[Command]) -> bool:
+        """Whether deciding may compare a text with one that is on disk."""
+        if not self._state.sealed:
+            return False
+        return any(
+            self._state.is_content_sealed(command.content_key, len(command.content))
+            for command in commands
+            if isinstance(command, Remember)
+        )
 
     def _apply(self, decision: Decision, first: int) -> None:
         for number, (event, vectors) in enumerate(decision.events, start=1):
@@ -335,12 +320,33 @@ class SpaceEngine:
             group = self._waiting.popleft()
             group.failure = failure
             group.done.set()
-        self._waiting_count = self._waiting_bytes = 0
+        self._waiting_count = 0
         while self._changes:
             change = self._changes.popleft()
             change.error = failure
             change.done.set()
 
 
-def _bytes_of(entry: Entry) -> int:
-    return sum(memoryview(buffer).nbytes for buffer in entry.buffers)
+async def recover(log: Log) -> SpaceState:
+    """Return the state that the log's durable records lead to."""
+    state = SpaceState()
+    batch: list[tuple[int, int, bytes | memoryview]] = []
+    waiting_bytes = 0
+    async for record in log.read(0):
+        batch.append((record.lsn, record.kind, record.payload))
+        waiting_bytes += len(record.payload)
+        if waiting_bytes >= _REPLAY_BYTES:
+            await anyio.to_thread.run_sync(_replay, state, batch)
+            batch, waiting_bytes = [], 0
+    await anyio.to_thread.run_sync(_replay, state, batch)
+    return state
+
+
+# 8 MiB of records between two returns to the event loop: some 10 ms of work.
+_REPLAY_BYTES: Final = 8 << 20
+
+
+def _replay(state: SpaceState, batch: list[tuple[int, int, bytes | memoryview]]) -> None:
+    for lsn, kind, payload in batch:
+        event, vectors = decode(kind, payload)
+        apply(state, event, vectors, lsn)

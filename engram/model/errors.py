@@ -26,8 +26,11 @@ EngramError
 |   |-- StorageFailed
 |   |-- LogPoisoned
 |   |-- LogCorrupted
-|   |-- FileCorrupted
+<<<<<<< HEAD
+|   `-- FileCorrupted
+=======
 |   `-- ArchiveCorrupted
+>>>>>>> 30cbdca (Keep backups in a repository of objects named by what they hold)
 `-- InvariantViolated        ours: a bug
 """
 

@@ -30,9 +30,23 @@ BATCH_COUNT_MAX: Final = 10_000
 # 1,000 results of one recall or page: what a screen or a prompt can still hold.
 LIMIT_MAX: Final = 1_000
 
-# 10,000,000 memories in one space, dead rows included: what one machine is meant to hold;
-# row numbers would allow four billion.
-SPACE_MEMORIES_MAX: Final = 10_000_000
+# 100,000 memories of a space in RAM, 1,000,000 on disk as they are, 10,000,000 in all, forgotten
+# ones that are still kept included: 160 MB of 384-dimensional vectors to scan exactly, 1.6 GB to
+# read without unpacking, and what one machine is meant to hold.
+HOT_CAPACITY_DEFAULT: Final = 100_000
+WARM_CAPACITY_DEFAULT: Final = 1_000_000
+COLD_CAPACITY_DEFAULT: Final = 10_000_000
+
+# 1,000,000,000 memories of a space at most, whatever the settings say: a place has bits for 32,768
+# segments of 65,536 bodies, of which half may wait to be merged.
+CAPACITY_MAX: Final = 1_000_000_000
+
+# 65,536 bodies in a segment: an offset in it takes 16 bits of a place.
+SEGMENT_BODIES_MAX: Final = 65_536
+
+# 32 MiB for all that a store keeps resident: the largest batch is 12 MiB and must fit the half that
+# hot bodies may take.
+MEMORY_BUDGET_BYTES_MIN: Final = 32 * 1024 * 1024
 
 # 8,192 commands waiting for one space's writer: at 20,000 writes a second under half a second.
 QUEUE_COUNT_MAX: Final = 8_192

@@ -66,11 +66,13 @@ async def recall(
     filters = _filters(core, engine, view, arguments)
     cue, embedded_us = await _cue(core, engine, view, question, filters)
     now = core.clock.now()
-    if view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
+    if not view.sealed and view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
         found = _search(core, engine, view, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, cue, now))
-    memories = await memories_of(engine, view, [hit.row for hit in found.hits], now)
+    rows = [hit.row for hit in found.hits]
+    memories = await memories_of(engine, view, rows, now)
+    engine.recalled(rows)
     recollections = tuple(map(partial(_recollection, question), found.hits, memories))
     timings = {"embed": embedded_us, **found.timings_us}
     searched = await _searched(view, filters)
@@ -234,7 +236,7 @@ def _after(cursor: str | None) -> int:
 def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     """Return what a space holds and where its log stands."""
     view = engine.view
-    opening = core.registry.opening_of(engine.space)
+    recovery = core.recovery_of(engine.space)
     return SpaceStats(
         id=engine.space,
         memories=view.count - view.forgotten_count,
@@ -246,6 +248,6 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         log_bytes=core.log_bytes_of(engine.space),
         syncs=engine.groups_committed,
         resident_bytes=engine.resident_bytes,
-        recovered_entries=opening.entries,
-        recovery_ms=opening.duration_ms,
+        recovered_entries=recovery.entries,
+        recovery_ms=recovery.duration_ms,
     )

@@ -289,18 +289,9 @@ class _Patches:
             state.columns[name].set(rows, values)
 
 
-def replaced(view: View, index: int, segment: Sealed) -> tuple[SealedPart | None, ...]:
-    """Return the parts of `view` with a segment in the place of one with the same bodies.
-
-    For `exchange`; offsets and texts are the same in both.
-    """
-    part = view.sealed[index]
-    check(
-        part is not None and part.segment.count == segment.count, "a rewritten segment has as many"
-    )
-    parts = list(view.sealed)
-    parts[index] = None if part is None else part._replace(segment=segment)
-    return tuple(parts)
+def without(view: View, indexes: Sequence[int]) -> tuple[SealedPart | None, ...]:
+    """Return the parts of `view` but those at `indexes`, of which no body is in use."""
+    return tuple(None if index in indexes else part for index, part in enumerate(view.sealed))
 
 
 def exchange(view: View, parts: tuple[SealedPart | None, ...], state: SpaceState) -> bool:

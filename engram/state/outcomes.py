@@ -18,7 +18,6 @@ from engram.model.errors import (
 )
 from engram.model.events import Event, Vectors
 from engram.model.ids import MemoryId
-from engram.model.limits import SPACE_MEMORIES_MAX
 from engram.state.space import SpaceState
 
 # The embedder of vectors that a caller made and did not name.
@@ -68,8 +67,8 @@ def answered_before(state: SpaceState, request: Request | None, now: int) -> Out
 
 def check_room(state: SpaceState, space: str, more: int) -> None:
     """Refuse with Overloaded when `more` rows would not fit the space."""
-    if state.count + more > SPACE_MEMORIES_MAX:
-        raise Overloaded(f"the capacity of memory space {space!r}", SPACE_MEMORIES_MAX)
+    if state.count + more > state.cold_capacity:
+        raise Overloaded(f"cold_capacity of memory space {space!r}", state.cold_capacity)
 
 
 def settle_embedder(state: SpaceState, space: str, embedder: str, dimensions: int) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engram.model.errors import check
 from engram.model.events import Vectors
+from engram.model.limits import COLD_CAPACITY_DEFAULT
 from engram.state.bodies import (
     SEALED,
     SEALED_TEXT,
@@ -244,6 +245,8 @@ class SpaceState:
         self.recorded_last = 0
         self.history_from = HISTORY_WHOLE
         self.lsn = 0
+        # Not part of what the space is: how many memories it may come to hold here and now.
+        self.cold_capacity = COLD_CAPACITY_DEFAULT
 
     def vector_column(self, embedder: str, dimensions: int) -> PagedColumn:
         """Return the column of vectors; the first ones settle whose they are and how long."""
@@ -349,19 +352,36 @@ class SpaceState:
                 return row
         return None
 
+    def is_content_sealed(self, key: int, content_bytes: int) -> bool:
+        """Whether `row_with_content` would read a segment for such a key and length."""
+        if not key:
+            return False
+        columns = self.columns
+        return any(
+            int(columns["content_address"].value(row)) & SEALED_TEXT
+            and int(columns["content_bytes"].value(row)) == content_bytes
+            for row in self.content_keys.find(key)
+        )
+
     @property
     def resident_bytes(self) -> int:
-        """Bytes of columns, arenas and indexes."""
+        """Bytes of columns, bodies in RAM and indexes."""
+        return sum(self.resident_parts().values())
+
+    def resident_parts(self) -> dict[str, int]:
+        """Return bytes in RAM by what they are for."""
         columns = [*self.columns.values(), self.tags]
+        for staged in self.staged.values():
+            columns += [staged.vectors, staged.norms]
         segments = [part.segment for part in self.sealed if part is not None]
-        return (
-            sum(column.resident_bytes for column in columns)
-            + self.hot.resident_bytes
-            + sum(segment.resident_bytes + 4 * segment.count for segment in segments)
-            + self.ids.resident_bytes
-            + self.content_keys.resident_bytes
-            + self.request_keys.resident_bytes
-        )
+        return {
+            "columns": sum(column.resident_bytes for column in columns),
+            "keys": sum(
+                keys.resident_bytes for keys in (self.ids, self.content_keys, self.request_keys)
+            ),
+            "hot": self.hot.resident_bytes,
+            "sealed": sum(each.resident_bytes + 4 * each.count for each in segments),
+        }
 
 
 def vector_rows(vectors: Vectors, dimensions: int) -> NDArray[np.float32]:

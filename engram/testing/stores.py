@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Final, TypeVar
 
 import anyio
-from anyio import lowlevel
 
-from engram.engine.opener import LogHints, Opener, Replay, open_no_segment
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
@@ -18,34 +14,11 @@ from engram.kernels.protocol import KernelBackend
 from engram.model.ids import DEFAULT_SPACE
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Embedder
-from engram.service.core import Core
+from engram.service.core import Core, Recovery
 from engram.service.store import Engram
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.file_log import FileLog
-from engram.wal.writer import SegmentSizes
-
-T = TypeVar("T")
-
-SIZES: Final = SegmentSizes(first=8_192, longest=32_768, fill_step=8_192)
-
-
-class HistoryClock(FakeClock):
-    """Clock that only a history moves, so that tasks in the background change no time."""
-
-    async def sleep_until(self, deadline: int) -> None:  # noqa: ARG002
-        """Return at once: no time passes by itself."""
-        await lowlevel.checkpoint()
-
-
-def simulated_log() -> Callable[..., Awaitable[FileLog]]:
-    """Return what opens a log whose file calls are all made in the calling task."""
-    return partial(FileLog.open, inline=True, sizes=SIZES)
-
-
-async def in_calling_task(call: Callable[[], T]) -> T:
-    """Return what a blocking call returns: one thread, so that the same seed is the same story."""
-    return call()
 
 
 @asynccontextmanager
@@ -67,9 +40,7 @@ async def simulated_store(
     store = Store.open(disk, entropy, "simulated")
     opened: dict[str, FileLog] = {}
 
-    async def open_log(
-        space: str, directory: str, hints: LogHints, replay: Replay | None = None
-    ) -> tuple[FileLog, str]:
+    async def make_log(space: str, directory: str) -> FileLog:
         log = await FileLog.open(
             disk,
             directory,
@@ -77,23 +48,23 @@ async def simulated_store(
             space_id=space,
             entropy=entropy,
             clock=clock,
-            durable_lsn=hints.durable_lsn,
-            after=hints.after,
-            replay=replay,
         )
         if directory == f"{space}/wal":
             opened[space] = log
-        return log, log.recovery.sync_method
+        return log
+
+    def recovery_of(space: str) -> Recovery:
+        report = opened[space].recovery
+        return Recovery(report.entries, report.cut_bytes, report.duration_ns / 1_000_000)
 
     try:
         async with anyio.create_task_group() as tasks:
-            opener = Opener(disk, clock, store.store_id, open_log, open_no_segment)
             registry = SpaceRegistry(
                 disk,
                 clock,
                 entropy,
                 tasks,
-                opener.open,
+                make_log,
                 history_retention_ns=history_retention_ns,
             )
             core = Core(
@@ -102,6 +73,7 @@ async def simulated_store(
                 embedder,
                 clock,
                 entropy,
+                recovery_of,
                 lambda space: opened[space].size_bytes,
                 store.store_id,
             )

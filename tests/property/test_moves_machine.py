@@ -12,7 +12,7 @@ from engram.model.ids import MemoryId
 from engram.state.apply import apply
 from engram.state.decide import decide
 from engram.state.digest import digest
-from engram.state.moves import Move, exchange, in_use, replaced
+from engram.state.moves import Move, exchange, in_use, without
 from engram.state.reading import memories_at
 from engram.state.space import ALIVE, SpaceState, View
 from engram.testing.sealed import sealed_in_memory
@@ -129,16 +129,12 @@ class Moves(RuleBasedStateMachine):
         if self.prepared:
             self.prepared.pop().swap(self.moved)
 
-    @rule(share=SHARES)
-    def rewrite(self, share: int) -> None:
-        """Put another segment with the same bodies in the place of one."""
+    @rule()
+    def tidy(self) -> None:
+        """Take out the segments of which no body is in use."""
         view = self.moved.view()
-        indexes = [n for n, part in enumerate(view.sealed) if part is not None]
-        if indexes:
-            index = indexes[share % len(indexes)]
-            part = view.sealed[index]
-            assert part is not None
-            assert exchange(view, replaced(view, index, part.segment), self.moved)
+        gone = [n for n, part in enumerate(view.sealed) if part and not in_use(view, n).any()]
+        assert exchange(view, without(view, gone), self.moved)
 
     @rule()
     def look(self) -> None:

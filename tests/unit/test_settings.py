@@ -79,3 +79,21 @@ def test_a_history_is_kept_for_seconds_minutes_hours_or_days(text: str, seconds:
 def test_a_history_of_no_duration_or_without_end_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="ENGRAM_HISTORY_RETENTION"):
         load_settings({"ENGRAM_HISTORY_RETENTION": text})
+
+
+def test_a_capacity_holds_for_every_space_but_those_named() -> None:
+    settings = load_settings({"ENGRAM_HOT_CAPACITY": "50000, production=200000"})
+    assert settings.capacities_of("production")[:3] == (200_000, 1_000_000, 10_000_000)
+    assert settings.capacities_of("default")[:3] == (50_000, 1_000_000, 10_000_000)
+
+
+@pytest.mark.parametrize("text", ["many", "-1", "1e5", "a=5", "5,My Space=6", "2000000000"])
+def test_a_capacity_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="ENGRAM_COLD_CAPACITY"):
+        load_settings({"ENGRAM_COLD_CAPACITY": text})
+
+
+def test_a_budget_too_small_to_work_with_is_refused() -> None:
+    assert load_settings({"ENGRAM_MEMORY_BUDGET": "64MiB"}).memory_budget == 64 << 20
+    with pytest.raises(InvalidRequest, match="below 32MiB"):
+        load_settings({"ENGRAM_MEMORY_BUDGET": "16MiB"})

@@ -1,0 +1,376 @@
+"""Keeps the bodies of all open spaces in the tiers they belong in, and the store in its budget.
+
+Rule 1: one step at a time in a store, for its spaces share one disk; each is bounded.
+Rule 2: what can wait gives way while callers are served; what keeps the store in its budget cannot.
+Rule 3: a step that fails harms nothing: it is told in the status and tried again later.
+Rule 4: writes wait for a step that makes room for them, and are refused when none can.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+import anyio
+import numpy as np
+
+from engram.engine.accesses import Accesses
+from engram.engine.activity import Activity
+from engram.engine.budget import Budget, Resident
+from engram.engine.segments import Segments
+from engram.engine.tiers import (
+    Sealing,
+    bodies_to_cool,
+    bodies_to_merge,
+    cut,
+    rows_to_raise,
+    rows_to_seal,
+    unused,
+)
+from engram.model.capacities import Capacities
+from engram.model.errors import Closed, EngramError
+from engram.ports import Clock
+from engram.state.gathering import body_bytes
+from engram.state.moves import Landing, Move, Rows, exchange, without
+from engram.state.space import SpaceState, View
+
+T = TypeVar("T")
+
+
+class RunBlocking(Protocol):
+    """Runs a blocking call away from the event loop."""
+
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]:
+        """Return what the call returns, or raise what it raises."""
+
+
+# 100 ms without a caller count as idle, as for the word index; a step that may wait for that waits
+# 10 s at most: a store that is never idle must move bodies too.
+_IDLE_NS: Final = 100_000_000
+_PATIENCE_NS: Final = 10_000_000_000
+# 1 s after a recall what it found comes up, together with what others found meanwhile.
+_GATHER_NS: Final = 1_000_000_000
+_NO_ROWS: Final[Rows] = np.zeros(0, np.uint32)
+_RETRY_NS_FIRST: Final = 1_000_000_000
+_RETRY_NS_MAX: Final = 300_000_000_000
+
+
+class Tended(Protocol):
+    """The engine of a space, as far as its bodies are concerned."""
+
+    space: str
+    accesses: Accesses
+
+    @property
+    def view(self) -> View:
+        """What readers see."""
+
+    def resident_parts(self) -> dict[str, int]:
+        """Return bytes in RAM by what they are for."""
+
+    async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
+        """Run a change while nothing is being written."""
+
+    def wake_up(self) -> None:
+        """Look again whether what waits may be written."""
+
+
+class TierStatus(NamedTuple):
+    """How the bodies of a space stand: counts by tier, steps done, why the last one failed."""
+
+    hot: int
+    warm: int
+    cold: int
+    steps: int
+    error: str | None
+
+
+class _Kept:
+    """What is known about one space besides its engine."""
+
+    def __init__(self, engine: Tended, capacities: Capacities) -> None:
+        self.engine = engine
+        self.capacities = capacities
+        self.number_last: int | None = None
+        self.hot_bytes = 0
+        self.recalled: Rows = _NO_ROWS
+        self.checked: object = None  # the segments that were looked through for dead bodies
+        self.steps = 0
+        self.error: str | None = None
+        self.retry_at = 0
+        self.retry_ns = _RETRY_NS_FIRST
+
+    def failed(self, error: EngramError, now: int) -> None:
+        """Note why a step failed, and when to try again."""
+        self.error, self.retry_at = str(error), now + self.retry_ns
+        self.retry_ns = min(2 * self.retry_ns, _RETRY_NS_MAX)
+
+    def worked(self) -> None:
+        """Note that a step was done."""
+        self.steps += 1
+        self.error, self.retry_ns = None, _RETRY_NS_FIRST
+
+
+class _Plan(NamedTuple):
+    """One step: segments to be written, rows to come up, segments nobody needs."""
+
+    view: View
+    sealings: Sequence[Sealing] = ()
+    raised: Rows = _NO_ROWS
+    unused: Sequence[int] = ()
+    is_urgent: bool = False
+
+
+class Housekeeping:
+    """One task for all spaces of a store. Belongs to its event loop."""
+
+    def __init__(
+        self,
+        segments: Segments,
+        budget: Budget,
+        clock: Clock,
+        activity: Activity,
+        capacities_of: Callable[[str], Capacities],
+        run: RunBlocking,
+        give_back: Callable[[], None],
+    ) -> None:
+        self.budget = budget
+        self._segments = segments
+        self._clock = clock
+        self._activity = activity
+        self._capacities_of = capacities_of
+        self._run_blocking = run
+        self._give_back = give_back
+        self._kept: dict[str, _Kept] = {}
+        self._wake = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._lock = anyio.Lock()
+        self._closing = False
+
+    def add(self, engine: Tended) -> Capacities:
+        """Look after a space from now on; return its capacities."""
+        kept = self._kept[engine.space] = _Kept(engine, self._capacities_of(engine.space))
+        self._measure()
+        self._wake.set()
+        return kept.capacities
+
+    async def remove(self, space: str) -> None:
+        """Look after a space no more; a step under way ends first."""
+        async with self._lock:
+            self._kept.pop(space, None)
+
+    def grown(self, engine: Tended, body_bytes: int, count: int) -> None:
+        """Note that bodies came into RAM."""
+        self.budget.take(body_bytes, count)
+        limits = self._kept[engine.space].capacities
+        if self.budget.excess_bytes or engine.view.hot.count >= limits.hot + limits.segment:
+            self._wake.set()
+
+    def may_commit(self, body_bytes: int) -> bool:
+        """Whether bodies may come into RAM, or will be refused; False: they wait for room."""
+        if not body_bytes or self.budget.admits(body_bytes) or self.budget.refusal:
+            return True
+        self._wake.set()
+        return False
+
+    def check_room(self, body_bytes: int, count: int) -> None:
+        """Refuse memories for which no room can be made; Overloaded names the budget."""
+        if count and not self.budget.admits(body_bytes) and self.budget.refusal is not None:
+            raise self.budget.refusal
+
+    def look(self) -> None:
+        """Look soon whether there is something to do."""
+        self._wake.set()
+
+    def status_of(self, space: str) -> TierStatus:
+        """Return how the bodies of an open space stand."""
+        kept = self._kept[space]
+        view = kept.engine.view
+        counts = {"warm": 0, "cold": 0}
+        for part in view.sealed:
+            if part is not None:
+                counts[part.segment.tier] += part.segment.count
+        return TierStatus(view.hot.count, counts["warm"], counts["cold"], kept.steps, kept.error)
+
+    def resident(self) -> Resident:
+        """Return the bytes that all open spaces hold in RAM, by what they are for."""
+        sums: Counter[str] = Counter()
+        for kept in self._kept.values():
+            sums.update(kept.engine.resident_parts())
+        cache = self._segments.cache.counts().resident_bytes
+        return Resident(**sums, cache=cache, moving=self.budget.moving_bytes)
+
+    async def run(self) -> None:
+        """Do step after step until closed."""
+        with self._scope:
+            while not self._closing:
+                self._wake = anyio.Event()
+                worked = await self._round()
+                self.budget.is_stuck = not worked and self._cannot_help()
+                self.budget.look_again()
+                for kept in self._kept.values():
+                    kept.engine.wake_up()
+                if not worked:
+                    await self._rest()
+
+    async def aclose(self) -> None:
+        """End after the step under way; harmless when repeated."""
+        self._closing = True
+        self._scope.cancel()
+        async with self._lock:
+            self._kept.clear()
+
+    def _cannot_help(self) -> bool:
+        """Whether bodies must leave RAM, and a round that knew of them found no way."""
+        has_failed = any(kept.error is not None for kept in self._kept.values())
+        return self.budget.excess_bytes > 0 and (has_failed or not self._wake.is_set())
+
+    async def _rest(self) -> None:
+        """Wait for something to do: told so, or to be tried again."""
+        if any(kept.error is not None for kept in self._kept.values()):
+            await self._clock.sleep_until(self._clock.monotonic() + _RETRY_NS_FIRST)
+        else:
+            await self._wake.wait()
+            recalled = any(kept.engine.accesses.has_fresh for kept in self._kept.values())
+            if recalled and not self.budget.excess_bytes:
+                await self._clock.sleep_until(self._clock.monotonic() + _GATHER_NS)
+
+    async def _round(self) -> bool:
+        """Do the first step that any space needs; return whether there was one."""
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                self._measure()
+                now = self._clock.monotonic()
+                due = [kept for kept in self._kept.values() if kept.retry_at <= now]
+                for kept in sorted(due, key=lambda each: -each.engine.view.hot.count):
+                    if self._closing:
+                        return False
+                    if await self._tend(kept):
+                        return True
+        return False
+
+    async def _tend(self, kept: _Kept) -> bool:
+        if kept.engine.accesses.has_fresh:
+            kept.recalled = np.union1d(kept.recalled, kept.engine.accesses.take_fresh())
+        try:
+            plan = await self._run_blocking(partial(self._plan, kept))
+            if plan is None:
+                return False
+            if not plan.is_urgent:
+                await self._wait_until_idle()
+            await self._carry_out(kept, plan)
+        except Closed:
+            return False
+        except EngramError as error:
+            kept.failed(error, self._clock.monotonic())
+            return False
+        kept.worked()
+        return True
+
+    async def _wait_until_idle(self) -> None:
+        patience = self._clock.monotonic() + _PATIENCE_NS
+        while self._clock.monotonic() < patience and not self._closing:
+            begun = self._activity.begun
+            await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
+            if self._activity.begun == begun or self.budget.excess_bytes:
+                return
+
+    def _measure(self) -> None:
+        for kept in self._kept.values():
+            kept.hot_bytes = kept.engine.resident_parts()["hot"]
+        held = self.resident()
+        fixed = held.columns + held.keys + held.words + held.sealed
+        self.budget.measured(fixed, held.hot)
+
+    def _plan(self, kept: _Kept) -> _Plan | None:
+        """Return the next step of a space, None when everything is where it belongs. Blocks."""
+        view, limits, now = kept.engine.view, kept.capacities, self._clock.now()
+        accesses = kept.engine.accesses
+        rows, is_urgent = self._leaving(kept, view, now)
+        if len(rows):
+            size = self.budget.segment_bytes_max
+            cuts = cut(view, rows, limits.segment, size)
+            return _Plan(view, [Sealing("warm", each) for each in cuts], is_urgent=is_urgent)
+        raised = rows_to_raise(view, kept.recalled)
+        kept.recalled = _NO_ROWS
+        if len(raised):
+            return _Plan(view, raised=raised)
+        if kept.checked is view.sealed:
+            return None
+        gone = unused(view)
+        if gone:
+            return _Plan(view, unused=gone)
+        chosen = bodies_to_cool(view, accesses, now, limits) or bodies_to_merge(
+            view, limits, self.budget.segment_bytes_max
+        )
+        if chosen is None:
+            kept.checked = view.sealed
+            return None
+        return _Plan(view, [chosen])
+
+    def _leaving(self, kept: _Kept, view: View, now: int) -> tuple[Rows, bool]:
+        """Return the rows whose bodies must leave RAM, and whether callers may wait for that."""
+        limits, held = kept.capacities, kept.hot_bytes
+        count, size = 0, min(self.budget.excess_bytes, held)
+        above = view.hot.count - limits.hot
+        if above >= limits.segment:
+            count = above // limits.segment * limits.segment
+        if count or size:
+            size = max(size, held - self.budget.hot_bytes_kept)
+            found = rows_to_seal(view, kept.engine.accesses, now, count=count, bytes_count=size)
+            return found, above >= 2 * limits.segment or self.budget.excess_bytes > 0
+        return _NO_ROWS, False
+
+    async def _carry_out(self, kept: _Kept, plan: _Plan) -> None:
+        engine, view = kept.engine, plan.view
+        if plan.unused:
+            parts = without(view, plan.unused)
+            await engine.between_groups(lambda state: exchange(view, parts, state))
+            self._let_go(view, engine.view)
+            return
+        landed: list[Landing] = []
+        has_moved = False
+        try:
+            for sealing in plan.sealings:
+                landing = await self._write(kept, view, sealing)
+                landed.append(landing)
+            has_moved = await self._move(kept, view, landed, plan.raised)
+        finally:
+            self.budget.moving_bytes = 0
+            if not has_moved:
+                for landing in landed:
+                    remove = partial(self._segments.remove, engine.space, landing.segment)
+                    await self._run_blocking(remove)
+        self._let_go(view, engine.view)
+        await self._run_blocking(self._give_back)
+
+    async def _write(self, kept: _Kept, view: View, sealing: Sealing) -> Landing:
+        space = kept.engine.space
+        if kept.number_last is None:
+            kept.number_last = await self._run_blocking(partial(self._segments.last_number, space))
+        kept.number_last += 1
+        self.budget.moving_bytes = 4 * view.dimensions * len(sealing.rows)
+        return await self._run_blocking(
+            partial(self._segments.write, space, sealing.tier, kept.number_last, view, sealing.rows)
+        )
+
+    async def _move(self, kept: _Kept, view: View, landed: Sequence[Landing], raised: Rows) -> bool:
+        def prepared() -> Move:
+            move = Move(view, landed, raised)
+            move.catch_up(kept.engine.view)
+            return move
+
+        leaving = sum(int(body_bytes(view, landing.rows).sum()) for landing in landed)
+        self.budget.moving_bytes = max(0, kept.hot_bytes - leaving)
+        move = await self._run_blocking(prepared)
+        self.budget.moving_bytes = move.resident_bytes
+        return await kept.engine.between_groups(move.swap)
+
+    def _let_go(self, before: View, after: View) -> None:
+        """Take the segments that are no longer searched out of the cache."""
+        still = {id(part.segment) for part in after.sealed if part is not None}
+        for part in before.sealed:
+            if part is not None and id(part.segment) not in still:
+                self._segments.let_go(part.segment)

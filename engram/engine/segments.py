@@ -1,0 +1,66 @@
+"""The tier segments of one open store: where they are written, and what they are read through."""
+
+from __future__ import annotations
+
+from engram.kernels.protocol import KernelBackend
+from engram.ports import Filesystem
+from engram.state.bodies import Sealed
+from engram.state.gathering import gathered
+from engram.state.moves import Landing, Rows
+from engram.state.space import View
+from engram.storage.block_cache import BlockCache
+from engram.storage.bodies import Bodies, text_starts
+from engram.storage.open_files import OpenFiles
+from engram.storage.segment_index import Tier, remove_segment, segment_directory
+from engram.storage.segment_writer import write_segment
+from engram.storage.tier_segment import TierSegment
+
+_TIERS: tuple[Tier, ...] = ("warm", "cold")
+
+
+class Segments:
+    """Writes and opens segments; all of them share a cache and a number of open files."""
+
+    def __init__(self, filesystem: Filesystem, kernels: KernelBackend, cache_bytes: int) -> None:
+        self.cache = BlockCache(cache_bytes)
+        self._filesystem = filesystem
+        self._kernels = kernels
+        self._files = OpenFiles(filesystem)
+
+    def open(self, space: str, tier: Tier, number: int, digest: bytes | None = None) -> TierSegment:
+        """Open a finished segment; what `TierSegment.open` raises. Blocks."""
+        directory = segment_directory(space, tier, number)
+        return TierSegment.open(self._files, directory, self.cache, digest)
+
+    def write(self, space: str, tier: Tier, number: int, view: View, rows: Rows) -> Landing:
+        """Write the bodies of rows (uint32[n], 1 to 65,536) as a segment, durably. Blocks.
+
+        Raises:
+            StorageFailed: the medium refused; nothing of the segment is left there.
+            FileCorrupted: a body is in a segment that is damaged.
+        """
+        bodies = Bodies(*gathered(view, rows))
+        directory = segment_directory(space, tier, number)
+        facts = write_segment(self._filesystem, directory, tier, bodies, self._kernels)
+        segment = TierSegment.open(self._files, directory, self.cache, facts.digest)
+        return Landing(segment, rows, *text_starts(bodies.content_bytes, bodies.metadata_bytes))
+
+    def remove(self, space: str, segment: Sealed) -> None:
+        """Remove a segment that nothing names; what stays is swept at the next opening. Blocks."""
+        self.let_go(segment)
+        tier: Tier = "cold" if segment.tier == "cold" else "warm"
+        remove_segment(self._filesystem, segment_directory(space, tier, segment.number))
+
+    def let_go(self, segment: Sealed) -> None:
+        """Take no more room in the cache for a segment that only old views still read."""
+        if isinstance(segment, TierSegment):
+            segment.let_go()
+
+    def last_number(self, space: str) -> int:
+        """Return the highest number a directory of a segment has, 0 when there is none. Blocks."""
+        names = [name for tier in _TIERS for name in self._filesystem.list(f"{space}/{tier}")]
+        return max((int(name) for name in names if name.isdecimal()), default=0)
+
+    def close(self) -> None:
+        """Close all files."""
+        self._files.close()

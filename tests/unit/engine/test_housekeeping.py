@@ -1,0 +1,197 @@
+"""Bodies of a space at work find the tiers they belong in, and the store keeps to its budget."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import anyio
+import anyio.to_thread
+import numpy as np
+import pytest
+from anyio import lowlevel
+
+from engram.engine.activity import Activity
+from engram.engine.budget import Budget
+from engram.engine.housekeeping import Housekeeping, TierStatus
+from engram.engine.readers import Readers
+from engram.engine.segments import Segments
+from engram.engine.space_engine import SpaceEngine
+from engram.kernels.numpy_backend import NumpyBackend
+from engram.model.capacities import Capacities
+from engram.model.commands import Forget
+from engram.model.errors import Overloaded
+from engram.model.ids import MemoryId
+from engram.model.limits import MEMORY_BUDGET_BYTES_MIN
+from engram.state.bodies import SEALED
+from engram.state.columns import Array
+from engram.state.digest import digest
+from engram.state.space import SpaceState
+from engram.testing.clock import FakeClock
+from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.filling import batch_of, fill
+from engram.wal.memory_log import MemoryLog
+
+pytestmark = pytest.mark.anyio
+SMALL = Capacities(hot=100, warm=200, cold=2_000, segment=50)
+
+
+class Kept(NamedTuple):
+    """A space at work, and who looks after it."""
+
+    engine: SpaceEngine
+    housekeeping: Housekeeping
+    segments: Segments
+    disk: SimulatedFilesystem
+
+    async def until(self, holds: Callable[[TierStatus], bool]) -> None:
+        """Wait until something holds of where the bodies are."""
+        with anyio.fail_after(20):
+            while not holds(self.housekeeping.status_of("s")):
+                await anyio.to_thread.run_sync(lambda: None)
+
+    def sealed(self, rows: Array | None = None) -> int:
+        """Return how many of the rows, or of all, have their bodies on disk."""
+        view = self.engine.view
+        rows = np.arange(view.count) if rows is None else rows
+        return int(np.count_nonzero(view.gather("place", rows) & np.uint32(SEALED)))
+
+
+@asynccontextmanager
+async def kept(capacities: Capacities = SMALL, budget_bytes: int = 1 << 30) -> AsyncIterator[Kept]:
+    disk, clock, activity, readers = SimulatedFilesystem(), FakeClock(), Activity(), Readers()
+    segments = Segments(disk, NumpyBackend(), 1 << 20)
+    housekeeping = Housekeeping(
+        segments,
+        Budget(budget_bytes, segments.cache),
+        clock,
+        activity,
+        lambda _: capacities,
+        anyio.to_thread.run_sync,
+        lambda: None,
+    )
+    engine = SpaceEngine("s", MemoryLog(), clock, SpaceState(), readers, activity, housekeeping)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.run)
+        tasks.start_soon(housekeeping.run)
+        try:
+            yield Kept(engine, housekeeping, segments, disk)
+        finally:
+            await housekeeping.aclose()
+            await engine.aclose()
+            await readers.aclose()
+
+
+async def test_what_is_needed_least_is_sealed_when_a_segment_is_over() -> None:
+    async with kept() as space:
+        for seed in range(3):
+            await space.engine.submit(batch_of(49, 4, seed))
+        await lowlevel.checkpoint()
+        assert space.sealed() == 0
+        await space.engine.submit(batch_of(3, 4, 9))
+        await space.until(lambda tiers: tiers.steps == 1)
+        assert space.sealed() == space.sealed(np.arange(50)) == 50
+        assert space.housekeeping.status_of("s")[:3] == (100, 50, 0)
+
+
+async def test_no_move_changes_what_a_space_holds() -> None:
+    plain = SpaceState()
+    async with kept() as space:
+        for seed in range(20):
+            batch = batch_of(40, 4, seed, metadata=b"{}")
+            await space.engine.submit(batch)
+            fill(plain, batch, now=seed)
+        await space.until(lambda tiers: tiers.hot < 150 and tiers.warm < 250)
+        view = space.engine.view
+        hot, warm, cold = space.housekeeping.status_of("s")[:3]
+        assert hot + warm + cold == 800
+        assert cold
+        rows = np.arange(800)
+        assert view.contents(rows) == plain.view().contents(rows)
+        assert (view.vectors_of(rows) == plain.view().vectors_of(rows)).all()
+        assert (view.norms_of(rows) == plain.view().norms_of(rows)).all()
+
+
+async def test_what_is_recalled_comes_up_again() -> None:
+    async with kept() as space:
+        await space.engine.submit(batch_of(160, 4))
+        await space.until(lambda tiers: tiers.steps == 1)
+        wanted = np.array([3, 4, 20])
+        assert space.sealed(wanted) == 3
+        before = digest(space.engine.view)
+        space.engine.recalled(wanted.tolist())
+        await space.until(lambda tiers: tiers.steps == 2)
+        assert space.sealed(wanted) == 0
+        assert digest(space.engine.view) == before
+
+
+async def test_a_segment_that_lost_a_quarter_is_rewritten_without_it() -> None:
+    async with kept() as space:
+        await space.engine.submit(batch_of(160, 4))
+        await space.until(lambda tiers: tiers.steps == 1)
+        space.engine.recalled(list(range(20)))
+        await space.until(lambda tiers: tiers.steps == 3)
+        parts = [part for part in space.engine.view.sealed if part is not None]
+        assert [part.segment.count for part in parts] == [30]
+
+
+async def test_a_repeated_text_is_known_though_it_is_sealed() -> None:
+    async with kept() as space:
+        await space.engine.submit(batch_of(160, 4))
+        await space.until(lambda tiers: tiers.steps == 1)
+        outcome, _ = await space.engine.submit(batch_of(160, 4))
+        assert not np.asarray(outcome.created).any()
+
+
+async def test_over_cold_capacity_a_write_is_refused_by_name() -> None:
+    async with kept(SMALL._replace(cold=150)) as space:
+        await space.engine.submit(batch_of(150, 4))
+        with pytest.raises(Overloaded, match="cold_capacity of memory space 's' of 150"):
+            await space.engine.submit(batch_of(1, 4, 1))
+
+
+async def test_a_step_that_fails_is_told_and_tried_again() -> None:
+    async with kept() as space:
+        broken = True
+        space.disk.plan = lambda _, name: "ENOSPC" if broken and name == "write" else None
+        await space.engine.submit(batch_of(160, 4))
+        await space.until(lambda tiers: tiers.error is not None)
+        assert space.sealed() == 0
+        broken = False
+        await space.until(lambda tiers: tiers.steps == 1)
+        assert space.housekeeping.status_of("s").error is None
+        assert space.sealed() == 50
+
+
+async def test_writes_wait_for_room_in_the_budget_and_all_is_kept() -> None:
+    huge = Capacities(hot=10**6)
+    async with kept(huge, MEMORY_BUDGET_BYTES_MIN) as space:
+        total = 0
+        for seed in range(30):
+            batch = batch_of(500, 256, seed, text_bytes=4_000)
+            total += len(batch.vectors) + len(batch.contents)
+            await space.engine.submit(batch)
+            assert space.housekeeping.resident().total <= MEMORY_BUDGET_BYTES_MIN
+        assert total > 2 * MEMORY_BUDGET_BYTES_MIN
+        view = space.engine.view
+        for seed, row in ((0, 7), (13, 499), (29, 0)):
+            text = f"memory {seed} {row} "
+            assert view.content(500 * seed + row).startswith(text)
+
+
+async def test_writes_are_refused_when_no_room_can_be_made_and_forgetting_is_not() -> None:
+    huge = Capacities(hot=10**6)
+    async with kept(huge, MEMORY_BUDGET_BYTES_MIN) as space:
+        space.disk.plan = lambda _, name: "ENOSPC" if name == "write" else None
+
+        async def fill_up() -> None:
+            for seed in range(30):
+                await space.engine.submit(batch_of(500, 256, seed, text_bytes=4_000))
+
+        with pytest.raises(Overloaded, match="memory_budget"):
+            await fill_up()
+        view = space.engine.view
+        halves = [int(view.gather(f"id_{half}", np.array([0]))[0]) for half in ("high", "low")]
+        await space.engine.submit(Forget(MemoryId(*halves)))
+        assert space.engine.view.forgotten_count == 1
