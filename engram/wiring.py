@@ -18,14 +18,16 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
+from engram.engine.opener import LogHints, Opener, Replay, open_no_segment
 from engram.engine.registry import SpaceRegistry
+from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.store import Store
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
 from engram.ports import Clock, Embedder, Entropy, Filesystem, SyncMethod
 from engram.service.backups import Backups
-from engram.service.core import Core, Recovery
+from engram.service.core import Core
 from engram.service.store import Engram
 from engram.settings import Settings, expanded, load_settings
 from engram.wal.file_log import FileLog
@@ -40,7 +42,7 @@ OpenLog = Callable[..., Awaitable[FileLog]]
 
 
 class _Logs:
-    """Opens the log of each space and remembers how that went."""
+    """Opens the log of each space and remembers it."""
 
     def __init__(
         self,
@@ -59,7 +61,11 @@ class _Logs:
         self._threads = threads
         self._sync_method: SyncMethod | None = None
 
-    async def make(self, space: str, directory: str) -> Log:
+    async def open(
+        self, space: str, directory: str, hints: LogHints, replay: Replay | None = None
+    ) -> tuple[Log, str]:
+        methods = self._filesystem.sync_methods
+        remembered = next((method for method in methods if method == hints.remembered), None)
         log = await self._open_log(
             self._filesystem,
             directory,
@@ -68,18 +74,17 @@ class _Logs:
             entropy=self._entropy,
             clock=self._clock,
             threads=self._threads,
-            sync_method=self._sync_method,
+            durable_lsn=hints.durable_lsn,
+            after=hints.after,
+            replay=replay,
+            sync_method=remembered or self._sync_method,
         )
         self._sync_method = log.recovery.sync_method
         if directory == f"{space}/wal":
             self._opened[space] = log
             if self._archive is not None:
                 log.on_trim = partial(self._archive.keep, space)
-        return log
-
-    def recovery_of(self, space: str) -> Recovery:
-        report = self._opened[space].recovery
-        return Recovery(report.entries, report.cut_bytes, report.duration_ns / 1_000_000)
+        return log, log.recovery.sync_method
 
     def log_bytes_of(self, space: str) -> int:
         return self._opened[space].size_bytes
@@ -123,6 +128,7 @@ async def open_store(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     open_log: OpenLog = FileLog.open,
+    run_blocking: RunBlocking = in_thread,
 ) -> AsyncIterator[Engram]:
     """Open the store at `path`, or make one there, until the block is left.
 
@@ -136,6 +142,7 @@ async def open_store(
         clock: tells the time; left out, this machine's clocks.
         entropy: the source of chance; left out, the operating system's.
         open_log: opens the log of a space; left out, `FileLog.open`.
+        run_blocking: where snapshots are read and written; left out, a worker thread.
 
     Raises:
         StoreInUse: another process holds the store.
@@ -158,23 +165,20 @@ async def open_store(
                 kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
                 archive = LogArchive(kept, store.store_id)
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
+            opener = Opener(
+                filesystem, clock, store.store_id, logs.open, open_no_segment, run_blocking
+            )
             registry = SpaceRegistry(
                 filesystem,
                 clock,
                 entropy,
                 tasks,
-                logs.make,
+                opener.open,
                 history_retention_ns=10**9 * settings.history_retention,
+                run=run_blocking,
             )
             core = Core(
-                registry,
-                backend,
-                chosen,
-                clock,
-                entropy,
-                logs.recovery_of,
-                logs.log_bytes_of,
-                store.store_id,
+                registry, backend, chosen, clock, entropy, logs.log_bytes_of, store.store_id
             )
             try:
                 await registry.sweep()

@@ -124,13 +124,13 @@ class Repository:
 
     async def get_object(self, address: str) -> bytes:
         """Return the bytes of an address; ArchiveCorrupted when they are not there as they were."""
+        return await self.run(self.read_object, address)
+
+    def read_object(self, address: str) -> bytes:
+        """Return what `get_object` does; blocks."""
         name = object_name(address)
-
-        def get() -> bytes:
-            return unpack(address, self.archive.get(name, OBJECT_BYTES_MAX))
-
         try:
-            return await self.run(get)
+            return unpack(address, self.archive.get(name, OBJECT_BYTES_MAX))
         except FileNotFoundError:
             raise ArchiveCorrupted(self.location, name, "it is missing") from None
         except Unreadable as exc:

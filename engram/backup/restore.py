@@ -10,18 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import anyio
+
+from engram.backup.base import Kept, Place, put_in_place
 from engram.backup.erasing import Ids, blanked
 from engram.backup.manifest import manifest_name
 from engram.backup.planning import Plan
 from engram.backup.reading import check_whole, records_of, replay
-from engram.model.errors import ArchiveCorrupted, check
+from engram.model.errors import ArchiveCorrupted
 from engram.model.events import Erased, encode
 from engram.state.apply import apply
 from engram.state.digest import digest
 from engram.state.space import SpaceState
-from engram.wal.protocol import Entry, Log
+from engram.storage.snapshot_loading import Identity
+from engram.wal.beginning import begin_log
+from engram.wal.file_log import FileLog
+from engram.wal.protocol import Entry
 
 if TYPE_CHECKING:
     from engram.backup.repository import Repository
@@ -51,43 +58,105 @@ async def check_plans(
 async def rebuild(
     repository: Repository,
     choice: Plan,
-    log: Log,
+    place: Place,
     erased: Ids,
     progress: Progress | None = None,
 ) -> Rebuilt:
-    """Write the space into an empty log, without erased memories, and return what it holds then.
+    """Build the space in an empty directory, durably, and return what it holds then.
 
-    Where memories were erased after the goal, one more record says so. Raises ArchiveCorrupted when
-    it is not the space that was backed up. `progress` is called with (records, records in all).
+    Records of erased memories are left blank, and where memories were erased after the goal, one
+    more record says so: opening the space then takes what files hold of them out, too.
+    `progress` is called with (bytes, bytes in all).
+
+    Raises:
+        ArchiveCorrupted: it is not the space that was backed up.
+        ArchiveUnavailable, StorageFailed: the backup cannot be read, or the place not written.
     """
-    check(log.last_lsn == 0, "a space is rebuilt in an empty log")
-    state = SpaceState()
-    total = choice.last_lsn if choice.goal.lsn is None else choice.goal.lsn
-    records = records_of(repository, choice.entry, choice.goal, choice.tail)
-    async with aclosing(records) as chunks:
-        async for some in chunks:
-            clean = await repository.run(_applied, state, some, erased)
-            entries = [Entry(each.kind, [each.payload], each.flags) for each in clean]
-            await log.sync(log.append(entries, expected_last_lsn=log.last_lsn))
-            if progress is not None:
-                progress(state.lsn, total)
+    entry = choice.entry
+    total = entry.bytes_count + sum(each.bytes_count for each in choice.tail)
+    state, done = SpaceState(), 0
+    if entry.files:
+        kept = Kept(
+            repository, entry, Identity(bytes.fromhex(choice.manifest.store_id), entry.space)
+        )
+        state, done = await repository.run(put_in_place, kept, place)
+        if progress is not None:
+            progress(done, total)
+    if state.lsn != entry.base_lsn:
+        raise _other(repository, choice, f"its files are of LSN {state.lsn}, not {entry.base_lsn}")
+    log = await _begin(repository, place, state.lsn)
+    try:
+        records = records_of(repository, entry, choice.goal, choice.tail)
+        async with aclosing(records) as chunks:
+            async for some in chunks:
+                clean = await repository.run(_applied, state, some, erased)
+                entries = [Entry(each.kind, [each.payload], each.flags) for each in clean]
+                await log.sync(log.append(entries, expected_last_lsn=log.last_lsn))
+                if progress is not None:
+                    done = min(total, done + sum(len(each.payload) for each in clean))
+                    progress(done, total)
+        found, again = await _check(repository, choice, state, erased)
+        if again:
+            found = await _record_erased(repository, state, log, again)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await log.aclose()
+    alive = state.count - state.forgotten_count
+    return Rebuilt(state.lsn, found, alive, state.recorded_last, len(again))
+
+
+async def _begin(repository: Repository, place: Place, lsn: int) -> FileLog:
+    """Return the empty log of a space whose state at `lsn` is in its files."""
+    directory, (store_id, space) = f"{place.directory}/wal", place.identity
+    if lsn:
+        begin = partial(
+            begin_log,
+            place.filesystem,
+            directory,
+            store_id=store_id,
+            space_id=space,
+            entropy=repository.entropy,
+            first_lsn=lsn + 1,
+        )
+        await repository.run(begin)
+    return await FileLog.open(
+        place.filesystem,
+        directory,
+        store_id=store_id,
+        space_id=space,
+        entropy=repository.entropy,
+        clock=repository.clock,
+        durable_lsn=lsn,
+        after=lsn,
+    )
+
+
+async def _check(
+    repository: Repository, choice: Plan, state: SpaceState, erased: Ids
+) -> tuple[str, list[bytes]]:
+    """Return the digest and which erased memories are still there; raise when it is another."""
     again = await repository.run(_erased_again, state, erased)
     found = await repository.run(digest, state)
     if state.lsn == choice.entry.lsn and not again and found != choice.entry.digest:
-        raise ArchiveCorrupted(
-            repository.location,
-            manifest_name(choice.manifest.id),
-            f"rebuilt, space {choice.entry.space!r} has digest {found} and not "
-            f"{choice.entry.digest}",
-        )
-    if again:
-        event = Erased(b"".join(again), repository.clock.now())
-        kind, buffers = encode(event)
-        await log.sync(log.append([Entry(kind, buffers)], expected_last_lsn=state.lsn))
-        apply(state, event, b"", state.lsn + 1)
-        found = await repository.run(digest, state)
-    alive = state.count - state.forgotten_count
-    return Rebuilt(state.lsn, found, alive, state.recorded_last, len(again))
+        raise _other(repository, choice, f"it has digest {found} and not {choice.entry.digest}")
+    return found, again
+
+
+def _other(repository: Repository, choice: Plan, reason: str) -> ArchiveCorrupted:
+    name = manifest_name(choice.manifest.id)
+    return ArchiveCorrupted(
+        repository.location, name, f"space {choice.entry.space!r} was rebuilt and {reason}"
+    )
+
+
+async def _record_erased(
+    repository: Repository, state: SpaceState, log: FileLog, again: list[bytes]
+) -> str:
+    event = Erased(b"".join(again), repository.clock.now())
+    kind, buffers = encode(event)
+    await log.sync(log.append([Entry(kind, buffers)], expected_last_lsn=state.lsn))
+    apply(state, event, b"", state.lsn + 1)
+    return await repository.run(digest, state)
 
 
 def _applied(state: SpaceState, records: Sequence[Record], erased: Ids) -> list[Record]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from anyio import to_thread
 
 from engram.model.errors import InvariantViolated
 from engram.model.events import Reembedded, Remembered, Revectored, decode
 from engram.state.digest import digest
+from engram.storage.snapshot_loading import Identity, read_body
+from engram.storage.snapshots import HOT
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
+    from engram.ports import Filesystem
     from engram.state.space import Frozen
+    from engram.storage.snapshot_content import SnapshotBody
+    from engram.storage.snapshots import Pin
     from engram.wal.protocol import Log, Record
+
+
+INDEX_SUFFIX = ".snapshot"
 
 
 class SourceFile(NamedTuple):
@@ -68,31 +79,44 @@ class BackupSource(Protocol):
         """Return the digest of the state at `lsn`; blocks."""
 
 
-class LogSource:
-    """Source of a space whose whole log is kept: no files, every record from the first on."""
+class SpaceSource:
+    """Source of an open space: its newest snapshot, held by a pin, and the log behind that."""
 
-    base_lsn = 0
-    base_time = 0
-    files: Sequence[SourceFile] = ()
-
-    def __init__(self, space: str, log: Log, frozen: Frozen, log_bytes: int) -> None:
+    def __init__(
+        self,
+        space: str,
+        log: Log,
+        frozen: Frozen,
+        filesystem: Filesystem,
+        base: SnapshotBody | None,
+        files: Sequence[SourceFile],
+        log_bytes: int,
+    ) -> None:
         self.space = space
         self.lsn = frozen.view.lsn
+        self.base_lsn = 0 if base is None else base.lsn
+        self.base_time = 0 if base is None else base.recorded_last
         self.memories = frozen.view.count - frozen.view.forgotten_count
+        self.files = files
         self.log_bytes = log_bytes
         self.erased = ids_of(frozen)
         self._log = log
         self._view = frozen.view
+        self._filesystem = filesystem
 
     def read(self, path: str, offset: int, bytes_count: int) -> bytes:
-        """Raise InvariantViolated: there are no files."""
-        raise InvariantViolated(f"{path} ({bytes_count} at {offset}) is no file of this source")
+        """Return bytes of one of the files; blocks."""
+        handle = self._filesystem.open(f"{self.space}/{path}")
+        try:
+            return self._filesystem.read_at(handle, offset, bytes_count)
+        finally:
+            handle.close()
 
     async def records(self) -> AsyncGenerator[Record, None]:
-        """Iterate over the records up to `lsn`."""
-        if self.lsn == 0:
+        """Iterate over the records behind the snapshot, up to `lsn`."""
+        if self.lsn == self.base_lsn:
             return
-        stream = self._log.read(0)
+        stream = self._log.read(self.base_lsn)
         try:
             async for record in stream:
                 yield record
@@ -107,10 +131,34 @@ class LogSource:
         return digest(self._view)
 
 
-async def open_source(engine: SpaceEngine, log_bytes: int) -> BackupSource:
-    """Return the source of a space as it is now; `log_bytes` is for the progress alone."""
-    frozen = await engine.between_groups(lambda state: state.freeze())
-    return LogSource(engine.space, engine.log, frozen, log_bytes)
+@asynccontextmanager
+async def open_source(
+    engine: SpaceEngine, filesystem: Filesystem, store_id: bytes
+) -> AsyncIterator[BackupSource]:
+    """Lend the source of a space as it is now; its files and its log are held meanwhile."""
+    checkpointer = engine.checkpointer
+    if checkpointer is None:
+        raise InvariantViolated("a space that serves has a checkpointer")
+    async with checkpointer.pinned() as pin:
+        base, files = await to_thread.run_sync(
+            _base_of, filesystem, Identity(store_id, engine.space), pin
+        )
+        frozen = await engine.between_groups(lambda state: state.freeze())
+        log_bytes = checkpointer.status.log_bytes
+        yield SpaceSource(engine.space, engine.log, frozen, filesystem, base, files, log_bytes)
+
+
+def _base_of(
+    filesystem: Filesystem, identity: Identity, pin: Pin
+) -> tuple[SnapshotBody | None, list[SourceFile]]:
+    """Return the index of the pinned snapshot and its files, with their digests where known."""
+    if not pin.lsn:
+        return None, []
+    hot = f"{identity.space}/{HOT}"
+    (index,) = (path for path, _ in pin.files if path.endswith(INDEX_SUFFIX))
+    body = read_body(filesystem, hot, index.removeprefix(f"{HOT}/"), None, identity)
+    known = {f"{HOT}/{part.file}": part.digest.hex() for part in body.parts}
+    return body, [SourceFile(path, size, known.get(path)) for path, size in pin.files]
 
 
 def ids_of(frozen: Frozen) -> frozenset[bytes]:

@@ -81,7 +81,8 @@ class Upload:
 
     async def _send(self, address: str, data: bytes) -> None:
         try:
-            self.bytes_stored += await self.repository.put_object(address, data)
+            stored = await self.repository.put_object(address, data)
+            self.bytes_stored += stored
             self.objects_stored += 1
             self.advance(len(data))
         except EngramError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
+from engram.backup.base import Kept, load_kept
 from engram.backup.log_archive import archived
 from engram.backup.manifest import Manifest, SpaceEntry, manifest_name
 from engram.backup.objects import object_name
@@ -13,6 +14,7 @@ from engram.backup.reading import Damage, Goal, damage_of, records_of, replay
 from engram.model.errors import ArchiveCorrupted, EngramError
 from engram.state.digest import digest
 from engram.state.space import SpaceState
+from engram.storage.snapshot_loading import Identity
 
 if TYPE_CHECKING:
     from engram.backup.repository import Repository
@@ -79,16 +81,19 @@ async def verify(
 
 async def _rebuild(repository: Repository, manifest: Manifest, entry: SpaceEntry) -> Damage | None:
     """Return what is wrong with a space whose objects are whole; None when nothing is."""
-    state = SpaceState()
     where = f"{manifest_name(manifest.id)} ({entry.space})"
     try:
+        state = SpaceState()
+        if entry.files:
+            identity = Identity(bytes.fromhex(manifest.store_id), entry.space)
+            state = await repository.run(load_kept, Kept(repository, entry, identity))
         async with aclosing(records_of(repository, entry, Goal())) as chunks:
             async for records in chunks:
                 await repository.run(replay, state, records)
     except ArchiveCorrupted as error:
         return Damage(error.name, error.reason)
     except EngramError as error:
-        return Damage(where, f"its log cannot be applied: {error}")
+        return Damage(where, f"it cannot be rebuilt: {error}")
     found = await repository.run(digest, state)
     if found != entry.digest:
         return Damage(where, f"rebuilt, the space has digest {found} and not {entry.digest}")

@@ -9,7 +9,7 @@ Rule 4: writes wait for a step that makes room for them, and are refused when no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ import numpy as np
 from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
 from engram.engine.budget import Budget, Resident
+from engram.engine.replay import RunBlocking
 from engram.engine.segments import Segments
 from engram.engine.tiers import (
     Sealing,
@@ -37,13 +38,6 @@ from engram.state.moves import Landing, Move, Rows, exchange, without
 from engram.state.space import SpaceState, View
 
 T = TypeVar("T")
-
-
-class RunBlocking(Protocol):
-    """Runs a blocking call away from the event loop."""
-
-    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]:
-        """Return what the call returns, or raise what it raises."""
 
 
 # 100 ms without a caller count as idle, as for the word index; a step that may wait for that waits

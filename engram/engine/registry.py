@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import anyio
@@ -15,8 +16,11 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from engram.engine.activity import Activity
+from engram.engine.checkpointer import CHECKPOINT_LOG_BYTES, Checkpointer
+from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
-from engram.engine.space_engine import SpaceEngine, recover
+from engram.engine.replay import RunBlocking, in_thread
+from engram.engine.space_engine import SpaceEngine
 from engram.model.errors import (
     Closed,
     EngramError,
@@ -28,13 +32,12 @@ from engram.model.errors import (
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem
-from engram.wal.protocol import Log
+from engram.storage.snapshot_content import capture
 
-MakeLog = Callable[[str, str], Awaitable[Log]]
-"""Opens the log of a space (its id) in a directory."""
+OpenSpace = Callable[[str], Awaitable[Opened]]
 
-Fill = Callable[[Log], Awaitable[None]]
-"""Writes all records of a space into its empty log, durably."""
+Fill = Callable[[Filesystem, str], Awaitable[None]]
+"""Writes all of a space into an empty directory of the filesystem, durably."""
 
 # A dropped space is renamed out of sight first, a restored one is built out of sight; what a crash
 # leaves of either is removed at the next start.
@@ -54,21 +57,31 @@ class SpaceRegistry:
         clock: Clock,
         entropy: Entropy,
         tasks: TaskGroup,
-        make_log: MakeLog,
+        open_space: OpenSpace,
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
+        checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES,
+        run: RunBlocking = in_thread,
     ) -> None:
         self._filesystem = filesystem
         self._clock = clock
         self._entropy = entropy
         self._tasks = tasks
-        self._make_log = make_log
+        self._open_space = open_space
         self._history_retention_ns = history_retention_ns
+        self._checkpoint_log_bytes = checkpoint_log_bytes
+        self._run = run
+        self._openings: dict[str, Opening] = {}
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
         self._readers = Readers()
         self._activity = Activity()
+
+    @property
+    def filesystem(self) -> Filesystem:
+        """Where the spaces are, each in a directory of its id."""
+        return self._filesystem
 
     def open_now(self, space: str) -> SpaceEngine | None:
         """Return the engine of a space that is open and serves, None otherwise."""
@@ -106,12 +119,12 @@ class SpaceRegistry:
                 raise SpaceNotFound(space)
             engine = self._engines.pop(space, None)
             if engine is not None:
-                await engine.aclose()
+                await engine.aclose(last_checkpoint=False)
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._remove, space)
 
     async def restore(self, space: str, fill: Fill, *, replace: bool = False) -> SpaceEngine:
-        """Put a space in place whose records `fill` writes, as a whole or not at all.
+        """Put a space in place that `fill` writes, as a whole or not at all.
 
         It is built under a hidden name. Raises SpaceAlreadyExists when something was ever recorded
         in a space of this id, unless `replace` is set: then that one is removed in the same step.
@@ -122,12 +135,7 @@ class SpaceRegistry:
                 await self._check_empty(space)
             hidden = f"{_RESTORING}{self._entropy.token(_TOKEN_BYTES).hex()}"
             try:
-                log = await self._make_log(space, f"{hidden}/wal")
-                try:
-                    await fill(log)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await log.aclose()
+                await fill(self._filesystem, hidden)
                 await self._make_way(space, replace=replace)
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(self._put_in_place, hidden, space)
@@ -136,6 +144,10 @@ class SpaceRegistry:
                     await anyio.to_thread.run_sync(self._remove_hidden, hidden)
                 raise
             return await self._open(space, create=False)
+
+    def opening_of(self, space: str) -> Opening:
+        """Return how opening a space went that is open."""
+        return self._openings[space]
 
     async def exists(self, space: str) -> bool:
         """Whether there is a space with this id."""
@@ -169,8 +181,7 @@ class SpaceRegistry:
             raise failure
 
     async def _open(self, space: str, *, create: bool) -> SpaceEngine:
-        if self._closed:
-            raise Closed("the store")
+        self._check_open()
         engine = self._engines.get(space)
         if engine is not None:
             if engine.failure is not None:
@@ -178,26 +189,37 @@ class SpaceRegistry:
             return engine
         if not create and not await self.exists(space):
             raise SpaceNotFound(space)
-        log = await self._make_log(space, f"{space}/wal")
+        opened = await self._open_space(space)
         try:
-            state = await recover(log)
-            if self._closed:  # while it recovered; nobody would ever stop this engine
-                raise Closed("the store")  # noqa: TRY301 - the log is closed below like any other
-        except BaseException:
+            self._check_open()  # while it recovered; nobody would ever stop this engine
+        except Closed:
             with anyio.CancelScope(shield=True):
-                await log.aclose()
+                await opened.log.aclose()
             raise
         engine = self._engines[space] = SpaceEngine(
             space,
-            log,
+            opened.log,
             self._clock,
-            state,
+            opened.state,
             self._readers,
             self._activity,
             history_retention_ns=self._history_retention_ns,
         )
+        engine.checkpointer = Checkpointer(
+            space,
+            opened.snapshots,
+            opened.log,
+            self._clock,
+            self._activity,
+            partial(engine.between_groups, capture),
+            log_bytes=opened.opening.log_bytes,
+            log_bytes_max=self._checkpoint_log_bytes,
+            run=self._run,
+        )
+        self._openings[space] = opened.opening
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
+        self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
         return engine
 
     async def _check_empty(self, space: str) -> None:
@@ -216,6 +238,10 @@ class SpaceRegistry:
                 raise
         if engine.view.lsn and not replace:
             raise SpaceAlreadyExists(space)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("the store")
 
     def _names(self) -> list[str]:
         found = []

@@ -18,11 +18,12 @@ import anyio.to_thread
 from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
 from engram.engine.budget import bytes_added
+from engram.engine.checkpointer import Checkpointer
 from engram.engine.groups import LONE, Change, Group
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
 from engram.engine.words import Words
-from engram.model.commands import Command, Remember, recorded_bytes_max
+from engram.model.commands import Command, recorded_bytes_max
 from engram.model.errors import (
     Closed,
     DurabilityError,
@@ -32,15 +33,17 @@ from engram.model.errors import (
     Overloaded,
     check,
 )
-from engram.model.events import decode, encode
+from engram.model.events import encode
 from engram.model.limits import (
     HISTORY_RETENTION_SECONDS_DEFAULT,
+    QUEUE_BYTES_MAX,
     QUEUE_COUNT_MAX,
 )
 from engram.ports import Clock
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
 from engram.state.decide import decide
+from engram.state.lone import may_block
 from engram.state.outcomes import Decision, Outcome
 from engram.state.space import SpaceState, View
 from engram.wal.protocol import Entry, Log
@@ -75,11 +78,13 @@ class SpaceEngine:
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0
+        self.checkpointer: Checkpointer | None = None
         self._clock = clock
         self._state = state
         self._view = state.view()
         self._waiting: deque[Group] = deque()
         self._waiting_count = 0
+        self._waiting_bytes = 0
         self._changes: deque[Change] = deque()
         self._wake = anyio.Event()
         self._closing = False
@@ -129,7 +134,8 @@ class SpaceEngine:
 
         Raises:
             RequestError: the command was refused; the state is as it was.
-            Overloaded: too many commands wait already, or there is no room for more memories.
+            Overloaded: too many commands, or too many bytes of them, wait already, or there is no
+                room for more memories.
             DurabilityError: it is unknown whether the command became durable; reopen the space.
             Closed: the space was closed before the command was taken.
         """
@@ -139,7 +145,9 @@ class SpaceEngine:
             raise Closed(f"memory space {self.space!r}")
         if self._waiting_count >= QUEUE_COUNT_MAX:
             raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
-        size = recorded_bytes_max(command) if isinstance(command, Remember) else 0
+        size = recorded_bytes_max(command)
+        if self._waiting_bytes + size > QUEUE_BYTES_MAX and self._waiting:
+            raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
         added = bytes_added(command)
         if self._housekeeping is not None:
             self._housekeeping.check_room(*added)
@@ -149,6 +157,7 @@ class SpaceEngine:
         position = group.add(command, size, added)
         self.activity.begin()
         self._waiting_count += 1
+        self._waiting_bytes += size
         self._wake.set()
         await group.done.wait()
         if group.failure is not None:
@@ -196,6 +205,7 @@ class SpaceEngine:
                     continue
                 group = self._waiting.popleft()
                 self._waiting_count -= len(group.commands)
+                self._waiting_bytes -= group.bytes_count
                 self._committing = True
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
@@ -220,8 +230,14 @@ class SpaceEngine:
             if not self._closing:
                 await self._grown.wait()
 
-    async def aclose(self) -> None:
-        """Finish what waits, then release the log; harmless when repeated."""
+    async def aclose(self, *, last_checkpoint: bool = True) -> None:
+        """Finish what waits, then release the log; harmless when repeated.
+
+        Without `last_checkpoint` none is taken, even where it would make the next opening quicker.
+        """
+        if self.checkpointer is not None and not self._closing:
+            with anyio.CancelScope(shield=True):
+                await self.checkpointer.aclose(last=last_checkpoint)
         self._closing = True
         self._wake.set()
         with anyio.CancelScope(shield=True):
@@ -274,7 +290,7 @@ class SpaceEngine:
         commands = group.commands[len(group.outcomes) :]
         lone = isinstance(commands[0], LONE)
         now = self._clock.now()
-        if lone and not self._reads_segments(commands):
+        if lone and not may_block(self._state, commands):
             decision = decide(self._state, self.space, commands, now)
         else:
             decision = await anyio.to_thread.run_sync(
@@ -292,6 +308,8 @@ class SpaceEngine:
                 group.lsns += [first] * decision.taken
                 return
             await self.log.sync(last)
+            if self.checkpointer is not None:
+                self.checkpointer.note(sum(map(_bytes_of, entries)))
             if lone:
                 self._apply(decision, first)
             else:
@@ -300,16 +318,6 @@ class SpaceEngine:
             self.groups_committed += 1
         group.outcomes += decision.outcomes
         group.lsns += [self._state.lsn] * decision.taken
-
-    def _reads_segments(self, commands: Sequence[Command]) -> bool:
-        """Whether deciding may compare a text with one that is on disk."""
-        if not self._state.sealed:
-            return False
-        return any(
-            self._state.is_content_sealed(command.content_key, len(command.content))
-            for command in commands
-            if isinstance(command, Remember)
-        )
 
     def _apply(self, decision: Decision, first: int) -> None:
         for number, (event, vectors) in enumerate(decision.events, start=1):
@@ -320,33 +328,12 @@ class SpaceEngine:
             group = self._waiting.popleft()
             group.failure = failure
             group.done.set()
-        self._waiting_count = 0
+        self._waiting_count = self._waiting_bytes = 0
         while self._changes:
             change = self._changes.popleft()
             change.error = failure
             change.done.set()
 
 
-async def recover(log: Log) -> SpaceState:
-    """Return the state that the log's durable records lead to."""
-    state = SpaceState()
-    batch: list[tuple[int, int, bytes | memoryview]] = []
-    waiting_bytes = 0
-    async for record in log.read(0):
-        batch.append((record.lsn, record.kind, record.payload))
-        waiting_bytes += len(record.payload)
-        if waiting_bytes >= _REPLAY_BYTES:
-            await anyio.to_thread.run_sync(_replay, state, batch)
-            batch, waiting_bytes = [], 0
-    await anyio.to_thread.run_sync(_replay, state, batch)
-    return state
-
-
-# 8 MiB of records between two returns to the event loop: some 10 ms of work.
-_REPLAY_BYTES: Final = 8 << 20
-
-
-def _replay(state: SpaceState, batch: list[tuple[int, int, bytes | memoryview]]) -> None:
-    for lsn, kind, payload in batch:
-        event, vectors = decode(kind, payload)
-        apply(state, event, vectors, lsn)
+def _bytes_of(entry: Entry) -> int:
+    return sum(memoryview(buffer).nbytes for buffer in entry.buffers)

@@ -55,15 +55,6 @@ _CHARACTER_BYTES_MAX: Final = 4
 _LABEL_BYTES: Final = 5
 
 
-def recorded_bytes_max(command: Remember) -> int:
-    """Return a bound on the bytes the command takes in a record of the log."""
-    size = len(command.content) + len(command.metadata) + len(command.vector) + _ROW_BYTES
-    for label in (command.source, command.session, *command.tags):
-        if label is not None:
-            size += _CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES
-    return size
-
-
 class RememberBatch(msgspec.Struct):
     """Remember many memories as columns; every column has one entry a memory.
 
@@ -126,6 +117,23 @@ class AdoptEmbedder(msgspec.Struct, gc=False):
 
 
 Command = Remember | RememberBatch | Forget | Erase | Reembed | AdoptEmbedder
+
+
+def recorded_bytes_max(command: Command) -> int:
+    """Return a bound on the bytes the command takes in a record of the log."""
+    if type(command) is Remember:
+        size = len(command.content) + len(command.metadata) + len(command.vector) + _ROW_BYTES
+        if command.tags or command.source is not None or command.session is not None:
+            for label in (command.source, command.session, *command.tags):
+                if label is not None:
+                    size += _CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES
+        return size
+    if isinstance(command, RememberBatch):
+        texts = len(command.contents) + len(command.metadata) + len(command.vectors)
+        return texts + _ROW_BYTES * command.count
+    if isinstance(command, Reembed):
+        return len(command.vectors) + len(command.ids) + len(command.inverse_norms)
+    return _ROW_BYTES
 
 
 class LabelTable:

@@ -26,11 +26,8 @@ EngramError
 |   |-- StorageFailed
 |   |-- LogPoisoned
 |   |-- LogCorrupted
-<<<<<<< HEAD
-|   `-- FileCorrupted
-=======
+|   |-- FileCorrupted
 |   `-- ArchiveCorrupted
->>>>>>> 30cbdca (Keep backups in a repository of objects named by what they hold)
 `-- InvariantViolated        ours: a bug
 """
 

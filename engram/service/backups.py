@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from engram.backup import create, planning, prune, restore, verify
+from engram.backup.base import Place
 from engram.backup.erasing import Ids
 from engram.backup.manifest import Manifest
 from engram.backup.prune import Pruned
@@ -20,8 +21,9 @@ from engram.backup.verify import Verified
 from engram.model.errors import ArchiveCorrupted, DurabilityError, InvalidRequest
 from engram.model.ids import check_space_id
 from engram.model.memory import to_datetime, to_nanoseconds
+from engram.ports import Filesystem
 from engram.service.core import Core
-from engram.wal.protocol import Log
+from engram.storage.snapshot_loading import Identity
 
 
 class SpaceBackup(NamedTuple):
@@ -174,11 +176,13 @@ async def back_up(
 ) -> BackupMade:
     """Back up spaces of an open store; see `Engram.backup`."""
     names = await core.registry.names() if spaces is None else list(dict.fromkeys(spaces))
-    sources = []
-    for name in names:
-        engine = await core.registry.open(name)
-        sources.append(await open_source(engine, core.log_bytes_of(name)))
-    made = await create.create(backups.repository, core.store_id, sources, progress)
+    async with AsyncExitStack() as held:
+        sources = []
+        for name in names:
+            engine = await core.registry.open(name)
+            source = open_source(engine, core.registry.filesystem, core.store_id)
+            sources.append(await held.enter_async_context(source))
+        made = await create.create(backups.repository, core.store_id, sources, progress)
     return BackupMade(_info(made.manifest), made.objects_stored, made.bytes_stored)
 
 
@@ -202,7 +206,8 @@ async def restore_spaces(
         target = request.into or plan.entry.space
         known = erased | await _erased_in(core, {target, plan.entry.space})
         rebuilt: list[restore.Rebuilt] = []
-        fill = partial(_fill, repository, plan, known, progress, rebuilt)
+        identity = Identity(core.store_id, target)
+        fill = partial(_fill, repository, plan, identity, known, progress, rebuilt)
         await core.registry.restore(target, fill, replace=replace)
         (one,) = rebuilt
         done.append(
@@ -223,12 +228,15 @@ async def restore_spaces(
 async def _fill(
     repository: Repository,
     plan: planning.Plan,
+    identity: Identity,
     erased: Ids,
     progress: Progress | None,
     rebuilt: list[restore.Rebuilt],
-    log: Log,
+    filesystem: Filesystem,
+    directory: str,
 ) -> None:
-    rebuilt.append(await restore.rebuild(repository, plan, log, erased, progress))
+    place = Place(filesystem, directory, identity)
+    rebuilt.append(await restore.rebuild(repository, plan, place, erased, progress))
 
 
 async def _erased_in(core: Core, spaces: set[str]) -> Ids:

@@ -10,14 +10,6 @@ from engram.kernels.protocol import KernelBackend
 from engram.ports import Clock, Embedder, Entropy
 
 
-class Recovery(NamedTuple):
-    """How opening a space's log went."""
-
-    entries: int
-    cut_bytes: int
-    duration_ms: float
-
-
 class Core(NamedTuple):
     """One open store's parts; built by wiring, read by the verbs."""
 
@@ -26,6 +18,5 @@ class Core(NamedTuple):
     embedder: Embedder | None
     clock: Clock
     entropy: Entropy
-    recovery_of: Callable[[str], Recovery]
     log_bytes_of: Callable[[str], int]
     store_id: bytes

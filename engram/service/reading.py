@@ -236,7 +236,7 @@ def _after(cursor: str | None) -> int:
 def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     """Return what a space holds and where its log stands."""
     view = engine.view
-    recovery = core.recovery_of(engine.space)
+    opening = core.registry.opening_of(engine.space)
     return SpaceStats(
         id=engine.space,
         memories=view.count - view.forgotten_count,
@@ -248,6 +248,6 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         log_bytes=core.log_bytes_of(engine.space),
         syncs=engine.groups_committed,
         resident_bytes=engine.resident_bytes,
-        recovered_entries=recovery.entries,
-        recovery_ms=recovery.duration_ms,
+        recovered_entries=opening.entries,
+        recovery_ms=opening.duration_ms,
     )

@@ -129,7 +129,7 @@ class Engram:
             replace: take the place of a space that holds something; that one is removed.
             check: read all that is needed once before anything changes; False when `Backups.check`
                 has just done so.
-            progress: called with (records done, records in all) for each space.
+            progress: called with (bytes done, bytes in all) for each space.
 
         Raises:
             BackupNotFound: there is no such backup, or no such space in it.

@@ -196,6 +196,7 @@ def _revectored(event: Revectored, state: SpaceState, vectors: Vectors) -> None:
     hot.norms.append(np.frombuffer(event.inverse_norms, "<f4"))
     hot.rows.append(rows.astype(np.uint32))
     hot.slots_are_rows = False
+    hot.layout = object()
     state.columns["place"].set(rows, slots)
     flags.set(rows, before | HAS_VECTOR)
     state.vector_count += len(rows)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.model.commands import RememberBatch
-from engram.model.events import Remembered, SeenAgain, Vectors
+from engram.model.events import Remembered, Revectored, SeenAgain, Vectors
 from engram.model.ids import RANDOM_BYTES_PER_ID
+from engram.state.columns import take
 from engram.state.effects import Effects
 from engram.state.forgetting import DIFFICULTY_FIRST, STABILITY_DAYS_FIRST
-from engram.state.space import SpaceState
+from engram.state.space import HAS_VECTOR, SpaceState
 
 _STABILITY_FIRST: Final = struct.pack("<f", STABILITY_DAYS_FIRST)
 _DIFFICULTY_FIRST: Final = struct.pack("<f", DIFFICULTY_FIRST)
@@ -91,12 +92,45 @@ def decide_batch(
     again = np.flatnonzero(twin >= 0)
     ids[again] = ids[twin[again]]
     effects = Effects()
+    _give_vectors(state, batch, known, ids, effects)
     if fresh.count:
         raw = fresh_ids.astype("<u8", copy=False).tobytes()
         effects.remembered, effects.vectors = remembered(fresh, raw, now), fresh.vectors
     if not created.all():
         effects.seen = SeenAgain(ids[~created].astype("<u8").tobytes(), now)
     return effects, ids, created
+
+
+def _give_vectors(
+    state: SpaceState,
+    batch: RememberBatch,
+    known: NDArray[np.int64],
+    ids: NDArray[np.uint64],
+    effects: Effects,
+) -> None:
+    """Store the vectors that came with known memories which have none.
+
+    A twin within the batch brings none: all items of a batch have a vector, or none has.
+    """
+    norms = np.frombuffer(batch.inverse_norms, "<f4")
+    given = np.flatnonzero((known >= 0) & ~np.isnan(norms))
+    if not batch.dimensions or not len(given):
+        return
+    flags = take(tuple(state.columns["flags"].pages), known[given])
+    given = given[(flags & HAS_VECTOR) == 0]
+    _, firsts = np.unique(known[given], return_index=True)
+    given = given[np.sort(firsts)]
+    if not len(given):
+        return
+    rows = np.frombuffer(batch.vectors, "<f4").reshape(-1, batch.dimensions)
+    places = np.cumsum(~np.isnan(norms)) - 1
+    effects.revectored = Revectored(
+        ids[given].astype("<u8").tobytes(),
+        batch.embedder,
+        batch.dimensions,
+        norms[given].astype("<f4").tobytes(),
+    )
+    effects.revectored_vectors = rows[places[given]].tobytes()
 
 
 def _duplicates(

@@ -44,6 +44,10 @@ class Sealed(Protocol):
         """The number its directory has."""
 
     @property
+    def digest(self) -> bytes:
+        """The blake3 digest of its index, and through it of every file."""
+
+    @property
     def count(self) -> int:
         """How many bodies it holds, at most 65,536."""
 

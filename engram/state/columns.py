@@ -7,6 +7,7 @@ no copy; changing a stored value copies its page first if a reader may hold it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -40,11 +41,20 @@ class PagedColumn:
         self._shared: list[bool] = []
         self._frozen: Pages | None = ()
 
+    def adopt(self, pages: Sequence[Array], count: int) -> None:
+        """Take over `count` rows in pages that are never written to: a change copies them.
+
+        All pages but the last are full, and the last one ends with its last row.
+        """
+        self.pages, self.count = list(pages), count
+        self._shared = [True] * len(self.pages)
+        self._frozen = tuple(self.pages)
+
     def append(self, values: Array) -> None:
         """Add `values` ([n] or [n, width]) behind the last row."""
         done, total = 0, len(values)
         offset = self.count & PAGE_MASK
-        if offset and offset + total <= len(self.pages[-1]):
+        if total and offset and offset + total <= len(self.pages[-1]):
             self.pages[-1][offset : offset + total] = values
             self.count += total
             return
@@ -180,12 +190,16 @@ def take(pages: Pages, rows: Array) -> Array:
 
 
 class Arena:
-    """Byte strings one after the other in chunks; an address is chunk << 32 | offset."""
+    """Byte strings one after the other in chunks; an address is chunk << 32 | offset.
 
-    __slots__ = ("chunks",)
+    A chunk only grows, unless `wipes` counts a change in it.
+    """
+
+    __slots__ = ("__weakref__", "chunks", "wipes")
 
     def __init__(self) -> None:
         self.chunks: list[bytearray] = []
+        self.wipes: dict[int, int] = {}
 
     def append(self, data: bytes | bytearray) -> int:
         """Add bytes and return the address of the first; they never straddle two chunks."""
@@ -203,8 +217,9 @@ class Arena:
 
     def wipe(self, address: int, bytes_count: int) -> None:
         """Overwrite `bytes_count` bytes at `address` with zeros, for every reader."""
-        chunk, offset = self.chunks[address >> 32], address & 0xFFFF_FFFF
-        chunk[offset : offset + bytes_count] = bytes(bytes_count)
+        number, offset = address >> 32, address & 0xFFFF_FFFF
+        self.chunks[number][offset : offset + bytes_count] = bytes(bytes_count)
+        self.wipes[number] = self.wipes.get(number, 0) + 1
 
     @property
     def resident_bytes(self) -> int:
@@ -215,7 +230,7 @@ class Arena:
 class Interner:
     """Gives every distinct label a number from 1; 0 means none. Numbers are never logged."""
 
-    __slots__ = ("labels", "numbers")
+    __slots__ = ("__weakref__", "labels", "numbers")
 
     def __init__(self) -> None:
         self.labels: list[str] = [""]

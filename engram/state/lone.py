@@ -17,9 +17,11 @@ from engram.model.errors import (
     MemoryNotFound,
     check,
 )
-from engram.model.events import Event, Forgotten, SeenAgain, Vectors
+from engram.model.events import Event, Forgotten, Revectored, SeenAgain, Vectors
 from engram.model.ids import MemoryId, mint_id
 from engram.state.batches import mint_ids, remembered
+from engram.state.bodies import SEALED_TEXT
+from engram.state.columns import take
 from engram.state.effects import Effects
 from engram.state.outcomes import (
     GIVEN,
@@ -29,7 +31,7 @@ from engram.state.outcomes import (
     check_room,
     settle_embedder,
 )
-from engram.state.space import SpaceState
+from engram.state.space import HAS_VECTOR, SpaceState
 
 _ID: Final = struct.Struct("<QQ")
 _CREATED: Final = (True,)
@@ -44,6 +46,19 @@ def raw_ids(ids: Sequence[MemoryId]) -> bytes:
     return b"".join([_ID.pack(*each) for each in ids])
 
 
+def may_block(state: SpaceState, commands: Sequence[Command]) -> bool:
+    """Whether deciding must read a sealed segment: a text may be known, and its body is on disk."""
+    if not state.sealed:
+        return False
+    keys = [command.content_key for command in commands if type(command) is Remember]
+    rows = state.content_keys.find_many(np.array(keys, np.uint64))
+    rows = rows[(rows >= 0) & (np.array(keys, np.uint64) != 0)]
+    if not len(rows):
+        return False
+    addresses = take(tuple(state.columns["content_address"].pages), rows)
+    return bool((addresses & np.uint64(SEALED_TEXT)).any())
+
+
 class LoneGroup:
     """One group of lone commands on its way to events."""
 
@@ -55,6 +70,7 @@ class LoneGroup:
         self._fresh_ids: list[MemoryId] = []
         self._by_key: dict[int, int] = {}
         self._seen: list[MemoryId | int] = []
+        self._revectored: dict[MemoryId, Remember] = {}
         self._forgotten: dict[MemoryId, int] = {}
         # Of a memory that is fresh its place among the fresh ones, of one that is fresh and seen
         # again the complement of that: their ids are made at the end, all at once.
@@ -77,7 +93,7 @@ class LoneGroup:
                     result = self._remember(command, suspected=suspects[taken])
                 elif type(command) is Forget and not self._touched(command.memory):
                     result = self._forget(command)
-                else:
+                if result is None:
                     break
                 if request is not None:
                     self._asked[request.key] = (request, taken)
@@ -87,17 +103,19 @@ class LoneGroup:
         outcomes = [_outcome(result, ids) for result in self._results]
         return Decision(self._events(outcomes), outcomes, taken)
 
-    def _remember(self, command: Remember, *, suspected: bool) -> Outcome | int:
+    def _remember(self, command: Remember, *, suspected: bool) -> Outcome | int | None:
+        """Return what becomes of the command; None when it waits for what this group stores."""
         key = command.content_key
         if key:
             twin = self._twin(command) if key in self._by_key else None
             if twin is not None:
+                if command.vector and not self._fresh[twin].vector:
+                    return None
                 self._seen.append(twin)
                 return ~twin
-            known = self._stored(command) if suspected else None
-            if known is not None:
-                self._seen.append(known)
-                return Outcome((known,), _SEEN)
+            row = self._stored(command) if suspected else None
+            if row is not None:
+                return self._again(row, command)
         try:
             check_room(self._state, self._space, len(self._fresh) + 1)
             if command.vector and (command.embedder, len(command.vector)) != self._accepted:
@@ -130,12 +148,23 @@ class LoneGroup:
             self._embedder, self._dimensions = settled, dimensions
         self._accepted = (embedder, vector_bytes)
 
-    def _stored(self, command: Remember) -> MemoryId | None:
+    def _stored(self, command: Remember) -> int | None:
         row = self._state.row_with_content(command.content_key, command.content)
-        if row is None or row in self._forgotten.values():
-            return None
+        return None if row in self._forgotten.values() else row
+
+    def _again(self, row: int, command: Remember) -> Outcome:
+        """See a stored memory again; it takes the vector given with it if it has none."""
         columns = self._state.columns
-        return MemoryId(int(columns["id_high"].value(row)), int(columns["id_low"].value(row)))
+        known = MemoryId(int(columns["id_high"].value(row)), int(columns["id_low"].value(row)))
+        bare = command.vector and not int(columns["flags"].value(row)) & HAS_VECTOR
+        if bare and known not in self._revectored:
+            try:
+                self._settle(command.embedder, len(command.vector))
+            except EngramError as refusal:
+                return Outcome(refusal=refusal)
+            self._revectored[known] = command
+        self._seen.append(known)
+        return Outcome((known,), _SEEN)
 
     def _touched(self, memory: MemoryId) -> bool:
         """Whether this group stores the memory or sees it again: then it is forgotten after it."""
@@ -168,6 +197,15 @@ class LoneGroup:
             batch = collect(self._fresh, self._embedder, self._dimensions)
             effects.remembered = remembered(batch, raw_ids(self._fresh_ids), self._now)
             effects.vectors = batch.vectors
+        if self._revectored:
+            given = list(self._revectored.values())
+            effects.revectored = Revectored(
+                raw_ids(list(self._revectored)),
+                self._embedder,
+                self._dimensions,
+                np.array([command.inverse_norm for command in given], "<f4").tobytes(),
+            )
+            effects.revectored_vectors = b"".join([command.vector for command in given])
         if self._seen:
             ids = self._fresh_ids
             seen = [ids[each] if isinstance(each, int) else each for each in self._seen]

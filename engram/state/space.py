@@ -352,17 +352,6 @@ class SpaceState:
                 return row
         return None
 
-    def is_content_sealed(self, key: int, content_bytes: int) -> bool:
-        """Whether `row_with_content` would read a segment for such a key and length."""
-        if not key:
-            return False
-        columns = self.columns
-        return any(
-            int(columns["content_address"].value(row)) & SEALED_TEXT
-            and int(columns["content_bytes"].value(row)) == content_bytes
-            for row in self.content_keys.find(key)
-        )
-
     @property
     def resident_bytes(self) -> int:
         """Bytes of columns, bodies in RAM and indexes."""

@@ -97,6 +97,11 @@ class TierSegment:
         return self.index.number
 
     @property
+    def digest(self) -> bytes:
+        """The blake3 digest of its index, and through it of every file."""
+        return self.facts.digest
+
+    @property
     def count(self) -> int:
         """How many bodies it holds."""
         return self.index.count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import blake3
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ class MemorySealed:
         self.number = number
         self.norms = norms
         self.count = len(norms)
+        self.digest = blake3.blake3(vectors.tobytes() + text).digest()
         self._vectors = vectors
         self._text = text
         sketches = encode_sketches(vectors, norms)

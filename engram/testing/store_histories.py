@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import anyio
 import numpy as np
-from anyio import lowlevel
 
-from engram.model.errors import DimensionMismatch, DurabilityError, InvariantViolated, check
+from engram.model.errors import (
+    DimensionMismatch,
+    DurabilityError,
+    InvariantViolated,
+    StorageFailed,
+    check,
+)
 from engram.model.ids import DEFAULT_SPACE
 from engram.model.limits import LIMIT_MAX
 from engram.settings import Settings
 from engram.state.digest import digest
-from engram.testing.clock import FakeClock, SeededEntropy
+from engram.testing.clock import SeededEntropy
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.store_ledger import (
@@ -34,8 +38,7 @@ from engram.testing.store_ledger import (
     fields_of,
 )
 from engram.testing.store_requests import RequestLedger
-from engram.wal.file_log import FileLog
-from engram.wal.writer import SegmentSizes
+from engram.testing.stores import HistoryClock, in_calling_task, simulated_log
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -54,25 +57,12 @@ GENERATIONS_MAX: Final = 5
 CALLS_MAX: Final = 120
 STEPS_MAX: Final = 14
 DIMENSIONS: Final = 8
-SIZES: Final = SegmentSizes(first=8_192, longest=32_768, fill_step=8_192)
 TAGS: Final = ("red", "green", "\u0645\u0631\u062d\u0628\u0627", "a tag with spaces")
 EPOCH: Final = datetime(2020, 2, 29, 12, tzinfo=UTC)
 TEXT_CHARACTERS: Final = (0, 1, 40, 300, 5_000)
 FAULTS: Final = ("power", "power", "power", "EIO", "ENOSPC", "short")
 KEEP_ALL_SHARE: Final = 0.3
 QUIET_SHARE: Final = 0.25
-
-
-class _HistoryClock(FakeClock):
-    """Clock that only the history moves, so that tasks in the background change no time."""
-
-    async def sleep_until(self, deadline: int) -> None:  # noqa: ARG002 - no time passes
-        await lowlevel.checkpoint()
-
-
-def simulated_log() -> Callable[..., Awaitable[FileLog]]:
-    """Return what opens a log whose file calls are all made in the calling task."""
-    return partial(FileLog.open, inline=True, sizes=SIZES)
 
 
 def engine_of(store: Engram, space: str) -> SpaceEngine | None:
@@ -105,7 +95,7 @@ class StoreHistory:
         self.requests = RequestLedger()
         self._open_store = open_store
         self._embedder = HashingEmbedder(DIMENSIONS)
-        self._clock = _HistoryClock(tick_ns=0)
+        self._clock = HistoryClock(tick_ns=0)
         self._entropy = SeededEntropy(seed)
         self._stopped: set[str] = set()
         self._opened = False
@@ -123,6 +113,7 @@ class StoreHistory:
             clock=self._clock,
             entropy=self._entropy,
             open_log=simulated_log(),
+            run_blocking=in_calling_task,
         ) as store:
             yield store
 
@@ -199,6 +190,7 @@ class StoreHistory:
             (self._refused, 4),
             (self._create, 8),
             (self._drop, 8),
+            (self._checkpoint, 14),
         )
         for _ in range(self.chance.randint(1, STEPS_MAX)):
             self._clock.advance(self.chance.choice([0, 1, 1_000_000, 10**12]))
@@ -335,6 +327,14 @@ class StoreHistory:
         promise = self.promise.spaces[name] = SpacePromise("perhaps new")
         await store.create_space(name)
         promise.presence = "there"
+
+    async def _checkpoint(self, store: Engram, name: str) -> None:
+        """Take a snapshot; that it fails must harm nothing, so the history just goes on."""
+        engine = engine_of(store, name)
+        if engine is None or engine.checkpointer is None:
+            return
+        with suppress(StorageFailed):
+            await engine.checkpointer.checkpoint()
 
     async def _drop(self, store: Engram, name: str) -> None:
         promise = self.promise.spaces.get(name)

@@ -8,21 +8,25 @@ Rule 3: nothing else is there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 import numpy as np
 
-from engram.engine.space_engine import SpaceEngine, recover
+from engram.engine.opener import open_no_segment
+from engram.engine.replay import replay
+from engram.engine.space_engine import SpaceEngine
 from engram.model.errors import check
 from engram.model.ids import format_id
 from engram.state.digest import digest
 from engram.state.reading import memory_at
-from engram.state.space import DATED, HAS_VECTOR
+from engram.state.space import DATED, HAS_VECTOR, SpaceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from engram.engine.checkpointer import Checkpointer
 
 Presence: TypeAlias = Literal["there", "perhaps new", "perhaps gone"]
 
@@ -181,11 +185,21 @@ def contents(engine: SpaceEngine) -> dict[str, Found]:
 
 
 async def check_replay(engine: SpaceEngine) -> str:
-    """Check that the log of a space leads to the state it shows, and return the digest of it.
+    """Check that what the disk holds of a space leads to the state it shows; return its digest.
+
+    Each retained snapshot with the log after it does, and so does the log alone while it is whole.
 
     Raises:
         InvariantViolated: live state and replayed state differ.
     """
     live = digest(engine.view)
-    check(digest(await recover(engine.log)) == live, "the replayed log is not the live state")
+    check(engine.checkpointer is not None, "the registry gives each space a checkpointer")
+    snapshots = cast("Checkpointer", engine.checkpointer).snapshots
+    open_segment = open_no_segment(engine.space)
+    states = [snapshots.load_one(each, open_segment).state for each in snapshots.retained]
+    if not snapshots.trim_lsn:
+        states.append(SpaceState())
+    for state in states:
+        await replay(state, engine.log)
+        check(digest(state) == live, "what the disk holds leads to the live state")
     return live

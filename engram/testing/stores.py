@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, TypeVar
 
 import anyio
+from anyio import lowlevel
 
+from engram.engine.opener import LogHints, Opener, Replay, open_no_segment
 from engram.engine.registry import SpaceRegistry
 from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
@@ -14,11 +18,34 @@ from engram.kernels.protocol import KernelBackend
 from engram.model.ids import DEFAULT_SPACE
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Embedder
-from engram.service.core import Core, Recovery
+from engram.service.core import Core
 from engram.service.store import Engram
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.file_log import FileLog
+from engram.wal.writer import SegmentSizes
+
+T = TypeVar("T")
+
+SIZES: Final = SegmentSizes(first=8_192, longest=32_768, fill_step=8_192)
+
+
+class HistoryClock(FakeClock):
+    """Clock that only a history moves, so that tasks in the background change no time."""
+
+    async def sleep_until(self, deadline: int) -> None:  # noqa: ARG002
+        """Return at once: no time passes by itself."""
+        await lowlevel.checkpoint()
+
+
+def simulated_log() -> Callable[..., Awaitable[FileLog]]:
+    """Return what opens a log whose file calls are all made in the calling task."""
+    return partial(FileLog.open, inline=True, sizes=SIZES)
+
+
+async def in_calling_task(call: Callable[[], T]) -> T:
+    """Return what a blocking call returns: one thread, so that the same seed is the same story."""
+    return call()
 
 
 @asynccontextmanager
@@ -40,7 +67,9 @@ async def simulated_store(
     store = Store.open(disk, entropy, "simulated")
     opened: dict[str, FileLog] = {}
 
-    async def make_log(space: str, directory: str) -> FileLog:
+    async def open_log(
+        space: str, directory: str, hints: LogHints, replay: Replay | None = None
+    ) -> tuple[FileLog, str]:
         log = await FileLog.open(
             disk,
             directory,
@@ -48,23 +77,23 @@ async def simulated_store(
             space_id=space,
             entropy=entropy,
             clock=clock,
+            durable_lsn=hints.durable_lsn,
+            after=hints.after,
+            replay=replay,
         )
         if directory == f"{space}/wal":
             opened[space] = log
-        return log
-
-    def recovery_of(space: str) -> Recovery:
-        report = opened[space].recovery
-        return Recovery(report.entries, report.cut_bytes, report.duration_ns / 1_000_000)
+        return log, log.recovery.sync_method
 
     try:
         async with anyio.create_task_group() as tasks:
+            opener = Opener(disk, clock, store.store_id, open_log, open_no_segment)
             registry = SpaceRegistry(
                 disk,
                 clock,
                 entropy,
                 tasks,
-                make_log,
+                opener.open,
                 history_retention_ns=history_retention_ns,
             )
             core = Core(
@@ -73,7 +102,6 @@ async def simulated_store(
                 embedder,
                 clock,
                 entropy,
-                recovery_of,
                 lambda space: opened[space].size_bytes,
                 store.store_id,
             )

@@ -25,7 +25,7 @@ from engram.model.errors import (
 from engram.settings import Settings
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
-from engram.testing.store_histories import simulated_log
+from engram.testing.stores import in_calling_task, simulated_log
 from engram.wiring import open_store
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def _opened(filesystem: SimulatedFilesystem) -> AbstractAsyncContextManager[Engr
         clock=FakeClock(),
         entropy=SeededEntropy(1),
         open_log=simulated_log(),
+        run_blocking=in_calling_task,
     )
 
 

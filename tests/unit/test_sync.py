@@ -22,3 +22,12 @@ def test_what_was_remembered_without_async_is_there_when_opened_again(tmp_path: 
         db.create_space("other").remember("x")
         db.drop_space("other")
         assert [info.id for info in db.spaces()] == ["default"]
+
+
+def test_a_backup_is_made_and_restored_without_async(tmp_path: Path) -> None:
+    backups = engram.open_backups(tmp_path / "kept")
+    with engram.sync.open(tmp_path / "store", embedder=None, kernels="numpy") as db:
+        db.space().remember("Ada met Babbage.")
+        made = db.backup(backups)
+        (restored,) = db.restore(backups, space="default", into="copy")
+    assert restored.digest == made.backup.spaces[0].digest

@@ -19,7 +19,9 @@ def open_archive(location: str, entropy: Entropy) -> ArchiveStore:
     """
     path = location.removeprefix("file://")
     if "://" not in path:
-        return DirectoryArchive(LocalFilesystem(expanded(path)), entropy, str(expanded(path)))
+        # An object is never changed, so a medium that can only be read is good enough to restore.
+        filesystem = LocalFilesystem(expanded(path), open_to_read=True)
+        return DirectoryArchive(filesystem, entropy, str(expanded(path)))
     from engram.adapters.archives.remote import RemoteArchive  # noqa: PLC0415 - loads fsspec
 
     return RemoteArchive(location, entropy)

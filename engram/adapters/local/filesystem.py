@@ -103,10 +103,12 @@ class LocalFilesystem:
     """Filesystem over the directory `root`, which is made when the first file is created.
 
     Built for POSIX and run on Linux; see `engram.ports.Filesystem` for what each call promises.
+    With `open_to_read`, `open` asks for no right to write.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, open_to_read: bool = False) -> None:
         self.root = Path(root).expanduser().absolute()
+        self._open_flags = os.O_RDONLY if open_to_read else os.O_RDWR
 
     def create_exclusive(self, path: str) -> LocalHandle:
         """Create and open a file that must not exist yet (FileExistsError otherwise)."""
@@ -124,7 +126,7 @@ class LocalFilesystem:
         target = self._at(path)
         with _translated("open", target):
             try:
-                return self._open(target, os.O_RDWR)
+                return self._open(target, self._open_flags)
             except FileNotFoundError as exc:
                 missing = exc
         raise missing

@@ -143,3 +143,14 @@ def test_closing_a_handle_twice_is_harmless(filesystem: LocalFilesystem) -> None
     handle.close()
     with pytest.raises(StorageFailed):
         filesystem.size(handle)
+
+
+def test_files_opened_to_read_cannot_be_written(tmp_path: Path) -> None:
+    """So a medium that is mounted read-only can be read from."""
+    reading = LocalFilesystem(tmp_path, open_to_read=True)
+    handle = reading.create_exclusive("a")
+    reading.write_at(handle, 0, [b"kept"])
+    opened = reading.open("a")
+    assert reading.read_at(opened, 0, 9) == b"kept"
+    with pytest.raises(StorageFailed):
+        reading.write_at(opened, 0, [b"lost"])

@@ -9,6 +9,7 @@ from engram.service.store import Engram
 from engram.state.digest import digest
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.stores import simulated_store
 
 
 def backups_on(disk: SimulatedFilesystem, clock: FakeClock, seed: int = 7) -> Backups:
@@ -38,3 +39,38 @@ async def fill(store: Engram) -> list[str]:
     await space.forget(ids[1])
     await space.remember("note 0", embedding=[0.0, 1.0, 0.5], source="diary")
     return [*ids, *more.ids]
+
+
+async def backed_up(disk: SimulatedFilesystem, clock: FakeClock) -> tuple[Backups, str]:
+    """Back two spaces up and return the place and the digest of the default one."""
+    backups = backups_on(disk, clock)
+    async with simulated_store(clock=clock) as store:
+        await fill(store)
+        await (await store.space("other")).remember("apart")
+        await store.backup(backups)
+        return backups, digest_of(store)
+
+
+async def checkpoint(store: Engram) -> int:
+    """Take a checkpoint of the default space and return its LSN."""
+    engine = store._core.registry.open_now("default")
+    assert engine is not None
+    assert engine.checkpointer is not None
+    return (await engine.checkpointer.checkpoint()).lsn
+
+
+async def backed_up_behind_a_snapshot(backups: Backups, clock: FakeClock) -> tuple[int, str]:
+    """Back up a space with a snapshot and some log; return the snapshot's LSN and the digest."""
+    async with simulated_store(clock=clock) as store:
+        await fill(store)
+        await store.backup(backups)
+        lsn = await checkpoint(store)
+        clock.advance(10**9)
+        await (await store.space()).remember("behind the snapshot", embedding=[1.0, 2.0, 3.0])
+        await store.backup(backups)
+        return lsn, digest_of(store)
+
+
+def names_of(backups: Backups, folder: str) -> list[str]:
+    """Return the names of all objects below a folder of the place."""
+    return backups.repository.archive.list(folder)

@@ -11,15 +11,12 @@ from engram.backup.limits import LOCK_STALE_NS
 from engram.model.errors import (
     ArchiveCorrupted,
     Conflict,
-    EngramError,
-    StorageFailed,
     StoreTooNew,
 )
-from engram.service.backups import Backups
 from engram.testing.clock import FakeClock
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import simulated_store
-from tests.unit.backup.conftest import backups_on, digest_of, fill
+from tests.unit.backup.conftest import backed_up, backups_on, fill, names_of
 
 pytestmark = pytest.mark.anyio
 Damage = Callable[[SimulatedFilesystem, str], None]
@@ -43,20 +40,6 @@ def flip(disk: SimulatedFilesystem, name: str) -> None:
 
 def lose(disk: SimulatedFilesystem, name: str) -> None:
     disk.remove(name)
-
-
-async def backed_up(disk: SimulatedFilesystem, clock: FakeClock) -> tuple[Backups, str]:
-    """Back two spaces up and return the place and the digest of the default one."""
-    backups = backups_on(disk, clock)
-    async with simulated_store(clock=clock) as store:
-        await fill(store)
-        await (await store.space("other")).remember("apart")
-        await store.backup(backups)
-        return backups, digest_of(store)
-
-
-def names_of(backups: Backups, folder: str) -> list[str]:
-    return backups.repository.archive.list(folder)
 
 
 @pytest.mark.parametrize("damage", [cut, empty, flip, lose])
@@ -120,97 +103,6 @@ async def test_a_whole_place_verifies_and_rebuilds_every_space() -> None:
     assert (report.backups, report.objects, report.spaces, report.damage) == (1, 2, 2, ())
 
 
-async def test_a_failure_at_any_step_of_a_backup_leaves_the_earlier_one_whole() -> None:
-    """Every changing call on the backup disk fails once; a repeated backup then succeeds."""
-    step = 0
-    while True:
-        step += 1
-        disk, clock = SimulatedFilesystem(step), FakeClock()
-        backups, wanted = await backed_up(disk, clock)
-        (first,) = await backups.list()
-        last = disk.call_count + step
-        disk.plan = lambda call, _, last=last: "ENOSPC" if call == last else None
-        async with simulated_store(clock=clock) as store:
-            await fill(store)
-            try:
-                await store.backup(backups)
-            except StorageFailed:
-                pass
-            else:
-                break
-            assert await backups.verify(first.id) == (1, 2, 2, (), ())
-            assert (await backups.verify()).damage == ()
-            clock.advance(LOCK_STALE_NS + 1)
-            await store.backup(backups)
-        async with simulated_store(clock=clock, seed=5) as target:
-            await target.restore(backups, first.id)
-            assert digest_of(target) == wanted
-    assert step > 10
-
-
-async def test_power_lost_at_any_step_of_a_backup_leaves_the_earlier_one_whole() -> None:
-    """The new one is there as a whole or not at all, and what it left does not keep others out."""
-    step = 0
-    while True:
-        step += 1
-        disk, clock = SimulatedFilesystem(step), FakeClock()
-        backups, _ = await backed_up(disk, clock)
-        (first,) = await backups.list()
-        last = disk.call_count + step
-        disk.plan = lambda call, _, last=last: "power" if call == last else None
-        async with simulated_store(clock=clock) as store:
-            await fill(store)
-            try:
-                await store.backup(backups)
-            except EngramError:
-                pass
-            else:
-                break
-            disk.plan = None
-            disk.crash()
-            report = await backups.verify()
-            assert report.damage == ()
-            assert first.id in [each.id for each in await backups.list()]
-            clock.advance(LOCK_STALE_NS + 1)
-            await store.backup(backups)
-            await backups.prune(keep=1)
-            assert (await backups.verify()).damage == ()
-    assert step > 10
-
-
-async def test_power_lost_at_any_step_of_a_restore_leaves_no_half_space() -> None:
-    """After the next start the target is empty, or whole; what was replaced is there, or gone."""
-    step, outcomes = 0, set[str]()
-    clock = FakeClock()
-    backups, wanted = await backed_up(SimulatedFilesystem(), clock)
-    while True:
-        step += 1
-        disk = SimulatedFilesystem(step)
-        async with simulated_store(disk, clock=clock, seed=5) as store:
-            await (await store.space()).remember("was here")
-            before = digest_of(store)
-        done = False
-        try:
-            async with simulated_store(disk, clock=clock, seed=5) as store:
-                last = disk.call_count + step
-                disk.plan = lambda call, _, last=last: "power" if call == last else None
-                await store.restore(backups, space="default", replace=True)
-                done = True
-        except* EngramError:
-            pass
-        disk.plan = None
-        disk.crash()
-        async with simulated_store(disk, clock=clock, seed=6) as store:
-            found = digest_of(store)
-            assert found == wanted if done else found in (wanted, before)
-            outcomes.add("new" if found == wanted else "old")
-            assert [name for name in disk.list("") if name.startswith(".")] == []
-        if done:
-            break
-    assert step > 20
-    assert outcomes == {"new", "old"}
-
-
 async def test_a_prune_removes_what_no_backup_needs() -> None:
     disk, clock = SimulatedFilesystem(), FakeClock()
     backups = backups_on(disk, clock)
@@ -227,34 +119,6 @@ async def test_a_prune_removes_what_no_backup_needs() -> None:
         assert len(names_of(backups, "objects")) == 1
         assert (await backups.verify()).damage == ()
         assert (await backups.prune(keep=1)).objects_removed == 0
-
-
-async def test_power_lost_at_any_step_of_a_prune_breaks_no_backup() -> None:
-    step = 0
-    while True:
-        step += 1
-        disk, clock = SimulatedFilesystem(step), FakeClock()
-        backups = backups_on(disk, clock)
-        async with simulated_store(clock=clock) as store:
-            for n in range(3):
-                await (await store.space()).remember(f"note {n}")
-                clock.advance(10**9)
-                await store.backup(backups)
-        last = disk.call_count + step
-        disk.plan = lambda call, _, last=last: "power" if call == last else None
-        try:
-            await backups.prune(keep=1)
-        except EngramError:
-            pass
-        else:
-            break
-        disk.plan = None
-        disk.crash()
-        assert (await backups.verify()).damage == ()
-        clock.advance(LOCK_STALE_NS + 1)
-        assert len((await backups.prune(keep=1)).kept) == 1
-        assert len(names_of(backups, "objects")) == 1
-    assert step > 5
 
 
 async def test_backups_and_prunes_keep_out_of_each_others_way() -> None:

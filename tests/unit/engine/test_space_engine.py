@@ -11,7 +11,8 @@ import pytest
 from anyio import lowlevel
 
 from engram.engine.readers import Readers
-from engram.engine.space_engine import SpaceEngine, recover
+from engram.engine.replay import recover
+from engram.engine.space_engine import SpaceEngine
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.commands import Command, Forget, Remember, collect
 from engram.model.errors import (
@@ -244,6 +245,25 @@ async def test_a_full_queue_refuses_and_takes_more_later() -> None:
             log.held.set()
         await engine.submit(text("a", 1))
         assert engine.view.count == 2
+
+
+async def test_more_bytes_than_the_queue_holds_are_refused_until_it_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engram.engine.space_engine.QUEUE_BYTES_MAX", 10_000)
+    log = CountingLog()
+    async with running(log) as engine:
+        log.held = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.submit, text("first"))
+            await until(lambda: log.syncs == 1)
+            tasks.start_soon(engine.submit, text("x" * 20_000, 1))
+            await until(lambda: engine._waiting_count == 1)
+            with pytest.raises(Overloaded, match="queue_bytes_max of 10000"):
+                await engine.submit(text("a", 2))
+            log.held.set()
+        await engine.submit(text("a", 2))
+        assert engine.view.count == 3
 
 
 async def test_commands_are_carried_out_in_the_order_they_came_lone_or_bulk() -> None:

@@ -1,0 +1,165 @@
+"""Opens a space: the newest snapshot that is whole, then the log after it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, TypeAlias
+
+import anyio
+
+from engram.engine.replay import Replayer, RunBlocking, in_thread
+from engram.model.errors import Conflict, FileCorrupted, LogCorrupted, StorageFailed
+from engram.ports import Clock, Filesystem
+from engram.state.bodies import Sealed
+from engram.state.space import SpaceState
+from engram.storage.snapshot_content import SealedName
+from engram.storage.snapshot_loading import Identity, Loaded, OpenSegment
+from engram.storage.snapshots import Snapshots
+from engram.wal.protocol import Log, Lsn, Record
+
+
+class LogHints(NamedTuple):
+    """What is known about a log before it is opened.
+
+    `durable_lsn` is durable, what a snapshot `after` covers need not be read, and `remembered` is
+    what the log asked to be remembered the last time.
+    """
+
+    durable_lsn: Lsn = 0
+    after: Lsn = 0
+    remembered: str = ""
+
+
+Replay: TypeAlias = Callable[[Sequence[Record]], None]
+"""Takes the records of a log in their order, each once, in a worker thread."""
+
+
+class OpenLog(Protocol):
+    """Opens the log of a space in a directory; made when it is missing."""
+
+    def __call__(
+        self, space: str, directory: str, hints: LogHints, replay: Replay | None = None
+    ) -> Awaitable[tuple[Log, str]]:
+        """Return the log and what it wants remembered; `replay` was given what it holds."""
+
+
+def open_no_segment(space: str) -> OpenSegment:
+    """Return what refuses every tier segment of a space: for stores that have none."""
+
+    def refuse(name: SealedName) -> Sealed:
+        path = f"{space}/{name.tier}/{name.number:020d}"
+        raise FileCorrupted(path, 0, "this store was opened without its tiers")
+
+    return refuse
+
+
+class Opening(NamedTuple):
+    """How opening a space went; `notes` name what was found damaged and served by something else.
+
+    `entries` records of the log were applied to the snapshot at `snapshot_lsn` (0: to nothing).
+    """
+
+    snapshot_lsn: Lsn
+    snapshot_bytes: int
+    entries: int
+    log_bytes: int
+    duration_ms: float
+    notes: tuple[str, ...]
+
+
+class Opened(NamedTuple):
+    """A recovered space."""
+
+    log: Log
+    state: SpaceState
+    snapshots: Snapshots
+    opening: Opening
+
+
+class Opener:
+    """Recovers the spaces of one store."""
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        clock: Clock,
+        store_id: bytes,
+        open_log: OpenLog,
+        open_segment: Callable[[str], OpenSegment],
+        run: RunBlocking = in_thread,
+    ) -> None:
+        self._filesystem = filesystem
+        self._clock = clock
+        self._store_id = store_id
+        self._open_log = open_log
+        self._open_segment = open_segment
+        self._run = run
+
+    async def open(self, space: str) -> Opened:
+        """Recover a space, or make one where there is none.
+
+        Raises:
+            FileCorrupted: no snapshot is whole, and the log does not reach back to its beginning.
+            LogCorrupted: acknowledged data in the log is damaged or missing.
+            StoreTooNew: a later release wrote it.
+            StorageFailed: the medium refused.
+        """
+        started = self._clock.monotonic()
+        snapshots = Snapshots(self._filesystem, Identity(self._store_id, space))
+        with anyio.CancelScope(shield=True):
+            loaded = await self._run(partial(_load, snapshots, self._open_segment(space)))
+        state = SpaceState() if loaded is None else loaded.state
+        after, replayer = state.lsn, Replayer(state)
+        hints = LogHints(snapshots.durable_lsn, after, snapshots.remembered)
+        try:
+            log, remembered = await self._open_log(space, f"{space}/wal", hints, replayer.apply)
+        except (Conflict, LogCorrupted) as gap:
+            if isinstance(gap, LogCorrupted) and not snapshots.damaged:
+                raise
+            raise _unreachable(snapshots, after, gap) from gap
+        try:
+            _check_arrived(snapshots, state.lsn, log.last_lsn)
+            notes = [f"{file} was not used: {why}" for file, why in snapshots.damaged]
+            with anyio.CancelScope(shield=True):
+                notes += await self._run(partial(_tidy, snapshots, remembered))
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await log.aclose()
+            raise
+        opening = Opening(
+            snapshot_lsn=after,
+            snapshot_bytes=0 if loaded is None else loaded.bytes_count,
+            entries=replayer.entries,
+            log_bytes=replayer.bytes_count,
+            duration_ms=(self._clock.monotonic() - started) / 1_000_000,
+            notes=tuple(notes),
+        )
+        return Opened(log, state, snapshots, opening)
+
+
+def _load(snapshots: Snapshots, open_segment: OpenSegment) -> Loaded | None:
+    snapshots.read()
+    return snapshots.load(open_segment)
+
+
+def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> FileCorrupted:
+    """Return the error that says why neither a snapshot nor the log leads to the present."""
+    damaged = "".join(f"; {file}: {reason}" for file, reason in snapshots.damaged)
+    reason = f"what follows LSN {lsn} cannot be recovered: {why}{damaged}"
+    return FileCorrupted(snapshots.directory, 0, reason)
+
+
+def _check_arrived(snapshots: Snapshots, lsn: Lsn, last_lsn: Lsn) -> None:
+    if lsn != last_lsn:
+        raise _unreachable(snapshots, lsn, f"the log ends with LSN {last_lsn}")
+
+
+def _tidy(snapshots: Snapshots, remembered: str) -> list[str]:
+    """Remember and clean up; a disk that refuses either must not keep a space from serving."""
+    try:
+        snapshots.remember(remembered)
+        snapshots.sweep_at_opening()
+    except StorageFailed as failure:
+        return [str(failure)]
+    return []

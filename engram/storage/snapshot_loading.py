@@ -1,0 +1,205 @@
+"""From the files of a snapshot to the state it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+
+from engram.model.errors import FileCorrupted
+from engram.state.bodies import Sealed, SealedPart
+from engram.state.columns import PAGE_ROWS, PagedColumn
+from engram.state.erasures import Erasures
+from engram.state.request_keys import RequestKeys
+from engram.state.space import ALIVE, SpaceState, Staged
+from engram.storage.parts import read_index, read_part
+from engram.storage.snapshot_content import SealedName, SnapshotBody
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engram.ports import Filesystem
+    from engram.state.columns import Arena
+
+OpenSegment: TypeAlias = Callable[[SealedName], Sealed]
+"""Opens a tier segment of the space; DurabilityError when it cannot be used."""
+
+
+class Loaded(NamedTuple):
+    """A state as a snapshot holds it, and the arrays that were kept beside it."""
+
+    state: SpaceState
+    extras: dict[str, NDArray[Any]]
+    body: SnapshotBody
+    bytes_count: int
+
+
+class Identity(NamedTuple):
+    """Whose files these are."""
+
+    store_id: bytes
+    space: str
+
+    def as_bytes(self) -> bytes:
+        """Return both as one run."""
+        return self.store_id + self.space.encode()
+
+
+def read_body(
+    filesystem: Filesystem, directory: str, file: str, digest: bytes | None, identity: Identity
+) -> SnapshotBody:
+    """Return the index of a snapshot, verified; its parts are not looked at.
+
+    Raises:
+        FileCorrupted: it is missing, damaged, or another space's.
+        StoreTooNew: a later release wrote it.
+        StorageFailed: the medium cannot be read.
+    """
+    path, raw = f"{directory}/{file}", read_index(filesystem, directory, file, digest)
+    try:
+        body = msgspec.msgpack.decode(raw, type=SnapshotBody)
+    except msgspec.MsgspecError as exc:
+        raise FileCorrupted(path, 0, f"it cannot be decoded ({exc})") from exc
+    if (body.store_id, body.space) != identity:
+        raise FileCorrupted(path, 0, "it belongs to another space")
+    return body
+
+
+def load(
+    filesystem: Filesystem, directory: str, body: SnapshotBody, open_segment: OpenSegment
+) -> Loaded:
+    """Return the state that a snapshot holds, every byte verified.
+
+    Raises:
+        FileCorrupted: a part is missing or damaged.
+        DurabilityError: a tier segment it stands on cannot be used.
+        StorageFailed: the medium cannot be read.
+    """
+    sections = _Sections(directory)
+    for part in body.parts:
+        sections.add(read_part(filesystem, directory, part))
+    state = SpaceState()
+    _load_rows(state, body, sections)
+    _load_bodies(state, body, sections, open_segment)
+    _index(state)
+    extras = sections.named("extra.")
+    return Loaded(state, extras, body, sum(part.bytes_count for part in body.parts))
+
+
+class _Sections:
+    """All sections of a snapshot by name and page."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._pages: dict[str, dict[int, NDArray[Any]]] = {}
+
+    def add(self, found: dict[tuple[str, int], NDArray[Any]]) -> None:
+        for (name, page), array in found.items():
+            self._pages.setdefault(name, {})[page] = array
+
+    def pages(self, name: str) -> list[NDArray[Any]]:
+        """Return the arrays of a name in the order of their pages, from 0 on."""
+        pages = self._pages.get(name, {})
+        if sorted(pages) != list(range(len(pages))):
+            raise FileCorrupted(self._directory, 0, f"a page of {name} is missing")
+        return [pages[number] for number in range(len(pages))]
+
+    def one(self, name: str, page: int = 0) -> NDArray[Any] | None:
+        """Return one array, None when there is none."""
+        return self._pages.get(name, {}).get(page)
+
+    def named(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays whose name begins so, under the rest of it."""
+        return {
+            name.removeprefix(prefix): pages[0]
+            for name, pages in self._pages.items()
+            if name.startswith(prefix)
+        }
+
+    def fill(self, column: PagedColumn, name: str, count: int) -> None:
+        """Let a column adopt its pages; FileCorrupted when they are not what it has to hold."""
+        pages = self.pages(name)
+        lengths = [len(page) for page in pages]
+        full = all(length == PAGE_ROWS for length in lengths[:-1])
+        fits = all(
+            page.dtype == column.dtype and page.shape[1:] == ((column.width,) * (column.width > 0))
+            for page in pages
+        )
+        if sum(lengths) != count or not full or not fits:
+            reason = f"{name} is not {count} rows of {column.dtype}"
+            raise FileCorrupted(self._directory, 0, reason)
+        column.adopt(pages, count)
+
+    def fill_arena(self, arena: Arena, name: str) -> None:
+        arena.chunks = [bytearray(chunk.data) for chunk in self.pages(name)]
+
+
+def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> None:
+    for name, column in state.columns.items():
+        sections.fill(column, name, body.count)
+    sections.fill(state.tags, "tags", body.tag_count)
+    labels: list[str] = []
+    texts = zip(sections.pages("labels.bytes"), sections.pages("labels.text"), strict=True)
+    for lengths, text in texts:
+        labels += _split(text.tobytes(), lengths)
+    state.labels.labels = labels
+    state.labels.numbers = {label: number for number, label in enumerate(labels) if number}
+    arrays = [sections.one(f"erased.{name}") for name in ("ids", "at", "lsns")]
+    state.erasures = Erasures(*arrays)
+    state.request_keys = RequestKeys.load(sections.named("request."))
+    state.lsn = body.lsn
+    state.forgotten_count, state.vector_count = body.forgotten_count, body.vector_count
+    state.recorded_last = body.recorded_last
+    state.embedder, state.dimensions = body.embedder, body.dimensions
+
+
+def _split(text: bytes, lengths: NDArray[np.uint32]) -> list[str]:
+    ends = np.cumsum(lengths, dtype=np.int64).tolist()
+    starts = [0, *ends]
+    return [text[start:end].decode() for start, end in zip(starts, ends, strict=False)]
+
+
+def _load_bodies(
+    state: SpaceState, body: SnapshotBody, sections: _Sections, open_segment: OpenSegment
+) -> None:
+    hot = state.hot
+    sections.fill(hot.rows, "hot.rows", body.hot_count)
+    sections.fill(hot.norms, "hot.norms", body.hot_count)
+    if sections.pages("hot.vectors"):
+        hot.vectors = PagedColumn("f4", body.dimensions)
+        sections.fill(hot.vectors, "hot.vectors", body.hot_count)
+    hot.slots_are_rows = body.slots_are_rows
+    sections.fill_arena(hot.contents, "hot.contents")
+    sections.fill_arena(hot.metadata, "hot.metadata")
+    for number, facts in enumerate(body.staged):
+        staged = state.staged[facts.embedder] = Staged(facts.dimensions)
+        sections.fill(staged.vectors, f"staged.{number}.vectors", facts.rows)
+        sections.fill(staged.norms, f"staged.{number}.norms", facts.rows)
+    state.sealed = tuple(
+        None if name is None else _sealed(name, number, sections, open_segment)
+        for number, name in enumerate(body.sealed)
+    )
+
+
+def _sealed(
+    name: SealedName, number: int, sections: _Sections, open_segment: OpenSegment
+) -> SealedPart:
+    segment, rows = open_segment(name), sections.one("sealed.rows", number)
+    if rows is None or len(rows) != segment.count:
+        reason = f"it holds {segment.count} bodies, and its snapshot knows of others"
+        raise FileCorrupted(f"{name.tier}/{name.number:020d}", 0, reason)
+    return SealedPart(segment, rows, sections.one("sealed.live", number))
+
+
+def _index(state: SpaceState) -> None:
+    """Build the indexes by id and by content; 10 M rows of each take under a second."""
+    if not state.count:
+        return
+    rows = np.arange(state.count, dtype=np.uint32)
+    state.ids.add_many(np.concatenate(state.columns["id_low"].pages), rows)
+    keys = np.concatenate(state.columns["content_key"].pages)
+    flags = np.concatenate(state.columns["flags"].pages)
+    known = np.flatnonzero((keys != 0) & ((flags & ALIVE) != 0))
+    state.content_keys.add_many(keys[known], rows[known])

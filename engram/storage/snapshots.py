@@ -1,0 +1,339 @@
+"""The snapshots of one space: written without stopping it, kept two at a time, loaded again.
+
+Rule 1: a snapshot counts once the manifest names it, and the manifest names it only when every
+        byte of it is durable.
+Rule 2: what the two newest snapshots, or a reader's pin, still name is never removed.
+Rule 3: what nobody names is removed, after a checkpoint and at the next opening.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from engram.model.errors import DurabilityError, StorageFailed, StoreTooNew
+from engram.storage.manifest import Manifest, ManifestBody, SnapshotName
+from engram.storage.parts import Part, write_index, write_part
+from engram.storage.snapshot_content import (
+    Capture,
+    Mark,
+    SnapshotBody,
+    body_of,
+    capture,
+    planned,
+)
+from engram.storage.snapshot_loading import Identity, Loaded, OpenSegment, load, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from engram.ports import Filesystem
+    from engram.storage.snapshot_content import Planned
+
+RETAINED_COUNT: Final = 2
+HOT: Final = "hot"
+TIERS: Final = ("warm", "cold")
+_SNAPSHOT: Final = re.compile(r"(\d{20})-(\d{10})\.snapshot")
+_SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)")
+
+
+class CheckpointFacts(NamedTuple):
+    """What a checkpoint did: the LSN it holds, bytes written and named again, and parts written."""
+
+    lsn: int
+    bytes_written: int
+    bytes_shared: int
+    parts_written: int
+
+
+class Retained(NamedTuple):
+    """A snapshot that counts, and what it consists of."""
+
+    name: SnapshotName
+    body: SnapshotBody
+
+    def files(self) -> set[str]:
+        """Return its files in `hot`."""
+        found = {self.name.file, *(part.file for part in self.body.parts)}
+        return found | {self.name.words_file} if self.name.words_file else found
+
+    def segments(self) -> set[str]:
+        """Return the directories of its tier segments, from the space's."""
+        sealed = [each for each in self.body.sealed if each is not None]
+        return {f"{each.tier}/{each.number:020d}" for each in sealed}
+
+
+class Pin(NamedTuple):
+    """A snapshot held for a reader: its LSN (0: none, only the log), its files with their bytes.
+
+    Paths begin at the space's directory; `names` are the files and directories that are kept.
+    """
+
+    lsn: int
+    files: tuple[tuple[str, int], ...]
+    names: tuple[str, ...]
+
+
+class FoundDamage(NamedTuple):
+    """A snapshot that could not be used, and why."""
+
+    file: str
+    reason: str
+
+
+class Snapshots:
+    """The snapshots of a space. Blocking; one thread at a time."""
+
+    def __init__(self, filesystem: Filesystem, identity: Identity) -> None:
+        self.directory = f"{identity.space}/{HOT}"
+        self.damaged: list[FoundDamage] = []
+        self.retained: list[Retained] = []
+        self._filesystem = filesystem
+        self._identity = identity
+        self._manifest = Manifest(filesystem, identity.space, identity.as_bytes())
+        self._known: dict[str, tuple[tuple[Mark, ...], Part]] = {}
+        self._pins: Counter[str] = Counter()
+        self._pinned_lsns: list[int] = []
+        self._dropped: set[str] = set()
+        self._serial = 0
+        self._may_sweep = False
+
+    @property
+    def durable_lsn(self) -> int:
+        """What the files in `hot` and the manifest say was durable; 0 when they say nothing."""
+        found = [int(match[1]) for match in map(_SNAPSHOT.fullmatch, self._names()) if match]
+        return max([self._manifest.body.durable_lsn, *found])
+
+    @property
+    def remembered(self) -> str:
+        """What the log asked to be remembered."""
+        return self._manifest.body.remembered
+
+    @property
+    def trim_lsn(self) -> int:
+        """The LSN up to which no retained or pinned snapshot needs the log; 0 for none."""
+        if len(self.retained) < RETAINED_COUNT:
+            return 0
+        return min([*self._pinned_lsns, *(each.name.lsn for each in self.retained)])
+
+    def read(self) -> None:
+        """Read the manifest and the names beside it.
+
+        Raises:
+            StoreTooNew: a later release wrote it.
+            StorageFailed: the medium cannot be read.
+        """
+        self._manifest.read()
+        serials = [int(match[1]) for match in map(_SERIAL.fullmatch, self._names()) if match]
+        self._serial = max(serials, default=0)
+
+    def load(self, open_segment: OpenSegment) -> Loaded | None:
+        """Return the newest snapshot that is whole, None when the log alone has to serve.
+
+        Those that are not are in `damaged`. Without a readable manifest every snapshot file is
+        tried: each vouches for itself.
+
+        Raises:
+            StoreTooNew: a later release wrote one.
+            StorageFailed: the medium cannot be read.
+        """
+        names = list(self._manifest.body.snapshots)
+        indexes = sorted(filter(_SNAPSHOT.fullmatch, self._names()))
+        # Where not all is as it was left, nothing is removed before the next checkpoint counts.
+        self._may_sweep = self._manifest.is_readable or not indexes
+        if not self._manifest.is_readable:
+            names = [SnapshotName(int(file[:20]), file, b"") for file in indexes]
+        found: Loaded | None = None
+        for name in reversed(names):
+            try:
+                body = read_body(
+                    self._filesystem,
+                    self.directory,
+                    name.file,
+                    name.digest or None,
+                    self._identity,
+                )
+                if found is None:
+                    found = load(self._filesystem, self.directory, body, open_segment)
+                    self._remember(found)
+            except (StoreTooNew, StorageFailed):
+                raise
+            except DurabilityError as damage:
+                self.damaged.append(FoundDamage(name.file, str(damage)))
+                self._may_sweep = False
+                continue
+            self.retained.insert(0, Retained(name, body))
+        return found
+
+    def load_one(self, retained: Retained, open_segment: OpenSegment) -> Loaded:
+        """Return the state of one of `retained`, every byte verified.
+
+        Raises:
+            FileCorrupted: a part is missing or damaged.
+            StorageFailed: the medium cannot be read.
+        """
+        return load(self._filesystem, self.directory, retained.body, open_segment)
+
+    def checkpoint(self, captured: Capture) -> Generator[int, None, CheckpointFacts]:
+        """Write a snapshot step by step, giving the bytes of each step; it counts on return.
+
+        Raises:
+            StorageFailed: the medium refused. The snapshots before still count, and what was
+                written is removed later.
+        """
+        self._serial += 1
+        known = dict(self._known)
+        parts, written = [], 0
+        bytes_written = 0
+        for number, part in enumerate(self.plan(captured)):
+            before = self._shared(part)
+            if before is None:
+                file = f"{self._serial:010d}-{number:05d}.part"
+                before = yield from write_part(
+                    self._filesystem, self.directory, file, part.key, part.contents()
+                )
+                known[part.key] = part.marks, before
+                bytes_written += before.bytes_count
+                written += 1
+            parts.append(before)
+        self._filesystem.sync_directory(self.directory)
+        body = body_of(captured, *self._identity, tuple(parts))
+        file = f"{body.lsn:020d}-{self._serial:010d}.snapshot"
+        digest = write_index(self._filesystem, self.directory, file, body)
+        name = SnapshotName(body.lsn, file, digest)
+        retained = [*self.retained[1 - RETAINED_COUNT :], Retained(name, body)]
+        self._manifest.flip(
+            ManifestBody(
+                tuple(each.name for each in retained),
+                max(self._manifest.body.durable_lsn, body.lsn),
+                self._manifest.body.remembered,
+            )
+        )
+        self._dropped.update(*(each.segments() for each in self.retained))
+        self.retained, self._may_sweep = retained, True
+        keys = {part.key for part in parts}
+        self._known = {key: each for key, each in known.items() if key in keys}
+        shared = sum(part.bytes_count for part in parts) - bytes_written
+        return CheckpointFacts(body.lsn, bytes_written, shared, written)
+
+    def plan(self, captured: Capture) -> list[Planned]:
+        """Return the parts of a snapshot; `bytes_to_write` tells which are to be written."""
+        return planned(captured)
+
+    def bytes_to_write(self, captured: Capture) -> int:
+        """Return about how many bytes a checkpoint would write now."""
+        return sum(part.bytes_count for part in self.plan(captured) if self._shared(part) is None)
+
+    def remember(self, text: str) -> None:
+        """Keep a short text for the log; StorageFailed when the medium refused."""
+        body = self._manifest.body
+        if text != body.remembered and (self._manifest.is_readable or not self.retained):
+            self._manifest.flip(msgspec.structs.replace(body, remembered=text))
+
+    def sweep_at_opening(self) -> None:
+        """Remove what a crash left: files and tier segments that no retained snapshot names.
+
+        Raises:
+            StorageFailed: something could not be removed; the next opening tries again.
+        """
+        kept = {directory for each in self.retained for directory in each.segments()}
+        left = [
+            f"{tier}/{name}"
+            for tier in TIERS
+            for name in self._filesystem.list(f"{self._identity.space}/{tier}")
+            if f"{tier}/{name}" not in kept
+        ]
+        if not self._may_sweep or not (left or self._unwanted()):
+            return
+        if self._manifest.is_readable:
+            # The slot in force may be readable and on no medium: its sync may have failed. What the
+            # other slot names is removed only when that is certain.
+            self._manifest.flip(self._manifest.body)
+        self._sweep_files()
+        for directory in left:
+            self._remove_segment(directory)
+
+    def sweep(self) -> None:
+        """Remove what only dropped snapshots named, and nothing a pin holds.
+
+        Raises:
+            StorageFailed: something could not be removed; calling again goes on.
+        """
+        if not self._may_sweep:
+            return
+        self._sweep_files()
+        kept = {directory for each in self.retained for directory in each.segments()}
+        for directory in sorted(self._dropped - kept - set(self._pins)):
+            self._remove_segment(directory)
+            self._dropped.discard(directory)
+
+    def pin(self) -> Pin:
+        """Hold the newest snapshot and the log after it until `unpin`.
+
+        Raises:
+            StorageFailed: the medium cannot be read.
+        """
+        newest = self.retained[-1] if self.retained else None
+        names = [] if newest is None else sorted(f"{HOT}/{file}" for file in newest.files())
+        for directory in sorted(newest.segments()) if newest else ():
+            names.append(directory)
+            inside = self._filesystem.list(f"{self._identity.space}/{directory}")
+            names += [f"{directory}/{name}" for name in inside]
+        lsn = 0 if newest is None else newest.name.lsn
+        segments = newest.segments() if newest else set()
+        files = [(name, self._size(name)) for name in names if name not in segments]
+        self._pins.update(names)
+        self._pinned_lsns.append(lsn)
+        return Pin(lsn, tuple(files), tuple(names))
+
+    def unpin(self, pin: Pin) -> None:
+        """Let go of what `pin` held; what nobody names goes with the next `sweep`."""
+        self._pins -= Counter(pin.names)
+        self._pinned_lsns.remove(pin.lsn)
+
+    def _size(self, name: str) -> int:
+        handle = self._filesystem.open(f"{self._identity.space}/{name}")
+        try:
+            return self._filesystem.size(handle)
+        finally:
+            handle.close()
+
+    def _sweep_files(self) -> None:
+        gone = self._unwanted()
+        # Indexes first: what names a part is gone before the part is.
+        for name in sorted(gone, key=lambda name: name.endswith(".part")):
+            self._filesystem.remove(f"{self.directory}/{name}")
+        if gone:
+            self._filesystem.sync_directory(self.directory)
+
+    def _unwanted(self) -> list[str]:
+        wanted = {file for each in self.retained for file in each.files()}
+        return [
+            name
+            for name in self._names()
+            if name not in wanted and f"{HOT}/{name}" not in self._pins
+        ]
+
+    def _remove_segment(self, directory: str) -> None:
+        path = f"{self._identity.space}/{directory}"
+        for name in self._filesystem.list(path):
+            self._filesystem.remove(f"{path}/{name}")
+        self._filesystem.remove(path)
+        self._filesystem.sync_directory(path.rpartition("/")[0])
+
+    def _shared(self, part: Planned) -> Part | None:
+        marks, known = self._known.get(part.key, ((), None))
+        return known if part.is_as(marks) else None
+
+    def _remember(self, loaded: Loaded) -> None:
+        """Note which pages of the loaded state the parts on disk hold."""
+        parts = {part.key: part for part in loaded.body.parts}
+        for each in self.plan(capture(loaded.state)):
+            if each.marks and each.key in parts:
+                self._known[each.key] = each.marks, parts[each.key]
+
+    def _names(self) -> list[str]:
+        return self._filesystem.list(self.directory)
