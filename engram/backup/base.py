@@ -60,11 +60,13 @@ def load_kept(kept: Kept) -> SpaceState:
     """
     files = BackedUpFiles(kept.repository, kept.entry)
     body = read_body(files, HOT, _index_of(kept.entry), None, kept.identity)
-    return load(files, HOT, body, _open_segments(files, "")).state
+    return load(files, HOT, body, _open_segments(OpenFiles(files), "")).state
 
 
-def put_in_place(kept: Kept, place: Place) -> tuple[SpaceState, int]:
+def put_in_place(kept: Kept, place: Place, opened: OpenFiles) -> tuple[SpaceState, int]:
     """Write the files durably into an empty directory; return their state and bytes. Blocks.
+
+    The state reads its tier segments through `opened`, files of the same filesystem.
 
     Raises:
         ArchiveCorrupted: an object cannot be read, or the files are not a snapshot.
@@ -90,7 +92,7 @@ def put_in_place(kept: Kept, place: Place) -> tuple[SpaceState, int]:
         )
         hot = f"{directory}/{HOT}"
         digest = write_index(filesystem, hot, index, body)
-        segments = _open_segments(filesystem, f"{directory}/")
+        segments = _open_segments(opened, f"{directory}/")
         state = load(filesystem, hot, body, segments).state
     except FileCorrupted as exc:
         raise ArchiveCorrupted(kept.repository.location, exc.path, exc.reason) from exc
@@ -116,8 +118,8 @@ def _name_of(entry: SpaceEntry, body: SnapshotBody, index: str, digest: bytes) -
     return SnapshotName(body.lsn, index, digest, file, bytes.fromhex(words[0].digest))
 
 
-def _open_segments(filesystem: Filesystem, prefix: str) -> OpenSegment:
-    files, cache = OpenFiles(filesystem), BlockCache(_CACHE_BYTES)
+def _open_segments(files: OpenFiles, prefix: str) -> OpenSegment:
+    cache = BlockCache(_CACHE_BYTES)
 
     def open_segment(name: SealedName) -> Sealed:
         directory = f"{prefix}{name.tier}/{name.number:020d}"

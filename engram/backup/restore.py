@@ -9,7 +9,7 @@ Rule 3: a space restored to the LSN of its backup has the digest it was backed u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,7 @@ from engram.model.events import Erased, encode
 from engram.state.apply import apply
 from engram.state.digest import digest
 from engram.state.space import SpaceState
+from engram.storage.open_files import OpenFiles
 from engram.storage.snapshot_loading import Identity
 from engram.wal.beginning import begin_log
 from engram.wal.file_log import FileLog
@@ -72,37 +73,63 @@ async def rebuild(
         ArchiveCorrupted: it is not the space that was backed up.
         ArchiveUnavailable, StorageFailed: the backup cannot be read, or the place not written.
     """
-    entry = choice.entry
-    total = entry.bytes_count + sum(each.bytes_count for each in choice.tail)
-    state, done = SpaceState(), 0
-    if entry.files:
-        kept = Kept(
-            repository, entry, Identity(bytes.fromhex(choice.manifest.store_id), entry.space)
-        )
-        state, done = await repository.run(put_in_place, kept, place)
-        if progress is not None:
-            progress(done, total)
-    if state.lsn != entry.base_lsn:
-        raise _other(repository, choice, f"its files are of LSN {state.lsn}, not {entry.base_lsn}")
-    log = await _begin(repository, place, state.lsn)
-    try:
-        records = records_of(repository, entry, choice.goal, choice.tail)
-        async with aclosing(records) as chunks:
-            async for some in chunks:
-                clean = await repository.run(_applied, state, some, erased)
-                entries = [Entry(each.kind, [each.payload], each.flags) for each in clean]
-                await log.sync(log.append(entries, expected_last_lsn=log.last_lsn))
-                if progress is not None:
-                    done = min(total, done + sum(len(each.payload) for each in clean))
-                    progress(done, total)
-        found, again = await _check(repository, choice, state, erased)
-        if again:
-            found = await _record_erased(repository, state, log, again)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await log.aclose()
+    with closing(OpenFiles(place.filesystem)) as opened:
+        state, done = await _put_base(repository, choice, place, opened)
+        log = await _begin(repository, place, state.lsn)
+        try:
+            await _replay_into(repository, choice, (state, log), erased, _Report(progress, done))
+            found, again = await _check(repository, choice, state, erased)
+            if again:
+                found = await _record_erased(repository, state, log, again)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await log.aclose()
     alive = state.count - state.forgotten_count
     return Rebuilt(state.lsn, found, alive, state.recorded_last, len(again))
+
+
+class _Report(NamedTuple):
+    """Whom to tell how far it is, and how many bytes were done before."""
+
+    progress: Progress | None
+    done: int
+
+
+async def _put_base(
+    repository: Repository, choice: Plan, place: Place, opened: OpenFiles
+) -> tuple[SpaceState, int]:
+    """Put the files in place, if there are any, and return their state and bytes."""
+    entry = choice.entry
+    if not entry.files:
+        return SpaceState(), 0
+    identity = Identity(bytes.fromhex(choice.manifest.store_id), entry.space)
+    kept = Kept(repository, entry, identity)
+    state, done = await repository.run(put_in_place, kept, place, opened)
+    if state.lsn != entry.base_lsn:
+        raise _other(repository, choice, f"its files are of LSN {state.lsn}, not {entry.base_lsn}")
+    return state, done
+
+
+async def _replay_into(
+    repository: Repository,
+    choice: Plan,
+    target: tuple[SpaceState, FileLog],
+    erased: Ids,
+    report: _Report,
+) -> None:
+    """Record and apply the log up to the goal."""
+    entry, (state, log), (progress, done) = choice.entry, target, report
+    total = entry.bytes_count + sum(each.bytes_count for each in choice.tail)
+    if progress is not None:
+        progress(done, total)
+    async with aclosing(records_of(repository, entry, choice.goal, choice.tail)) as chunks:
+        async for some in chunks:
+            clean = await repository.run(_applied, state, some, erased)
+            entries = [Entry(each.kind, [each.payload], each.flags) for each in clean]
+            await log.sync(log.append(entries, expected_last_lsn=log.last_lsn))
+            if progress is not None:
+                done = min(total, done + sum(len(each.payload) for each in clean))
+                progress(done, total)
 
 
 async def _begin(repository: Repository, place: Place, lsn: int) -> FileLog:

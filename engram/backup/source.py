@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from anyio import to_thread
@@ -11,6 +11,8 @@ from anyio import to_thread
 from engram.model.errors import InvariantViolated
 from engram.model.events import Reembedded, Remembered, Revectored, decode
 from engram.state.digest import digest
+from engram.storage.open_files import OpenFiles
+from engram.storage.segment_index import read_index
 from engram.storage.snapshot_loading import Identity, read_body
 from engram.storage.snapshots import HOT
 
@@ -158,6 +160,12 @@ def _base_of(
     (index,) = (path for path, _ in pin.files if path.endswith(INDEX_SUFFIX))
     body = read_body(filesystem, hot, index.removeprefix(f"{HOT}/"), None, identity)
     known = {f"{HOT}/{part.file}": part.digest.hex() for part in body.parts}
+    with closing(OpenFiles(filesystem)) as files:
+        for name in body.sealed:
+            if name is not None:
+                segment = f"{name.tier}/{name.number:020d}"
+                facts, _ = read_index(files, f"{identity.space}/{segment}", name.digest)
+                known |= {f"{segment}/{each.name}": each.digest.hex() for each in facts.files}
     return body, [SourceFile(path, size, known.get(path)) for path, size in pin.files]
 
 
