@@ -15,6 +15,7 @@ from benches.regression.figures import Figure, Limit
 from benches.regression.pairs import Stopwatch, Took, paired
 
 _WRITERS = 64
+_MANY_WRITERS = 512
 _WRITES_PER_WRITER = 30
 _BATCH = 10_000
 _TEXT = " ".join(["what was said at length about the matter"] * 5)
@@ -48,27 +49,30 @@ async def measure(directory: Path, *, quick: bool) -> list[Figure]:
         space = await db.space("writes")
         await space.remember("the first memory", embedding=rows[0])
         return [
-            await _many_writers(space, raw, rows, 5 if quick else 20),
+            await _many_writers(space, raw, rows, _WRITERS, 5 if quick else 20),
+            await _many_writers(space, raw, rows, _MANY_WRITERS, 2 if quick else 8),
             await _lone(space, raw, rows, 50 if quick else 200),
             await _batches(await db.space("batches"), raw, rows, 3 if quick else 8),
         ]
 
 
-async def _many_writers(space: engram.Space, raw: RawFile, rows: np.ndarray, rounds: int) -> Figure:
+async def _many_writers(
+    space: engram.Space, raw: RawFile, rows: np.ndarray, writers: int, rounds: int
+) -> Figure:
     numbers = count()
     syncs_count, grown_bytes = [1], [4096]
-    writes = _WRITERS * _WRITES_PER_WRITER
+    writes = writers * _WRITES_PER_WRITER
 
     async def writer() -> None:
         for _ in range(_WRITES_PER_WRITER):
             number = next(numbers)
-            await space.remember(f"{number} {_TEXT}", embedding=rows[number % _BATCH])
+            await space.remember(f"{writers} {number} {_TEXT}", embedding=rows[number % _BATCH])
 
     async def subject() -> Took:
         before = await space.stats()
         watch = Stopwatch()
         async with anyio.create_task_group() as tasks:
-            for _ in range(_WRITERS):
+            for _ in range(writers):
                 tasks.start_soon(writer)
         took = watch.took()
         after = await space.stats()
@@ -87,9 +91,9 @@ async def _many_writers(space: engram.Space, raw: RawFile, rows: np.ndarray, rou
         "syncs": syncs_count[-1],
         "writes": writes,
     }
-    limit = Limit("remember per s, 64 writers", rate, 20_000, at_least=True)
+    limit = Limit(f"remember per s, {writers} writers", rate, 20_000, at_least=True)
     return pairs.figure(
-        "remember.64_writers",
+        f"remember.{writers}_writers",
         "the same bytes in as many raw pwrite + fdatasync",
         waits=True,
         extras=extras,

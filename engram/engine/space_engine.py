@@ -38,6 +38,7 @@ from engram.model.limits import (
     HISTORY_RETENTION_SECONDS_DEFAULT,
     QUEUE_BYTES_MAX,
     QUEUE_COUNT_MAX,
+    WORDS_BACKLOG_ROWS_MAX,
 )
 from engram.ports import Clock
 from engram.retrieval.vectors import UnrelatedCosine
@@ -316,6 +317,10 @@ class SpaceEngine:
                 await anyio.to_thread.run_sync(self._apply, decision, first)
             self._view = self._state.view()
             self.groups_committed += 1
+            if self._view.count - self.words.rows_indexed > WORDS_BACKLOG_ROWS_MAX:
+                await anyio.to_thread.run_sync(
+                    self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
+                )
         group.outcomes += decision.outcomes
         group.lsns += [self._state.lsn] * decision.taken
 

@@ -44,6 +44,12 @@ class Words:
             self._add(view, _STEP_ROWS)
             return self._index.rows_indexed < view.count
 
+    def follow(self, view: View, rows_max: int) -> None:
+        """Index until no more than `rows_max` rows of `view` are left: what writes wait for."""
+        with self._lock:
+            while view.count - self._index.rows_indexed > rows_max:
+                self._add(view, _CATCH_UP_ROWS)
+
     def at(self, view: View) -> WordView:
         """Return the index caught up with `view`, or beyond it when another reader was ahead."""
         with self._lock:

@@ -7,6 +7,7 @@ the engine it is two unsigned 64-bit integers; outside, the canonical text form.
 from __future__ import annotations
 
 import re
+import struct
 from typing import Final, NamedTuple
 
 from engram.model.errors import InvalidRequest
@@ -19,6 +20,7 @@ _VERSION_BITS: Final = 0x7000
 _VARIANT_BITS: Final = 0x8000_0000_0000_0000
 _LOW_62_BITS: Final = 0x3FFF_FFFF_FFFF_FFFF
 RANDOM_BYTES_PER_ID: Final = 10
+_HALVES: Final = struct.Struct(">QQ")
 
 
 class MemoryId(NamedTuple):
@@ -34,7 +36,7 @@ class MemoryId(NamedTuple):
 
 def format_id(high: int, low: int) -> str:
     """Return the canonical text of the id whose halves are given."""
-    digits = f"{high:016x}{low:016x}"
+    digits = _HALVES.pack(high, low).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

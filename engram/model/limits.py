@@ -68,6 +68,10 @@ REQUEST_IDS_MAX: Final = 4_000_000
 # 255 characters of a request key: a UUID and a few words; Stripe allows as many.
 REQUEST_KEY_CHARACTERS_MAX: Final = 255
 
+# 262,144 memories whose words are not indexed yet: a recall that has to wait for them waits for
+# seconds and not for minutes. Beyond it writes wait for the index.
+WORDS_BACKLOG_ROWS_MAX: Final = 262_144
+
 # 1,024 lone writes in one commit group: 1.6 MB of 384-dimensional vectors, one sync.
 GROUP_COUNT_MAX: Final = 1_024
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engram.model.commands import Command, Forget, Remember, Request, collect
 from engram.model.errors import (
@@ -15,7 +14,6 @@ from engram.model.errors import (
     EmbedderMismatch,
     EngramError,
     MemoryNotFound,
-    check,
 )
 from engram.model.events import Event, Forgotten, Revectored, SeenAgain, Vectors
 from engram.model.ids import MemoryId, mint_id
@@ -80,6 +78,10 @@ class LoneGroup:
     def decide(self, commands: Sequence[Command]) -> Decision:
         """Return what becomes of the commands, up to the first that has to wait."""
         suspects = _suspects(self._state, commands)
+        if len(commands) >= _COLUMNS_MIN and self._all_fresh(commands, suspects):
+            self._fresh = [command for command in commands if type(command) is Remember]
+            created = [Outcome((each,), _CREATED) for each in self._ids()]
+            return Decision(self._events(created), created, len(created))
         taken = 0
         for command in commands:
             if type(command) is not Remember and type(command) is not Forget:
@@ -102,6 +104,30 @@ class LoneGroup:
         ids = self._ids()
         outcomes = [_outcome(result, ids) for result in self._results]
         return Decision(self._events(outcomes), outcomes, taken)
+
+    def _all_fresh(self, commands: Sequence[Command], suspects: Sequence[bool]) -> bool:
+        """Whether no command needs a look of its own: all are new texts, their vectors alike."""
+        if any(suspects):
+            return False
+        keys = {
+            command.content_key
+            for command in commands
+            if type(command) is Remember and command.request is None
+        }
+        if len(keys) < len(commands) or 0 in keys:
+            return False
+        fresh = cast("Sequence[Remember]", commands)
+        vectors = {(command.embedder, len(command.vector)) for command in fresh}
+        if len(vectors) > 1:
+            return False
+        embedder, vector_bytes = vectors.pop()
+        try:
+            check_room(self._state, self._space, len(commands))
+            if vector_bytes:
+                self._settle(embedder, vector_bytes)
+        except EngramError:
+            return False  # whom it concerns is found out one by one
+        return True
 
     def _remember(self, command: Remember, *, suspected: bool) -> Outcome | int | None:
         """Return what becomes of the command; None when it waits for what this group stores."""
@@ -132,7 +158,8 @@ class LoneGroup:
         """Return the place of the fresh memory with this content, None when only keys agree."""
         first = self._by_key[command.content_key]
         for place in range(first, len(self._fresh)):
-            if self._fresh[place].content == command.content:
+            fresh = self._fresh[place]
+            if fresh.content_key == command.content_key and fresh.content == command.content:
                 return place
         return None
 
@@ -215,13 +242,12 @@ class LoneGroup:
 
 
 def _outcome(result: Outcome | int, ids: list[MemoryId]) -> Outcome:
-    if type(result) is not int:
-        check(isinstance(result, Outcome), "a result is an outcome or a place")
-        return result  # type: ignore[return-value]
+    if isinstance(result, Outcome):
+        return result
     return Outcome((ids[result],), _CREATED) if result >= 0 else Outcome((ids[~result],), _SEEN)
 
 
-def _suspects(state: SpaceState, commands: Sequence[Command]) -> list[bool] | NDArray[np.bool_]:
+def _suspects(state: SpaceState, commands: Sequence[Command]) -> list[bool]:
     """Return for each command whether a memory with its content may be stored already."""
     if len(commands) < _COLUMNS_MIN:
         return [True] * len(commands)
