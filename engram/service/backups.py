@@ -152,6 +152,7 @@ class Backups:
         Reads all it needs; `progress` is called with (objects, objects in all).
         """
         plans = await self.plans(request, None)
+        await self.repository.erased()
         await restore.check_plans(self.repository, plans, progress)
 
     async def plans(

@@ -13,6 +13,7 @@ from engram.model.errors import (
     Conflict,
     StoreTooNew,
 )
+from engram.service.backups import RestoreRequest
 from engram.testing.clock import FakeClock
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import simulated_store
@@ -181,3 +182,18 @@ async def test_a_backup_is_of_one_moment_while_writes_go_on() -> None:
         assert one.digest == backed.digest
         assert one.memories == backed.memories >= 50
         assert (await space.stats()).lsn == 50 + written
+
+
+async def test_a_damaged_list_of_erased_memories_keeps_every_restore_from_working() -> None:
+    """What was erased must not come back because nobody can read that it was."""
+    disk, clock = SimulatedFilesystem(), FakeClock()
+    backups, _ = await backed_up(disk, clock)
+    await backups.repository.note_erased([bytes(range(16))])
+    (name,) = names_of(backups, "erased")
+    assert await backups.repository.erased() == frozenset([bytes(range(16))])
+    cut(disk, name)
+    with pytest.raises(ArchiveCorrupted, match=name):
+        await backups.check(RestoreRequest())
+    async with simulated_store(clock=clock, seed=5) as store:
+        with pytest.raises(ArchiveCorrupted, match=name):
+            await store.restore(backups)
