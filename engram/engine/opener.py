@@ -115,7 +115,7 @@ class Opener:
         try:
             log, remembered = await self._open_log(space, f"{space}/wal", hints, replayer.apply)
         except (Conflict, LogCorrupted) as gap:
-            if isinstance(gap, LogCorrupted) and not snapshots.damaged:
+            if not (replayer.found_gap or (isinstance(gap, LogCorrupted) and snapshots.damaged)):
                 raise
             raise _unreachable(snapshots, after, gap) from gap
         try:

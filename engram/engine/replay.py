@@ -39,6 +39,7 @@ class Replayer:
         self.state = state
         self.entries = 0
         self.bytes_count = 0
+        self.found_gap = False
 
     def apply(self, records: Sequence[Record]) -> None:
         """Apply records that follow the state's LSN; blocking, in one thread at a time.
@@ -48,6 +49,7 @@ class Replayer:
         """
         for lsn, kind, _, payload in records:
             if lsn != self.state.lsn + 1:
+                self.found_gap = True
                 raise Conflict(
                     f"LSN {self.state.lsn + 1} to {lsn - 1} are no longer in the log; start from "
                     "a snapshot"

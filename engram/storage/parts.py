@@ -192,12 +192,15 @@ def write_index(filesystem: Filesystem, directory: str, file: str, body: msgspec
     payload = msgspec.msgpack.encode(body)
     data = _HEADER.pack(_MAGIC, VERSION, VERSION ^ _COMPLEMENT, len(payload)) + payload
     data += _CRC.pack(google_crc32c.value(data))
-    handle = filesystem.create_exclusive(f"{directory}/{file}")
+    # A file under its own name is whole: it is tried even when no manifest vouches for it.
+    unfinished = f"{directory}/{file}.new"
+    handle = filesystem.create_exclusive(unfinished)
     try:
         filesystem.write_at(handle, 0, [data])
         filesystem.sync(handle)
     finally:
         handle.close()
+    filesystem.rename(unfinished, f"{directory}/{file}")
     filesystem.sync_directory(directory)
     return blake3.blake3(data).digest()
 

@@ -37,7 +37,7 @@ RETAINED_COUNT: Final = 2
 HOT: Final = "hot"
 TIERS: Final = ("warm", "cold")
 _SNAPSHOT: Final = re.compile(r"(\d{20})-(\d{10})\.snapshot")
-_SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)")
+_SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)(\.new)?")
 
 
 class CheckpointFacts(NamedTuple):

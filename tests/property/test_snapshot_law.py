@@ -1,0 +1,133 @@
+"""Live state == a snapshot at any LSN + the rest of the log, whatever came before and between."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from engram.engine.opener import open_no_segment
+from engram.model.commands import AdoptEmbedder, Erase, Forget, Reembed, Remember, RememberBatch
+from engram.model.ids import MemoryId
+from engram.state.digest import digest
+from engram.state.space import SpaceState
+from engram.storage.snapshots import RETAINED_COUNT
+from engram.testing.snapshots import SPACE, RecordedSpace
+from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, batches
+
+
+def whole(state: SpaceState) -> tuple[object, ...]:
+    """Return all a state holds, the digest's content and what is not in it."""
+    rows = np.arange(state.count)
+    view = state.view()
+    columns = {
+        name: view.gather(name, rows).tolist() if len(rows) else [] for name in state.columns
+    }
+    staged = {
+        embedder: (each.dimensions, each.present(state.count).tolist())
+        for embedder, each in state.staged.items()
+    }
+    answers = {name: array.tolist() for name, array in state.request_keys.view().dump().items()}
+    found = [list(state.ids.find(low)) for low in columns["id_low"]]
+    by_content = [
+        sorted(row for row in state.content_keys.find(key) if state.alive(row))
+        for key in columns["content_key"]
+    ]
+    return (
+        digest(state),
+        (state.lsn, state.forgotten_count, state.vector_count, state.recorded_last),
+        columns,
+        [view.tags_of(row) for row in rows.tolist()],
+        state.labels.labels,
+        staged,
+        (state.erasures.ids.tolist(), state.erasures.at.tolist(), state.erasures.lsns.tolist()),
+        answers,
+        found,
+        by_content,
+    )
+
+
+class SnapshotLaw(RuleBasedStateMachine):
+    """Commands and checkpoints in any order; every retained snapshot leads to the present."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.space = RecordedSpace()
+        self.chances = 0
+
+    def _chance(self, count: int = 1) -> bytes:
+        first, self.chances = self.chances, self.chances + count
+        return b"".join(bytes(2) + n.to_bytes(8, "little") for n in range(first, first + count))
+
+    def _ids(self) -> list[MemoryId]:
+        columns = self.space.state.columns
+        return [
+            MemoryId(int(columns["id_high"].value(row)), int(columns["id_low"].value(row)))
+            for row in range(self.space.state.count)
+        ]
+
+    @rule(group=GROUPS, now=TIMES_NS)
+    def remember(self, group: list[Remember], now: int) -> None:
+        """Remember memories that wait together."""
+        self.space.commit(
+            [msgspec.structs.replace(item, chance=self._chance()) for item in group], now
+        )
+
+    @rule(batch=batches(), now=TIMES_NS)
+    def remember_many(self, batch: RememberBatch, now: int) -> None:
+        """Remember a batch."""
+        self.space.commit([msgspec.structs.replace(batch, chance=self._chance(batch.count))], now)
+
+    @rule(data=st.data(), erase=st.booleans(), now=TIMES_NS)
+    def take_out(self, data: st.DataObject, now: int, *, erase: bool) -> None:
+        """Forget or erase a memory; a second time is refused."""
+        ids = self._ids()
+        if ids:
+            chosen = data.draw(st.sampled_from(ids))
+            self.space.commit([Erase((chosen,)) if erase else Forget(chosen)], now)
+
+    @rule(adopt=st.booleans(), now=TIMES_NS)
+    def reembed(self, now: int, *, adopt: bool) -> None:
+        """Stage vectors for the living, and perhaps make them the space's own."""
+        state = self.space.state
+        alive = [row for row in range(state.count) if state.alive(row)]
+        if not alive:
+            return
+        ids = self._ids()
+        raw = np.array([ids[row] for row in alive], "<u8").tobytes()
+        vectors = np.ones((len(alive), DIMENSIONS), "<f4").tobytes()
+        norms = np.full(len(alive), DIMENSIONS**-0.5, "<f4").tobytes()
+        self.space.commit([Reembed(raw, "new", DIMENSIONS, norms, vectors)], now)
+        if adopt:
+            self.space.commit([AdoptEmbedder("new", DIMENSIONS)], now)
+
+    @rule()
+    def checkpoint(self) -> None:
+        """Take a snapshot."""
+        assert self.space.checkpoint().lsn == self.space.state.lsn
+
+    @rule()
+    def reopen(self) -> None:
+        """Go on from what the disk holds."""
+        snapshots, loaded = self.space.reopened()
+        assert not snapshots.damaged
+        state = SpaceState() if loaded is None else loaded.state
+        self.space.state, self.space.snapshots = self.space.replayed(state), snapshots
+
+    @invariant()
+    def every_retained_snapshot_leads_to_the_present(self) -> None:
+        """Whatever snapshot is loaded, the records after it complete it."""
+        snapshots, loaded = self.space.reopened()
+        assert len(snapshots.retained) <= RETAINED_COUNT
+        if loaded is not None:
+            expected = whole(self.space.state)
+            assert whole(self.space.replayed(loaded.state)) == expected
+            for retained in snapshots.retained:
+                older = snapshots.load_one(retained, open_no_segment(SPACE)).state
+                assert whole(self.space.replayed(older)) == expected
+
+
+TestSnapshotLaw = SnapshotLaw.TestCase
+TestSnapshotLaw.settings = settings(max_examples=50, stateful_step_count=15, deadline=None)
