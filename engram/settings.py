@@ -17,6 +17,8 @@ from engram.model.limits import (
     ARENA_BYTES_MAX,
     ARENA_BYTES_MIN,
     CAPACITY_MAX,
+    CHECKPOINT_LOG_BYTES_DEFAULT,
+    CHECKPOINT_LOG_BYTES_MIN,
     COLD_CAPACITY_DEFAULT,
     HISTORY_RETENTION_SECONDS_DEFAULT,
     HISTORY_RETENTION_SECONDS_MAX,
@@ -64,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True):
     cold_capacity: PerSpace = PerSpace(COLD_CAPACITY_DEFAULT)
     history_retention: int = HISTORY_RETENTION_SECONDS_DEFAULT
     """In seconds; 0 keeps no history."""
+    checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT
+    """Log a space may gather before a snapshot of it is written."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
@@ -102,6 +106,14 @@ def _arena_size(text: str) -> int:
     size = bytes_of(text)
     if not ARENA_BYTES_MIN <= size <= ARENA_BYTES_MAX:
         raise InvalidRequest(f"{size} bytes are not within {ARENA_BYTES_MIN} to {ARENA_BYTES_MAX}")
+    return size
+
+
+def _checkpoint_log_bytes(text: str) -> int:
+    size = bytes_of(text)
+    if size < CHECKPOINT_LOG_BYTES_MIN:
+        least = CHECKPOINT_LOG_BYTES_MIN >> 20
+        raise InvalidRequest(f"{text} is below {least}MiB: snapshots would follow each other")
     return size
 
 
@@ -190,6 +202,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "hot_capacity": _capacity(0),
     "warm_capacity": _capacity(0),
     "cold_capacity": _capacity(1),
+    "checkpoint_log_bytes": _checkpoint_log_bytes,
     "history_retention": _history_retention,
 }
 

@@ -73,6 +73,7 @@ class Space:
     list = _space_verb(AsyncSpace.list)
     forget = _space_verb(AsyncSpace.forget)
     stats = _space_verb(AsyncSpace.stats)
+    checkpoint = _space_verb(AsyncSpace.checkpoint)
     reembed = _space_verb(AsyncSpace.reembed)
 
 
@@ -109,6 +110,7 @@ class Engram:
     backup = _store_verb(AsyncEngram.backup)
     restore = _store_verb(AsyncEngram.restore)
     drop_space = _store_verb(AsyncEngram.drop_space)
+    checkpoint = _store_verb(AsyncEngram.checkpoint)
     reembed = _store_verb(AsyncEngram.reembed)
     spaces = _store_verb(AsyncEngram.spaces)
 

@@ -175,6 +175,7 @@ async def open_store(
                 tasks,
                 opener.open,
                 history_retention_ns=10**9 * settings.history_retention,
+                checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 run=run_blocking,
             )
             core = Core(

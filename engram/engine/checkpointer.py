@@ -15,14 +15,11 @@ import anyio
 from engram.engine.activity import Activity
 from engram.engine.replay import RunBlocking, in_thread
 from engram.model.errors import Closed, EngramError
+from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT
 from engram.ports import Clock
 from engram.storage.snapshot_content import Capture
 from engram.storage.snapshots import CheckpointFacts, Pin, Snapshots
 from engram.wal.protocol import Log
-
-CHECKPOINT_LOG_BYTES: Final = 256 << 20
-"""Bytes of log after which a checkpoint is due: at 300 MB of log replayed a second, opening spends
-under a second on it."""
 
 CLOSE_LOG_BYTES: Final = 16 << 20
 """Bytes of log that are worth a checkpoint when the space is closed: 50 ms of replay."""
@@ -65,7 +62,7 @@ class Checkpointer:
         freeze: Callable[[], Awaitable[Capture]],
         *,
         log_bytes: int = 0,
-        log_bytes_max: int = CHECKPOINT_LOG_BYTES,
+        log_bytes_max: int = CHECKPOINT_LOG_BYTES_DEFAULT,
         run: RunBlocking = in_thread,
     ) -> None:
         self.space = space

@@ -16,7 +16,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from engram.engine.activity import Activity
-from engram.engine.checkpointer import CHECKPOINT_LOG_BYTES, Checkpointer
+from engram.engine.checkpointer import Checkpointer
 from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
 from engram.engine.replay import RunBlocking, in_thread
@@ -30,7 +30,7 @@ from engram.model.errors import (
     StorageFailed,
 )
 from engram.model.ids import DEFAULT_SPACE, check_space_id
-from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
+from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT, HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem
 from engram.storage.snapshot_content import capture
 
@@ -60,7 +60,7 @@ class SpaceRegistry:
         open_space: OpenSpace,
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
-        checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES,
+        checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
         run: RunBlocking = in_thread,
     ) -> None:
         self._filesystem = filesystem

@@ -168,6 +168,12 @@ class SpaceEngine:
             raise outcome.refusal
         return outcome, outcome.lsn or group.lsns[position]
 
+    @property
+    def checkpoints(self) -> Checkpointer:
+        """Who takes the snapshots of this space."""
+        check(self.checkpointer is not None, "the registry gives each space a checkpointer")
+        return cast("Checkpointer", self.checkpointer)
+
     async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
         """Return what `change` returns, run in a worker thread while no group is in flight.
 

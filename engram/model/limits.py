@@ -101,3 +101,12 @@ HISTORY_RETENTION_SECONDS_DEFAULT: Final = 7 * 86_400
 # 3,650 days of history, ten years: as good as for ever, and still far from where nanoseconds since
 # the epoch end (1678); a larger number in a setting is a slip of the hand.
 HISTORY_RETENTION_SECONDS_MAX: Final = 3_650 * 86_400
+
+# 256 MiB of log a space may gather before a snapshot of it is written, unless set otherwise:
+# replaying them takes about a second, and the hot bodies of a full space (150 MB of 384-d) are
+# written no more often than the log that brought them.
+CHECKPOINT_LOG_BYTES_DEFAULT: Final = 256 * 1024 * 1024
+
+# 1 MiB of log before a snapshot, at least: below it a snapshot's own syncs cost more than the
+# replay that it spares.
+CHECKPOINT_LOG_BYTES_MIN: Final = 1024 * 1024

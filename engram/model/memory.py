@@ -210,3 +210,20 @@ class SpaceStats(msgspec.Struct, frozen=True):
     resident_bytes: int
     recovered_entries: int
     recovery_ms: float
+    checkpoint_lsn: int = 0
+    """What the newest snapshot covers; 0 when there is none."""
+    checkpoint_at: datetime | None = None
+    """When this process wrote it; None when it did not."""
+    checkpoint_error: str | None = None
+    """Why the last checkpoint failed; the space itself is fine."""
+    recovery_notes: tuple[str, ...] = ()
+    """What was found damaged when the space was opened, and was served by something else."""
+
+
+class Checkpointed(msgspec.Struct, frozen=True):
+    """A snapshot that was just taken: what it covers, and how much of it was new."""
+
+    space: str
+    lsn: int
+    bytes_written: int
+    bytes_shared: int

@@ -16,7 +16,7 @@ from engram.kernels.cancel import CancelFlag
 from engram.model.cue import NO_FILTERS, Filters, make_filters
 from engram.model.errors import DimensionMismatch, InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
-from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats
+from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats, to_datetime
 from engram.retrieval import pipeline
 from engram.retrieval.filters import rows_known, rows_passing
 from engram.service.core import Core
@@ -237,6 +237,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     """Return what a space holds and where its log stands."""
     view = engine.view
     opening = core.registry.opening_of(engine.space)
+    checkpoint = engine.checkpoints.status
     return SpaceStats(
         id=engine.space,
         memories=view.count - view.forgotten_count,
@@ -250,4 +251,8 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         resident_bytes=engine.resident_bytes,
         recovered_entries=opening.entries,
         recovery_ms=opening.duration_ms,
+        checkpoint_lsn=checkpoint.lsn,
+        checkpoint_at=None if checkpoint.at is None else to_datetime(checkpoint.at),
+        checkpoint_error=checkpoint.error,
+        recovery_notes=opening.notes,
     )

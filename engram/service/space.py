@@ -17,6 +17,7 @@ from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
 from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
 from engram.model.memory import (
+    Checkpointed,
     IdColumn,
     Memory,
     Page,
@@ -270,6 +271,20 @@ class Space:
     async def stats(self) -> SpaceStats:
         """Return what the space holds and where its log stands."""
         return reading.statistics(await self._engine(), self._core)
+
+    async def checkpoint(self, progress: Progress | None = None) -> Checkpointed:
+        """Write a snapshot of the space while it goes on, so that it opens quickly.
+
+        One is taken anyway whenever the log has grown enough (ENGRAM_CHECKPOINT_LOG_BYTES).
+        `progress` is called with (bytes done, bytes in all).
+
+        Raises:
+            SpaceNotFound: nothing was ever remembered in this space.
+            StorageFailed: the disk refused; the space and its earlier snapshots are as before.
+        """
+        engine = await self._engine()
+        done = await engine.checkpoints.checkpoint(progress)
+        return Checkpointed(self.id, done.lsn, done.bytes_written, done.bytes_shared)
 
     async def reembed(self, progress: Progress | None = None) -> int:
         """Give every text a vector of the store's embedder; return how many were embedded.

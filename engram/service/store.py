@@ -12,7 +12,7 @@ import anyio
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import Closed, EngramError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
-from engram.model.memory import SpaceInfo
+from engram.model.memory import Checkpointed, SpaceInfo
 from engram.ports import Embedder
 from engram.service.backups import (
     BackupMade,
@@ -79,6 +79,13 @@ class Engram:
         """Convert a space to the store's embedder; see `Space.reembed`."""
         check_space_id(space_id)
         return await Space(space_id, self._core).reembed(progress)
+
+    async def checkpoint(
+        self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None
+    ) -> Checkpointed:
+        """Write a snapshot of a space; see `Space.checkpoint`."""
+        check_space_id(space_id)
+        return await Space(space_id, self._core).checkpoint(progress)
 
     async def backup(
         self,

@@ -69,6 +69,7 @@ def build_app(session: Session, version: str) -> App:
     backup.command(backups.prune)
     app.command(backup)
     app.command(backups.restore, sort_key=10)
+    app.command(spaces.checkpoint, sort_key=11)
     app.command(spaces.reembed, sort_key=11)
     app.command(inspection.doctor, sort_key=12)
     app.command(inspection.kernels, sort_key=13)
