@@ -16,7 +16,7 @@ from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
 from engram.model.ids import DEFAULT_SPACE
-from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT
+from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT, HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Embedder
 from engram.service.core import Core
 from engram.service.store import Engram
@@ -56,6 +56,7 @@ async def simulated_store(
     clock: Clock | None = None,
     kernels: KernelBackend | None = None,
     seed: int = 0,
+    checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
     history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
@@ -95,6 +96,7 @@ async def simulated_store(
                 tasks,
                 opener.open,
                 history_retention_ns=history_retention_ns,
+                checkpoint_log_bytes=checkpoint_log_bytes,
             )
             core = Core(
                 registry,

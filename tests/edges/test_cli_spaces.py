@@ -68,3 +68,12 @@ def test_another_embedder_is_refused_until_the_space_is_reembedded(cli: CommandL
     done = cli("reembed", "--json").json
     assert done == {"space": "default", "embedded": 1, "embedder": "new@1"}
     assert len(cli("recall", "lake", "--json").json["recollections"]) == 1
+
+
+def test_a_snapshot_of_one_space_or_all_is_written_on_demand(cli: CommandLine) -> None:
+    """The command says up to which LSN, and the memories are there afterwards."""
+    cli("remember", "a lake", "--space", "trips")
+    assert "Space trips is in a snapshot up to LSN 1" in cli("checkpoint", "--space", "trips").out
+    done = cli("checkpoint", "--all", "--json").json
+    assert [(each["space"], each["lsn"]) for each in done] == [("default", 0), ("trips", 1)]
+    assert cli("space", "list").out.split("\n")[1].split() == ["trips", "1", "memories"]
