@@ -319,8 +319,14 @@ def in_use(view: View, index: int) -> NDArray[np.bool_]:
 
 
 def _leaving(view: View, landed: Sequence[Landing]) -> NDArray[np.bool_]:
-    """Return bool by slot: which bodies in RAM land in a segment."""
-    leaving = np.zeros(view.hot.count, bool)
+    """Return bool by slot: which bodies in RAM land in a segment, or are nobody's any more.
+
+    A memory that was given a vector later has it in another slot than its first.
+    """
+    slots = np.arange(view.hot.count)
+    if not len(slots):
+        return np.zeros(0, bool)
+    leaving: NDArray[np.bool_] = view.gather("place", take(view.hot.rows, slots)) != slots
     for landing in landed:
         places = view.gather("place", landing.rows)
         leaving[places[(places & np.uint32(SEALED)) == 0]] = True

@@ -114,3 +114,16 @@ def test_deciding_blocks_only_where_a_known_text_is_sealed() -> None:
     assert may_block(space.state, [_text(b"x"), _text(b"a")])
     assert not may_block(space.state, [_text(b"x"), _text(b"b"), _text(b"", ONE)])
     assert space.commit(_text(b"a"))[0].created == (False,)
+
+
+def test_a_vector_given_later_is_sealed_and_its_first_slot_forgotten() -> None:
+    """The slot a memory had before it was given a vector takes nothing from it."""
+    space = _Space()
+    space.commit(_text(b"a"), _text(b"b", OTHER))
+    space.commit(_text(b"a", ONE))
+    assert space.state.hot.count == 3
+    assert Move(space.state.view(), [sealed_in_memory(space.state.view(), [0], 1)]).swap(
+        space.state
+    )
+    assert space.state.hot.count == 1
+    assert (space.vector(0), space.vector(1)) == (ONE, OTHER)
