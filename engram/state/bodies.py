@@ -61,7 +61,7 @@ class Sealed(Protocol):
 
     @property
     def signs(self) -> NDArray[np.uint8]:
-        """uint8[count, D / 8]: the first bit a dimension of each sketch."""
+        """uint8[ceil(count / 64), D / 8, 64]: the first bit a dimension of each sketch."""
 
     @property
     def magnitudes(self) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from engram.kernels.sketches.encoding import Sketches, encode_sketches, sketch_bits
+from engram.kernels.sketches.encoding import BLOCK_ROWS, Sketches, encode_sketches, sketch_bits
 from engram.model.errors import FileCorrupted, check
 from engram.storage.block_file import BlockFile
 from engram.storage.checked_files import as_array, npy_header, read_whole
@@ -59,7 +59,7 @@ class TierSegment:
             self.scales = columns.load("scales", np.float32, (n,))
             sketches = Sketches(
                 centre=columns.load("centre", np.float32, (bits,)),
-                signs=columns.load("signs", np.uint8, (n, bits // 8)),
+                signs=columns.load("signs", np.uint8, (-(-n // BLOCK_ROWS), bits // 8, BLOCK_ROWS)),
                 magnitudes=columns.load("magnitudes", np.uint8, (n, bits // 8)),
                 factors=columns.load("factors", np.float32, (3, n)),
             )

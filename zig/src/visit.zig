@@ -49,8 +49,7 @@ pub inline fn topK(scorer: anytype, job: Job) i64 {
     return @intCast(best.len);
 }
 
-/// Offers the scores of all candidates of a job to `sink`; false when it was cancelled before the end.
-pub fn offerAll(scorer: anytype, job: anytype, sink: anytype) bool {
+fn offerAll(scorer: anytype, job: Job, sink: anytype) bool {
     const step = cancel.rowsBetweenPolls(job.row_bytes);
     var first: usize = 0;
     while (first < job.rows_count) : (first += step) {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engram.kernels.sketches.encoding import BLOCK_ROWS
 from engram.kernels.sketches.protocol import PLANE_BITS_MAX, PLANE_WORD_BITS, SketchPart
 from engram.kernels.violations import array_violations, k_violations
 from engram.model.errors import InvalidRequest
@@ -19,6 +20,7 @@ _UINT8: Final = np.dtype(np.uint8)
 _NUMBERS_MAX: Final = 2**32
 _FACTORS: Final = 3
 _AXES_OF_ROWS: Final = 2
+_AXES_OF_BLOCKS: Final = 3
 
 
 def check_top_k_sketches(parts: Sequence[SketchPart], k: int) -> None:
@@ -40,14 +42,15 @@ def _is_plain(part: SketchPart, bits: int) -> bool:
     arrays: tuple[object, ...] = (query, signs, magnitudes, factors)
     if not all(type(array) is np.ndarray for array in arrays):
         return False
-    n = len(signs)
+    n = len(magnitudes)
     return (
         query.dtype is factors.dtype is _FLOAT32
         and signs.dtype is magnitudes.dtype is _UINT8
         and query.shape == (bits,)
         and 0 < bits <= PLANE_BITS_MAX
         and bits % PLANE_WORD_BITS == 0
-        and signs.shape == magnitudes.shape == (n, bits >> 3)
+        and magnitudes.shape == (n, bits >> 3)
+        and signs.shape == ((n + BLOCK_ROWS - 1) // BLOCK_ROWS, bits >> 3, BLOCK_ROWS)
         and factors.shape == (_FACTORS, n)
         and query.flags.c_contiguous
         and signs.flags.c_contiguous
@@ -69,20 +72,25 @@ def _is_plain(part: SketchPart, bits: int) -> bool:
 
 def _part_violations(part: SketchPart, bits: int) -> list[str]:
     violations = array_violations("query", part.query, 1, _FLOAT32)
-    violations += array_violations("signs", part.signs, _AXES_OF_ROWS, _UINT8)
+    violations += array_violations("signs", part.signs, _AXES_OF_BLOCKS, _UINT8)
     violations += array_violations("magnitudes", part.magnitudes, _AXES_OF_ROWS, _UINT8)
     violations += array_violations("factors", part.factors, _AXES_OF_ROWS, _FLOAT32)
     if part.mask is not None:
         violations += array_violations("mask", part.mask, 1, _UINT8)
     if violations:
         return violations
-    n, wanted = len(part.signs), (len(part.signs), bits // 8)
+    n = len(part.magnitudes)
+    blocks = (-(-n // BLOCK_ROWS), bits // 8, BLOCK_ROWS)
     if part.query.shape != (bits,):
         violations.append(f"query has {len(part.query)} bits, that of the first part {bits}")
     if not 0 < bits <= PLANE_BITS_MAX or bits % PLANE_WORD_BITS:
         sentence = f"query must have a multiple of {PLANE_WORD_BITS} bits up to {PLANE_BITS_MAX}"
         violations.append(f"{sentence}, not {bits}")
-    for name, plane in (("signs", part.signs), ("magnitudes", part.magnitudes)):
+    shapes = (
+        ("signs", part.signs, blocks),
+        ("magnitudes", part.magnitudes, (n, bits // 8)),
+    )
+    for name, plane, wanted in shapes:
         if plane.shape != wanted:
             violations.append(f"{name} must be of shape {wanted}, not {plane.shape}")
     if part.factors.shape != (_FACTORS, n):
@@ -98,5 +106,5 @@ def _order_violations(parts: Sequence[SketchPart]) -> list[str]:
     return [
         f"part {number}: first is {after.first}, within or before the part before it"
         for number, (before, after) in enumerate(pairwise(parts), 1)
-        if after.first < before.first + len(before.signs)
+        if after.first < before.first + len(before.magnitudes)
     ]

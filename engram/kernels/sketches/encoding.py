@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 BITS_MIN: Final = 128
 """Shorter rows are spread over so many dimensions: four signs would tell hardly any rows apart."""
 
+BLOCK_ROWS: Final = 64
+"""Rows whose signs stand side by side: an instruction looks up one byte of each."""
+
 _WORD_BITS: Final = 64
 _BLOCK_ROWS: Final = 4096  # 6 MiB of 384 dimensions at a time
 _ROTATIONS_MAX: Final = 4  # lengths of vectors in one process; 4,096 dimensions are 64 MiB
@@ -58,7 +61,9 @@ class Sketches(NamedTuple):
     centre: F32
     """float32[D]: the mean of the unit rows, turned."""
     signs: U8
-    """uint8[n, D / 8], least significant bit first: which dimensions of a rest are positive."""
+    """uint8[ceil(n / 64), D / 8, 64], bytes as `np.packbits` makes them, least significant bit
+    first: which dimensions of a rest are positive. Of 64 rows the first bytes stand side by side,
+    then the second ones; rows past the last are zeros."""
     magnitudes: U8
     """uint8[n, D / 8]: which of them are large."""
     factors: F32
@@ -87,12 +92,12 @@ def encode_sketches(vectors: F32, norms: F32) -> Sketches:
     n, d = vectors.shape
     bits = sketch_bits(d)
     signs = np.zeros((n, bits // 8), np.uint8)
-    magnitudes = np.zeros_like(signs)
+    magnitudes = np.zeros((n, bits // 8), np.uint8)
     factors = np.zeros((3, n), np.float32)
     factors[1] = -np.inf
     is_there = norms > 0
     if not d or not is_there.any():
-        return Sketches(np.zeros(bits, np.float32), signs, magnitudes, factors)
+        return Sketches(np.zeros(bits, np.float32), side_by_side(signs), magnitudes, factors)
     centre = _centre(vectors, norms, is_there)
     for rows in _blocks(is_there):
         rests = rotated(vectors[rows] * norms[rows, None]) - centre
@@ -106,7 +111,23 @@ def encode_sketches(vectors: F32, norms: F32) -> Sketches:
         factors[0, rows] = _shares(squares, by_signs)
         factors[1, rows] = np.einsum("ij,j->i", rests, centre, dtype=np.float64)
         factors[2, rows] = _shares(squares, by_signs + (_LARGE_LEVEL - 1) * large)
-    return Sketches(centre, signs, magnitudes, factors)
+    return Sketches(centre, side_by_side(signs), magnitudes, factors)
+
+
+def side_by_side(planes: U8) -> U8:
+    """Return the rows of uint8[n, b] as uint8[ceil(n / 64), b, 64], the layout of signs."""
+    n, row_bytes = planes.shape
+    blocks_count = -(-n // BLOCK_ROWS)
+    padded = np.zeros((blocks_count * BLOCK_ROWS, row_bytes), np.uint8)
+    padded[:n] = planes
+    blocks = padded.reshape(blocks_count, BLOCK_ROWS, row_bytes)
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1))
+
+
+def row_by_row(blocks: U8) -> U8:
+    """Return uint8[64 m, b]: the rows of uint8[m, b, 64]; the opposite of `side_by_side`."""
+    blocks_count, row_bytes, rows_count = blocks.shape
+    return blocks.transpose(0, 2, 1).reshape(blocks_count * rows_count, row_bytes)
 
 
 def _shares(squares: F64, products: F64) -> F64:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engram.kernels.codes.numpy_kernels import NumpyCodes
+from engram.kernels.codes.protocol import CODE_MAX
 from engram.kernels.sketches.arguments import check_top_k_sketches
+from engram.kernels.sketches.encoding import BLOCK_ROWS, row_by_row
+from engram.kernels.sketches.protocol import COARSE_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,17 +49,20 @@ def _visit(part: SketchPart, k: int, held: _Held, cancel: CancelFlag | None) -> 
     codes, scale = quantized[0].astype(np.float32), scales[0]
     bias, margin = np.float32(part.bias), np.float32(part.margin)
     by_signs, offsets, by_levels = part.factors
-    for start in range(0, len(part.signs), _BLOCK_ROWS):
+    coarse = np.rint(codes * (np.float32(COARSE_MAX) / np.float32(CODE_MAX)))
+    coarse_scale = scale * (np.float32(CODE_MAX) / np.float32(COARSE_MAX))
+    for start in range(0, len(part.magnitudes), _BLOCK_ROWS):
         if cancel is not None:
             cancel.check()
         rows = _candidates(part, start)
-        scaled = _products(part.signs[rows], codes) * scale
+        signs = _signs(part, start)
+        scaled = _products(signs[rows - start], coarse) * coarse_scale
         bounds = (scaled + margin) * by_signs[rows] + offsets[rows] + bias
         if len(held) == k:
             rows, bounds = rows[bounds > held[0][0]], bounds[bounds > held[0][0]]
         if not len(rows):
             continue
-        signs, magnitudes = part.signs[rows], part.magnitudes[rows]
+        signs, magnitudes = signs[rows - start], part.magnitudes[rows]
         large = 2 * _masked(signs & magnitudes, codes) - _masked(magnitudes, codes)
         scaled = (_products(signs, codes) + 2 * large) * scale
         scores = scaled * by_levels[rows] + offsets[rows] + bias
@@ -65,12 +71,17 @@ def _visit(part: SketchPart, k: int, held: _Held, cancel: CancelFlag | None) -> 
 
 
 def _candidates(part: SketchPart, start: int) -> I64:
-    stop = min(start + _BLOCK_ROWS, len(part.signs))
+    stop = min(start + _BLOCK_ROWS, len(part.magnitudes))
     if part.mask is None:
         return np.arange(start, stop)
     bits = part.mask[start >> 3 : (stop + 7) >> 3]
     chosen = np.unpackbits(bits, count=stop - start, bitorder="little")
     return np.flatnonzero(chosen) + start
+
+
+def _signs(part: SketchPart, start: int) -> U8:
+    first = start // BLOCK_ROWS
+    return row_by_row(part.signs[first : first + _BLOCK_ROWS // BLOCK_ROWS])
 
 
 def _products(signs: U8, codes: F32) -> F32:

@@ -1,13 +1,13 @@
 """What the estimate of cosines from sketches promises.
 
-With `codes` and `scale` a part's query quantised as `quantize_i8` does, a row has, each step
-rounded to float32,
+With `codes` and `scale` a part's query quantised as `quantize_i8` does, and coarse codes those in
+steps of 127 / 15, to nearest, a row has, each step rounded to float32,
 
-    bound    = (signs . codes * scale + margin) * factors[0] + factors[1] + bias
+    bound    = (signs . coarse codes * coarse scale + margin) * factors[0] + factors[1] + bias
     estimate = levels . codes * scale * factors[2] + factors[1] + bias
 
-where a sign is 1 or -1 and a level three times that where the second bit is set. Products with
-codes are exact integers.
+where the coarse scale is `scale * (127 / 15)`, a sign is 1 or -1 and a level three times that where
+the second bit is set. Products with codes are exact integers.
 
 Rule 1: rows are visited in order. One whose bound is not above the lowest estimate held, while k
         are held, is passed over; so is one whose estimate is -inf or NaN. The others are held by
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from engram.kernels.arrays import F32, U8, U32
     from engram.kernels.cancel import CancelFlag
 
-PLANE_BITS_MAX: Final = 2**15
-"""A product of so many levels and codes is exact as a float32."""
+PLANE_BITS_MAX: Final = 2**12
+"""A sum of so many coarse codes, counted from the least, fits 16 bits."""
+
+COARSE_MAX: Final = 15
+"""Four coarse codes, looked up together, add up to at most 60; four of those fit a byte."""
 
 PLANE_WORD_BITS: Final = 64
 """A plane is whole words of so many bits."""
@@ -44,7 +47,7 @@ class SketchPart(NamedTuple):
     margin: float
     """A float32 added to a product with signs: how far below the truth it is believed to be."""
     signs: U8
-    """uint8[n, D / 8], as `encode_sketches` makes it, and so are the next two."""
+    """uint8[ceil(n / 64), D / 8, 64], as `encode_sketches` makes it, and so are the next two."""
     magnitudes: U8
     """uint8[n, D / 8]."""
     factors: F32
@@ -74,5 +77,5 @@ class SketchKernels(Protocol):
         Raises:
             InvalidRequest: an argument has another type, dtype, shape or layout.
             KernelCancelled: `cancel` was set before the scan ended.
-            ArenaExhausted: the Zig backend's arena has no D bytes for the query's codes.
+            ArenaExhausted: the Zig backend's arena has no five bytes a bit for the query.
         """

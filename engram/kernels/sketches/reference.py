@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engram.kernels.codes.protocol import CODE_MAX
 from engram.kernels.codes.reference import ReferenceCodes
 from engram.kernels.sketches.arguments import check_top_k_sketches
+from engram.kernels.sketches.encoding import BLOCK_ROWS
+from engram.kernels.sketches.protocol import COARSE_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +49,9 @@ class ReferenceSketches:
         quantized, scales = _CODES.quantize_i8(part.query[None])
         codes, scale = quantized[0].tolist(), scales[0]
         bias, margin = _f32(part.bias), _f32(part.margin)
-        for row in range(len(part.signs)):
+        coarse = [_coarse(code) for code in codes]
+        coarse_scale = scale * (_f32(CODE_MAX) / _f32(COARSE_MAX))
+        for row in range(len(part.magnitudes)):
             if cancel is not None:
                 cancel.check()
             if part.mask is not None and not part.mask[row >> 3] >> (row & 7) & 1:
@@ -54,7 +59,7 @@ class ReferenceSketches:
             by_signs, offset, by_levels = part.factors[:, row]
             levels = _levels(part, row)
             signs = [1 if level > 0 else -1 for level in levels]
-            scaled = _f32(_dot(signs, codes)) * scale
+            scaled = _f32(_dot(signs, coarse)) * coarse_scale
             bound = (scaled + margin) * by_signs + offset + bias
             if len(held) == k and not bound > held[-1][0]:
                 continue
@@ -67,10 +72,17 @@ class ReferenceSketches:
 
 
 def _levels(part: SketchPart, row: int) -> list[int]:
-    signs = np.unpackbits(part.signs[row], bitorder="little").tolist()
+    block = part.signs[row // BLOCK_ROWS, :, row % BLOCK_ROWS]
+    signs = np.unpackbits(block, bitorder="little").tolist()
     magnitudes = np.unpackbits(part.magnitudes[row], bitorder="little").tolist()
     pairs = zip(signs, magnitudes, strict=True)
     return [(1 if sign else -1) * (3 if large else 1) for sign, large in pairs]
+
+
+def _coarse(code: int) -> int:
+    """Return a code in steps of 127 / 15; none stands half-way between two."""
+    steps = round(abs(code) * COARSE_MAX / CODE_MAX)
+    return -steps if code < 0 else steps
 
 
 def _dot(levels: list[int], codes: list[int]) -> int:

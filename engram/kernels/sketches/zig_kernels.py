@@ -35,7 +35,7 @@ class ZigSketches(ZigFamily):
     ) -> tuple[F32, U32]:
         """See `SketchKernels.top_k_sketches`."""
         check_top_k_sketches(parts, k)
-        capacity = min(k, sum(len(part.signs) for part in parts))
+        capacity = min(k, sum(len(part.magnitudes) for part in parts))
         scores = np.empty(capacity, np.float32)
         numbers = np.empty(capacity, np.uint32)
         if not capacity:
@@ -63,7 +63,7 @@ def _packed(part: SketchPart) -> bytes:
         address(magnitudes),
         address(factors),
         0 if mask is None else address(mask),
-        len(signs),
+        len(magnitudes),
         first,
         bias,
         margin,

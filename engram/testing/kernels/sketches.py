@@ -151,8 +151,8 @@ def check_refusals(backend: KernelBackend) -> None:
         ("query", part._replace(query=part.query.astype(np.float64))),
         ("query", part._replace(query=None)),  # type: ignore[arg-type]
         ("signs", part._replace(signs=part.signs[:, :-1])),
-        ("signs", part._replace(signs=part.signs[::2])),
-        ("magnitudes", part._replace(magnitudes=part.magnitudes[:-1])),
+        ("signs", part._replace(signs=part.signs[:, ::2])),
+        ("magnitudes", part._replace(magnitudes=part.magnitudes[:, :-1])),
         ("factors", part._replace(factors=part.factors.T)),
         ("factors", part._replace(factors=part.factors[:2])),
         ("mask", part._replace(mask=np.zeros(1, np.uint8))),

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from engram.kernels.sketches.encoding import Sketches, encode_sketches, rotated, sketch_bits
+from engram.kernels.sketches.encoding import (
+    Sketches,
+    encode_sketches,
+    rotated,
+    row_by_row,
+    side_by_side,
+    sketch_bits,
+)
 
 if TYPE_CHECKING:
     from engram.kernels.arrays import F32
@@ -28,7 +35,13 @@ def estimates(sketches: Sketches, query: F32, *, with_magnitudes: bool) -> F32:
     """Estimate the cosine of a unit query with every row by the formula of the module."""
     turned = rotated(query)
     rest = turned - sketches.centre
-    codes = np.unpackbits(sketches.signs, axis=1, bitorder="little") * 2.0 - 1.0
+    codes = (
+        np.unpackbits(row_by_row(sketches.signs), axis=1, bitorder="little")[
+            : len(sketches.magnitudes)
+        ]
+        * 2.0
+        - 1.0
+    )
     slopes = sketches.factors[0]
     if with_magnitudes:
         codes *= np.unpackbits(sketches.magnitudes, axis=1, bitorder="little") * 2.0 + 1.0
@@ -75,7 +88,7 @@ def test_planes_are_whole_words_and_none_without_dimensions() -> None:
     assert widths == [0, 128, 128, 192, 256, 384, 448]
     sketches = encode_sketches(np.zeros((3, 0), np.float32), np.zeros(3, np.float32))
     shapes = [array.shape for array in sketches]
-    assert shapes == [(0,), (3, 0), (3, 0), (3, 3)]
+    assert shapes == [(0,), (1, 0, 64), (3, 0), (3, 3)]
 
 
 def test_a_row_without_a_vector_has_no_estimate(rows: F32) -> None:
@@ -91,7 +104,9 @@ def test_a_row_without_a_vector_has_no_estimate(rows: F32) -> None:
         assert sketches.factors[:, row].tolist() == [0, -np.inf, 0]
     meant = encode_sketches(rows[others], norms[others])
     assert np.array_equal(sketches.centre, meant.centre)
-    assert np.array_equal(sketches.signs[others], meant.signs)
+    assert np.array_equal(
+        row_by_row(sketches.signs)[others], row_by_row(meant.signs)[: len(others)]
+    )
     assert np.allclose(sketches.factors[:, others], meant.factors, rtol=1e-5)
 
 
@@ -119,5 +134,16 @@ def test_more_rows_than_a_block_give_what_they_give_together() -> None:
     rows = random.standard_normal((4096 + 5, 8)).astype(np.float32)
     sketches = encode_sketches(rows, inverse_norms(rows))
     rests = rotated(rows * inverse_norms(rows)[:, None]) - sketches.centre
-    differing = np.packbits(rests > 0, axis=1, bitorder="little") ^ sketches.signs
+    differing = (
+        np.packbits(rests > 0, axis=1, bitorder="little") ^ row_by_row(sketches.signs)[: len(rows)]
+    )
     assert np.unpackbits(differing).mean() < 1e-4
+
+
+def test_the_signs_of_64_rows_stand_side_by_side() -> None:
+    planes = np.random.default_rng(44).integers(0, 256, (70, 16), np.uint8)
+    blocks = side_by_side(planes)
+    assert blocks.shape == (2, 16, 64)
+    assert np.array_equal(blocks[1, 3, :6], planes[64:, 3])
+    assert not blocks[1, :, 6:].any()
+    assert np.array_equal(row_by_row(blocks)[:70], planes)

@@ -238,7 +238,7 @@ def test_columns_are_npy_files_that_numpy_opens() -> None:
 def test_what_stays_in_ram_is_as_large_as_it_says() -> None:
     segment = Shelf().put(sample_bodies(1000, 384))
     blocks = 500 + 100 + segment.index.text_bytes // 32_768 + 1
-    assert segment.resident_bytes == 1000 * (4 + 4 + 48 + 48 + 12) + 4 * 384 + 4 * blocks
+    assert segment.resident_bytes == 1024 * 48 + 1000 * (4 + 4 + 48 + 12) + 4 * 384 + 4 * blocks
 
 
 def test_a_tier_segment_is_what_the_state_calls_sealed() -> None:

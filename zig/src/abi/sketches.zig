@@ -21,7 +21,7 @@ pub const SketchPart = extern struct {
 };
 
 /// Writes the best rows of all parts by their estimates, best first, and returns how many there are.
-/// Parts come in ascending order of their rows' numbers. Takes `bits` bytes from the arena.
+/// Parts come in ascending order of their rows' numbers. Takes five bytes a bit from the arena.
 export fn engram_top_k_sketches(
     parts: ?[*]const SketchPart,
     parts_count: usize,
@@ -42,15 +42,17 @@ export fn engram_top_k_sketches(
     };
     var scratch = arena.begin();
     defer scratch.end();
-    const codes = scratch.take(i8, bits) orelse return status.out_of_space;
+    const room = scratch.take(u8, bits + sketches.tablesBytes(bits)) orelse return status.out_of_space;
+    const codes: [*]i8 = @ptrCast(room.ptr);
     const kernels = isa.kernels();
     for (given[0..parts_count]) |part| {
         if (part.rows_count == 0) continue;
         var scale: [1]f32 = undefined;
         const query = part.query orelse return status.invalid_argument;
-        _ = kernels.int8.quantize_i8(query, 1, bits, codes.ptr, &scale, null);
+        _ = kernels.int8.quantize_i8(query, 1, bits, codes, &scale, null);
         const scan: sketches.Part = .{
-            .codes = codes.ptr,
+            .codes = codes,
+            .tables = room.ptr + bits,
             .scale = scale[0],
             .bias = part.bias,
             .margin = part.margin,
