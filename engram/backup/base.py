@@ -18,8 +18,8 @@ from engram.storage.block_cache import BlockCache
 from engram.storage.manifest import Manifest, ManifestBody, SnapshotName
 from engram.storage.open_files import OpenFiles
 from engram.storage.parts import write_index
+from engram.storage.retained import HOT
 from engram.storage.snapshot_loading import Identity, load, read_body
-from engram.storage.snapshots import HOT
 from engram.storage.tier_segment import TierSegment
 
 if TYPE_CHECKING:

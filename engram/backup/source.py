@@ -12,16 +12,16 @@ from engram.model.errors import InvariantViolated
 from engram.model.events import Reembedded, Remembered, Revectored, decode
 from engram.state.digest import digest
 from engram.storage.open_files import OpenFiles
+from engram.storage.retained import HOT
 from engram.storage.segment_index import read_index
 from engram.storage.snapshot_loading import Identity, read_body
-from engram.storage.snapshots import HOT
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
     from engram.ports import Filesystem
     from engram.state.space import Frozen
+    from engram.storage.retained import Pin
     from engram.storage.snapshot_content import SnapshotBody
-    from engram.storage.snapshots import Pin
     from engram.wal.protocol import Log, Record
 
 

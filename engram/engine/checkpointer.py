@@ -17,8 +17,10 @@ from engram.engine.replay import RunBlocking, in_thread
 from engram.model.errors import Closed, EngramError
 from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT
 from engram.ports import Clock
+from engram.storage.retained import CheckpointFacts, Pin
+from engram.storage.side_index import SideIndex
 from engram.storage.snapshot_content import Capture
-from engram.storage.snapshots import CheckpointFacts, Pin, Snapshots
+from engram.storage.snapshots import Snapshots
 from engram.wal.protocol import Log
 
 CLOSE_LOG_BYTES: Final = 16 << 20
@@ -34,6 +36,13 @@ RETRY_NS_MAX: Final = 300_000_000_000
 so that a full disk is noticed as free soon and is not worn out."""
 
 Progress = Callable[[int, int], None]
+
+
+class Frozen(NamedTuple):
+    """A space at one moment, and its word index when that numbers rows in the same way."""
+
+    state: Capture
+    words: SideIndex | None
 
 
 class CheckpointStatus(NamedTuple):
@@ -59,7 +68,7 @@ class Checkpointer:
         log: Log,
         clock: Clock,
         activity: Activity,
-        freeze: Callable[[], Awaitable[Capture]],
+        freeze: Callable[[], Awaitable[Frozen]],
         *,
         log_bytes: int = 0,
         log_bytes_max: int = CHECKPOINT_LOG_BYTES_DEFAULT,
@@ -152,8 +161,8 @@ class Checkpointer:
             if not last or self._log_bytes < CLOSE_LOG_BYTES:
                 return
             try:
-                captured = await self._freeze()
-                size = await self._run_blocking(lambda: self.snapshots.bytes_to_write(captured))
+                frozen = await self._freeze()
+                size = await self._run_blocking(lambda: self.snapshots.bytes_to_write(*frozen))
                 if size <= CLOSE_SHARE_MAX * self._log_bytes:
                     await self._checkpoint(None, is_last=True)
             except EngramError as failure:  # the log holds everything
@@ -167,10 +176,10 @@ class Checkpointer:
         self, progress: Progress | None, *, is_last: bool = False
     ) -> CheckpointFacts:
         try:
-            captured = await self._freeze()
+            frozen = await self._freeze()
             before = self._log_bytes
-            total = await self._run_blocking(lambda: self.snapshots.bytes_to_write(captured))
-            steps = self.snapshots.checkpoint(captured)
+            total = await self._run_blocking(lambda: self.snapshots.bytes_to_write(*frozen))
+            steps = self.snapshots.checkpoint(*frozen)
             try:
                 facts = await self._drive(steps, total, progress, is_last=is_last)
             finally:

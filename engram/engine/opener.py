@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import anyio
 
 from engram.engine.replay import Replayer, RunBlocking, in_thread
+from engram.engine.words import Words
 from engram.model.errors import Conflict, FileCorrupted, LogCorrupted, StorageFailed
 from engram.ports import Clock, Filesystem
 from engram.state.bodies import Sealed
@@ -74,6 +75,7 @@ class Opened(NamedTuple):
     log: Log
     state: SpaceState
     snapshots: Snapshots
+    words: Words
     opening: Opening
 
 
@@ -120,7 +122,13 @@ class Opener:
             raise _unreachable(snapshots, after, gap) from gap
         try:
             _check_arrived(snapshots, state.lsn, log.last_lsn)
+            words = Words()
+            if loaded is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._run(partial(_load_words, snapshots, words, after))
             notes = [f"{file} was not used: {why}" for file, why in snapshots.damaged]
+            if snapshots.damaged_words:
+                notes.append(f"the word index is built anew: {snapshots.damaged_words}")
             with anyio.CancelScope(shield=True):
                 notes += await self._run(partial(_tidy, snapshots, remembered))
         except BaseException:
@@ -135,12 +143,18 @@ class Opener:
             duration_ms=(self._clock.monotonic() - started) / 1_000_000,
             notes=tuple(notes),
         )
-        return Opened(log, state, snapshots, opening)
+        return Opened(log, state, snapshots, words, opening)
 
 
 def _load(snapshots: Snapshots, open_segment: OpenSegment) -> Loaded | None:
     snapshots.read()
     return snapshots.load(open_segment)
+
+
+def _load_words(snapshots: Snapshots, words: Words, lsn: Lsn) -> None:
+    saved = snapshots.load_words(lsn)
+    if saved is not None and words.load(saved):
+        snapshots.remember_words(words.dump())
 
 
 def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> FileCorrupted:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 import anyio
@@ -32,7 +31,6 @@ from engram.model.errors import (
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT, HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem
-from engram.storage.snapshot_content import capture
 
 OpenSpace = Callable[[str], Awaitable[Opened]]
 
@@ -205,13 +203,14 @@ class SpaceRegistry:
             self._activity,
             history_retention_ns=self._history_retention_ns,
         )
+        engine.words = opened.words
         engine.checkpointer = Checkpointer(
             space,
             opened.snapshots,
             opened.log,
             self._clock,
             self._activity,
-            partial(engine.between_groups, capture),
+            engine.freeze,
             log_bytes=opened.opening.log_bytes,
             log_bytes_max=self._checkpoint_log_bytes,
             run=self._run,

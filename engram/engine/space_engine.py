@@ -18,7 +18,7 @@ import anyio.to_thread
 from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
 from engram.engine.budget import bytes_added
-from engram.engine.checkpointer import Checkpointer
+from engram.engine.checkpointer import Checkpointer, Frozen
 from engram.engine.groups import LONE, Change, Group
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
@@ -47,6 +47,7 @@ from engram.state.decide import decide
 from engram.state.lone import may_block
 from engram.state.outcomes import Decision, Outcome
 from engram.state.space import SpaceState, View
+from engram.storage.snapshot_content import capture
 from engram.wal.protocol import Entry, Log
 
 T = TypeVar("T")
@@ -173,6 +174,19 @@ class SpaceEngine:
         """Who takes the snapshots of this space."""
         check(self.checkpointer is not None, "the registry gives each space a checkpointer")
         return cast("Checkpointer", self.checkpointer)
+
+    async def freeze(self) -> Frozen:
+        """Return all that the space is now, to be written while it goes on.
+
+        Raises what `between_groups` does.
+        """
+        # Outside of it, as somebody may be catching up; rows are not renumbered without notice.
+        words = await anyio.to_thread.run_sync(self.words.dump)
+
+        def freeze(state: SpaceState) -> Frozen:
+            return Frozen(capture(state), words if self.words.is_of(words) else None)
+
+        return await self.between_groups(freeze)
 
     async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
         """Return what `change` returns, run in a worker thread while no group is in flight.

@@ -7,9 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from engram.retrieval.lexical import WordIndex
+from engram.retrieval.lexical import WordIndex, WordIndexDump
+from engram.retrieval.postings import Segment
 from engram.retrieval.word_view import WordView
 from engram.state.space import ALIVE, ERASED, View
+from engram.storage.side_index import SavedIndex, SideIndex
 
 # 2,048 texts at once are indexed fastest (10 us each); a recall that must catch up takes these.
 _CATCH_UP_ROWS: Final = 2_048
@@ -37,6 +39,52 @@ class Words:
     def resident_bytes(self) -> int:
         """Bytes of the index."""
         return self._index.resident_bytes
+
+    def dump(self) -> SideIndex:
+        """Return what is indexed now, for saving; waits while somebody catches up. Blocks."""
+        with self._lock:
+            dump = self._index.dump()
+            removed = self._removed.copy()
+            index = self._index
+        columns = {
+            "lengths": dump.lengths,
+            "dead": dump.dead,
+            "dead_df": dump.dead_df,
+            "removed": removed,
+        }
+        return SideIndex(
+            facts=dump.facts,
+            groups=[columns, *(segment._asdict() for segment in dump.segments)],
+            texts=dump.terms,
+            texts_count=dump.terms_count,
+            texts_version=dump.terms_version,
+            texts_owner=index,
+        )
+
+    def is_of(self, saved: SideIndex) -> bool:
+        """Whether what `dump` returned still numbers rows as this index does."""
+        return saved.texts_owner is self._index
+
+    def load(self, saved: SavedIndex) -> bool:
+        """Begin with what was saved instead of with nothing; False when that cannot be used."""
+        columns, *segments = saved.groups
+        with self._lock:
+            loaded = self._index.load(
+                WordIndexDump(
+                    facts=saved.facts,
+                    segments=tuple(Segment(**segment) for segment in segments),
+                    lengths=columns["lengths"],
+                    dead=columns["dead"],
+                    dead_df=columns["dead_df"],
+                    terms=saved.texts,
+                    terms_count=len(saved.texts),
+                    terms_version=0,
+                )
+            )
+            if loaded:
+                self._removed = columns["removed"]
+                self._removed_count = int(self._removed.sum())
+            return loaded
 
     def step(self, view: View) -> bool:
         """Index a few more rows of `view`; return whether there is more to do."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import sys
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -35,10 +35,30 @@ TEXTS_AT_ONCE_MAX: Final = 128
 """Texts tokenised before their words become a column: few enough that the words stay in the
 processor's cache (8,192 at once took 1.25 times as long)."""
 
+DUMP_VERSION: Final = 1
+"""One more whenever the same text would be cut into other terms: what was saved before is then
+built anew."""
+
 _CAPACITY_MIN: Final = 1024
 _BLANK: Final = "\0"  # begins no term: a text's words hold no control characters
 _WORD_BYTES: Final = 57  # an ASCII str of CPython with 8 characters
 _TERM_ID_BYTES: Final = 28  # an int of CPython
+
+
+class WordIndexDump(NamedTuple):
+    """A word index as plain arrays; of `terms`, by number, the first `terms_count` belong to it.
+
+    `terms_version` changes when a term that was there does.
+    """
+
+    facts: dict[str, int | str]
+    segments: tuple[postings.Segment, ...]
+    lengths: NDArray[np.uint32]
+    dead: NDArray[np.bool_]
+    dead_df: NDArray[np.uint32]
+    terms: list[str]
+    terms_count: int
+    terms_version: int
 
 
 class _TermIds(dict[str, int]):
@@ -48,21 +68,32 @@ class _TermIds(dict[str, int]):
         super().__init__()
         self.tokenizer = tokenizer
         self.terms: dict[str, int] = {}
+        self.names: list[str] = []  # by id
+        self.blanked = 0
 
     def __missing__(self, word: str) -> int:
         term = self.tokenizer.term(word)
         term_id = self.terms.setdefault(term, len(self.terms))
+        if term_id == len(self.names):
+            self.names.append(term)
         if len(word) <= TERM_CHARACTERS_MAX:
             if len(self) >= WORDS_CACHED_MAX:
                 self.clear()
             self[word] = term_id
         return term_id
 
+    def learn(self, names: list[str]) -> None:
+        """Take over the terms of another index, in the order of their numbers."""
+        self.names = names
+        self.terms.update(zip(names, range(len(names)), strict=True))
+
     def blank(self, term_ids: set[int]) -> None:
         """Forget how these terms read; their numbers are not given again."""
         for term in [term for term, term_id in self.terms.items() if term_id in term_ids]:
             term_id = self.terms.pop(term)
-            self.terms[f"{_BLANK}{term_id}"] = term_id
+            self.names[term_id] = f"{_BLANK}{term_id}"
+            self.terms[self.names[term_id]] = term_id
+        self.blanked += len(term_ids)
         for word in [word for word, term_id in self.items() if term_id in term_ids]:
             del self[word]
 
@@ -215,6 +246,42 @@ class WordIndex:
                 b=self._b,
             ),
         )
+
+    def dump(self) -> WordIndexDump:
+        """Return all that is indexed now, unchanged by what is added or removed later."""
+        none = np.zeros(0, np.bool_)
+        return WordIndexDump(
+            facts={
+                "version": DUMP_VERSION,
+                "language": self._tokenizer.language,
+                "texts_count": self._texts_count,
+                "words_count": self._words_count,
+            },
+            segments=self._segments,
+            lengths=self._lengths[: self._row_count],
+            dead=none if self._dead is None else self._dead,
+            dead_df=self._dead_df,
+            terms=self._ids.names,
+            terms_count=len(self._ids.names),
+            terms_version=self._ids.blanked,
+        )
+
+    def load(self, dump: WordIndexDump) -> bool:
+        """Take over what an index dumped, in place of nothing; False when it was another kind's.
+
+        The arrays are not written to.
+        """
+        facts = dump.facts
+        kind = (facts.get("version"), facts.get("language"))
+        if kind != (DUMP_VERSION, self._tokenizer.language) or self._row_count:
+            return False
+        self._segments, self._lengths = dump.segments, dump.lengths
+        self._row_count = len(dump.lengths)
+        self._dead, self._dead_df = (dump.dead if dump.dead.size else None), dump.dead_df
+        self._texts_count = int(facts["texts_count"])
+        self._words_count = int(facts["words_count"])
+        self._ids.learn(dump.terms)
+        return True
 
     def _tokenised(
         self, texts: Sequence[str]

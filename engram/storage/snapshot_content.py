@@ -6,7 +6,7 @@ one with the same size: pages of the state are replaced, never changed, once a v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import ref
 
@@ -170,17 +170,22 @@ def body_of(
 
 def planned(captured: Capture) -> list[Planned]:
     """Return all parts of a snapshot; small ones are joined."""
+    return joined(SMALL_KEY, _parts(captured))
+
+
+def joined(key: str, parts: Iterable[Planned]) -> list[Planned]:
+    """Return the parts with all small ones as one of this key."""
     small: list[Planned] = []
     large: list[Planned] = []
-    for part in _parts(captured):
+    for part in parts:
         (large if part.marks and part.bytes_count >= SMALL_BYTES else small).append(part)
-    joined = Planned(
-        SMALL_KEY,
+    together = Planned(
+        key,
         (),
         sum(part.bytes_count for part in small),
         lambda: [pieces for part in small for pieces in part.contents()],
     )
-    return [joined, *large]
+    return [together, *large]
 
 
 def _sizes(arena: Arena) -> tuple[ChunkSize, ...]:

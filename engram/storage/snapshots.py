@@ -10,17 +10,30 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from engram.model.errors import DurabilityError, StorageFailed, StoreTooNew
+from engram.model.errors import (
+    DurabilityError,
+    FileCorrupted,
+    StorageFailed,
+    StoreTooNew,
+)
 from engram.storage.manifest import Manifest, ManifestBody, SnapshotName
 from engram.storage.parts import Part, write_index, write_part
+from engram.storage.retained import HOT, CheckpointFacts, FoundDamage, Pin, Retained
+from engram.storage.side_index import (
+    SavedIndex,
+    SideBody,
+    SideIndex,
+    load_side,
+    read_side,
+    side_parts,
+)
 from engram.storage.snapshot_content import (
     Capture,
     Mark,
-    SnapshotBody,
     body_of,
     capture,
     planned,
@@ -34,54 +47,9 @@ if TYPE_CHECKING:
     from engram.storage.snapshot_content import Planned
 
 RETAINED_COUNT: Final = 2
-HOT: Final = "hot"
 TIERS: Final = ("warm", "cold")
 _SNAPSHOT: Final = re.compile(r"(\d{20})-(\d{10})\.snapshot")
 _SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)(\.new)?")
-
-
-class CheckpointFacts(NamedTuple):
-    """What a checkpoint did: the LSN it holds, bytes written and named again, and parts written."""
-
-    lsn: int
-    bytes_written: int
-    bytes_shared: int
-    parts_written: int
-
-
-class Retained(NamedTuple):
-    """A snapshot that counts, and what it consists of."""
-
-    name: SnapshotName
-    body: SnapshotBody
-
-    def files(self) -> set[str]:
-        """Return its files in `hot`."""
-        found = {self.name.file, *(part.file for part in self.body.parts)}
-        return found | {self.name.words_file} if self.name.words_file else found
-
-    def segments(self) -> set[str]:
-        """Return the directories of its tier segments, from the space's."""
-        sealed = [each for each in self.body.sealed if each is not None]
-        return {f"{each.tier}/{each.number:020d}" for each in sealed}
-
-
-class Pin(NamedTuple):
-    """A snapshot held for a reader: its LSN (0: none, only the log), its files with their bytes.
-
-    Paths begin at the space's directory; `names` are the files and directories that are kept.
-    """
-
-    lsn: int
-    files: tuple[tuple[str, int], ...]
-    names: tuple[str, ...]
-
-
-class FoundDamage(NamedTuple):
-    """A snapshot that could not be used, and why."""
-
-    file: str
-    reason: str
 
 
 class Snapshots:
@@ -90,6 +58,7 @@ class Snapshots:
     def __init__(self, filesystem: Filesystem, identity: Identity) -> None:
         self.directory = f"{identity.space}/{HOT}"
         self.damaged: list[FoundDamage] = []
+        self.damaged_words = ""
         self.retained: list[Retained] = []
         self._filesystem = filesystem
         self._identity = identity
@@ -165,8 +134,33 @@ class Snapshots:
                 self.damaged.append(FoundDamage(name.file, str(damage)))
                 self._may_sweep = False
                 continue
-            self.retained.insert(0, Retained(name, body))
+            self.retained.insert(0, Retained(name, body, self._words_of(name)))
         return found
+
+    def load_words(self, lsn: int) -> SavedIndex | None:
+        """Return the word index saved with the snapshot at `lsn`, None when there is none.
+
+        A damaged one is left out: it is built anew, and `damaged_words` says why.
+
+        Raises:
+            StorageFailed: the medium cannot be read.
+        """
+        newest = self.retained[-1] if self.retained else None
+        if newest is None or newest.words is None or newest.words.lsn != lsn:
+            return None
+        try:
+            return load_side(self._filesystem, self.directory, newest.words)
+        except FileCorrupted as damage:
+            self.damaged_words = str(damage)
+            return None
+
+    def remember_words(self, side: SideIndex) -> None:
+        """Note that the loaded word index is what the parts on disk hold."""
+        words = self.retained[-1].words if self.retained else None
+        parts = {} if words is None else {part.key: part for part in words.parts}
+        for each in side_parts(side):
+            if each.marks and each.key in parts:
+                self._known[each.key] = each.marks, parts[each.key]
 
     def load_one(self, retained: Retained, open_segment: OpenSegment) -> Loaded:
         """Return the state of one of `retained`, every byte verified.
@@ -177,34 +171,35 @@ class Snapshots:
         """
         return load(self._filesystem, self.directory, retained.body, open_segment)
 
-    def checkpoint(self, captured: Capture) -> Generator[int, None, CheckpointFacts]:
+    def checkpoint(
+        self, captured: Capture, words: SideIndex | None = None
+    ) -> Generator[int, None, CheckpointFacts]:
         """Write a snapshot step by step, giving the bytes of each step; it counts on return.
+
+        `words` is the word index of the same space, to be saved beside it.
 
         Raises:
             StorageFailed: the medium refused. The snapshots before still count, and what was
                 written is removed later.
         """
         self._serial += 1
+        lsn, space = captured.frozen.view.lsn, self._identity
         known = dict(self._known)
-        parts, written = [], 0
-        bytes_written = 0
-        for number, part in enumerate(self.plan(captured)):
-            before = self._shared(part)
-            if before is None:
-                file = f"{self._serial:010d}-{number:05d}.part"
-                before = yield from write_part(
-                    self._filesystem, self.directory, file, part.key, part.contents()
-                )
-                known[part.key] = part.marks, before
-                bytes_written += before.bytes_count
-                written += 1
-            parts.append(before)
+        parts = yield from self._write(planned(captured), known, 0)
+        side = [] if words is None else side_parts(words)
+        side_written = yield from self._write(side, known, len(parts))
         self._filesystem.sync_directory(self.directory)
-        body = body_of(captured, *self._identity, tuple(parts))
-        file = f"{body.lsn:020d}-{self._serial:010d}.snapshot"
-        digest = write_index(self._filesystem, self.directory, file, body)
-        name = SnapshotName(body.lsn, file, digest)
-        retained = [*self.retained[1 - RETAINED_COUNT :], Retained(name, body)]
+        name, words_body = SnapshotName(lsn, f"{lsn:020d}-{self._serial:010d}.snapshot", b""), None
+        if words is not None:
+            facts, count = dict(words.facts), len(words.groups)
+            words_body = SideBody(*space, lsn, facts, count, tuple(side_written))
+            file = f"{lsn:020d}-{self._serial:010d}.words"
+            digest = write_index(self._filesystem, self.directory, file, words_body)
+            name = msgspec.structs.replace(name, words_file=file, words_digest=digest)
+        body = body_of(captured, *space, tuple(parts))
+        digest = write_index(self._filesystem, self.directory, name.file, body)
+        name = msgspec.structs.replace(name, digest=digest)
+        retained = [*self.retained[1 - RETAINED_COUNT :], Retained(name, body, words_body)]
         self._manifest.flip(
             ManifestBody(
                 tuple(each.name for each in retained),
@@ -214,18 +209,33 @@ class Snapshots:
         )
         self._dropped.update(*(each.segments() for each in self.retained))
         self.retained, self._may_sweep = retained, True
-        keys = {part.key for part in parts}
-        self._known = {key: each for key, each in known.items() if key in keys}
-        shared = sum(part.bytes_count for part in parts) - bytes_written
-        return CheckpointFacts(body.lsn, bytes_written, shared, written)
+        everything = [*parts, *side_written]
+        self._known = {part.key: known[part.key] for part in everything}
+        new = [part for part in everything if part.file.startswith(f"{self._serial:010d}-")]
+        written = sum(part.bytes_count for part in new)
+        total = sum(part.bytes_count for part in everything)
+        return CheckpointFacts(lsn, written, total - written, len(new))
 
-    def plan(self, captured: Capture) -> list[Planned]:
-        """Return the parts of a snapshot; `bytes_to_write` tells which are to be written."""
-        return planned(captured)
+    def _write(
+        self, plans: list[Planned], known: dict[str, tuple[tuple[Mark, ...], Part]], first: int
+    ) -> Generator[int, None, list[Part]]:
+        """Write the parts that changed; return all."""
+        parts = []
+        for number, plan in enumerate(plans, start=first):
+            part = self._shared(plan)
+            if part is None:
+                file = f"{self._serial:010d}-{number:05d}.part"
+                part = yield from write_part(
+                    self._filesystem, self.directory, file, plan.key, plan.contents()
+                )
+                known[plan.key] = plan.marks, part
+            parts.append(part)
+        return parts
 
-    def bytes_to_write(self, captured: Capture) -> int:
+    def bytes_to_write(self, captured: Capture, words: SideIndex | None = None) -> int:
         """Return about how many bytes a checkpoint would write now."""
-        return sum(part.bytes_count for part in self.plan(captured) if self._shared(part) is None)
+        plans = [*planned(captured), *([] if words is None else side_parts(words))]
+        return sum(plan.bytes_count for plan in plans if self._shared(plan) is None)
 
     def remember(self, text: str) -> None:
         """Keep a short text for the log; StorageFailed when the medium refused."""
@@ -277,7 +287,7 @@ class Snapshots:
             StorageFailed: the medium cannot be read.
         """
         newest = self.retained[-1] if self.retained else None
-        names = [] if newest is None else sorted(f"{HOT}/{file}" for file in newest.files())
+        names = [] if newest is None else sorted(f"{HOT}/{file}" for file in newest.own_files())
         for directory in sorted(newest.segments()) if newest else ():
             names.append(directory)
             inside = self._filesystem.list(f"{self._identity.space}/{directory}")
@@ -331,9 +341,20 @@ class Snapshots:
     def _remember(self, loaded: Loaded) -> None:
         """Note which pages of the loaded state the parts on disk hold."""
         parts = {part.key: part for part in loaded.body.parts}
-        for each in self.plan(capture(loaded.state)):
+        for each in planned(capture(loaded.state)):
             if each.marks and each.key in parts:
                 self._known[each.key] = each.marks, parts[each.key]
+
+    def _words_of(self, name: SnapshotName) -> SideBody | None:
+        """Return the index of the words saved with a snapshot; what is not whole does not count."""
+        if not name.words_file:
+            return None
+        file, digest = name.words_file, name.words_digest
+        try:
+            return read_side(self._filesystem, self.directory, file, digest, self._identity)
+        except (FileCorrupted, StoreTooNew) as damage:
+            self.damaged_words = str(damage)
+            return None
 
     def _names(self) -> list[str]:
         return self._filesystem.list(self.directory)

@@ -15,9 +15,10 @@ from engram.model.events import encode
 from engram.state.apply import apply
 from engram.state.decide import decide
 from engram.state.space import SpaceState
+from engram.storage.retained import CheckpointFacts
 from engram.storage.snapshot_content import capture
 from engram.storage.snapshot_loading import Identity, Loaded
-from engram.storage.snapshots import CheckpointFacts, Snapshots
+from engram.storage.snapshots import Snapshots
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.wal.protocol import Record
 

@@ -1,0 +1,145 @@
+"""A search index saved beside a snapshot: derived, disposable, and worth not building anew.
+
+Its parts are shared like those of a snapshot. What is in it is its owner's: named arrays, a list
+of texts, and a few facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import ref
+
+import msgspec
+import numpy as np
+
+from engram.model.errors import FileCorrupted
+from engram.storage.parts import Part, Pieces, array_pieces, read_index, read_part
+from engram.storage.snapshot_content import LABELS_A_PAGE, SMALL_BYTES, Mark, Planned, joined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engram.ports import Filesystem
+    from engram.storage.snapshot_loading import Identity
+
+_ARRAY: Final = "array."
+
+
+class SideIndex(NamedTuple):
+    """What is to be saved: arrays that are never changed, in groups, and texts by number.
+
+    Of `texts` the first `texts_count` count; `texts_owner` and `texts_version` tell whether they
+    are those of the last time.
+    """
+
+    facts: Mapping[str, int | str]
+    groups: Sequence[Mapping[str, NDArray[Any]]]
+    texts: list[str]
+    texts_count: int
+    texts_version: int
+    texts_owner: object
+
+
+class SavedIndex(NamedTuple):
+    """What was saved: read-only arrays in the same groups, and the texts."""
+
+    facts: dict[str, int | str]
+    groups: list[dict[str, NDArray[Any]]]
+    texts: list[str]
+
+
+class SideBody(msgspec.Struct, array_like=True, frozen=True):
+    """The index file: whose it is, the LSN of its snapshot, and all parts."""
+
+    store_id: bytes
+    space: str
+    lsn: int
+    facts: dict[str, int | str]
+    group_count: int
+    parts: tuple[Part, ...]
+
+
+def side_parts(side: SideIndex) -> list[Planned]:
+    """Return all parts; those of one group lie together."""
+    groups = [_group(number, arrays) for number, arrays in enumerate(side.groups)]
+    return joined("words.small", [*groups, *_texts(side)])
+
+
+def _group(number: int, arrays: Mapping[str, NDArray[Any]]) -> Planned:
+    size = sum(array.nbytes for array in arrays.values())
+    marks = tuple(Mark(ref(array), len(array)) for array in arrays.values())
+
+    def contents() -> list[Pieces]:
+        return [array_pieces(f"{_ARRAY}{name}", number, each) for name, each in arrays.items()]
+
+    return Planned(f"words.{number}", marks, size, contents)
+
+
+def _texts(side: SideIndex) -> Iterator[Planned]:
+    for number, first in enumerate(range(0, side.texts_count, LABELS_A_PAGE)):
+        last = min(first + LABELS_A_PAGE, side.texts_count)
+        yield Planned(
+            f"words.texts.{number}",
+            (Mark(ref(side.texts_owner), last, side.texts_version),),
+            SMALL_BYTES if last - first == LABELS_A_PAGE else 0,
+            _encoder(side.texts, first, last, number),
+        )
+
+
+def _encoder(texts: list[str], first: int, last: int, number: int) -> Callable[[], list[Pieces]]:
+    def contents() -> list[Pieces]:
+        encoded = [text.encode() for text in texts[first:last]]
+        lengths = np.fromiter(map(len, encoded), np.uint32, len(encoded))
+        joined = np.frombuffer(b"".join(encoded), np.uint8)
+        return [
+            array_pieces("texts.bytes", number, lengths),
+            array_pieces("texts.text", number, joined),
+        ]
+
+    return contents
+
+
+def load_side(filesystem: Filesystem, directory: str, body: SideBody) -> SavedIndex:
+    """Return what was saved, every byte verified.
+
+    Raises:
+        FileCorrupted: something is missing or damaged.
+        StorageFailed: the medium cannot be read.
+    """
+    groups: list[dict[str, NDArray[Any]]] = [{} for _ in range(body.group_count)]
+    pages: dict[int, list[str]] = {}
+    for part in body.parts:
+        found = read_part(filesystem, directory, part)
+        for (name, page), array in found.items():
+            if name.startswith(_ARRAY):
+                groups[page][name.removeprefix(_ARRAY)] = array
+            elif name == "texts.bytes":
+                text = found["texts.text", page].tobytes()
+                ends = np.cumsum(array, dtype=np.int64).tolist()
+                starts = [0, *ends]
+                pages[page] = [
+                    text[start:end].decode() for start, end in zip(starts, ends, strict=False)
+                ]
+    texts = [text for page in sorted(pages) for text in pages[page]]
+    return SavedIndex(dict(body.facts), groups, texts)
+
+
+def read_side(
+    filesystem: Filesystem, directory: str, file: str, digest: bytes, identity: Identity
+) -> SideBody:
+    """Return the index file, verified; its parts are not looked at.
+
+    Raises:
+        FileCorrupted: it is missing, damaged, or another space's.
+        StoreTooNew: a later release wrote it.
+        StorageFailed: the medium cannot be read.
+    """
+    raw = read_index(filesystem, directory, file, digest)
+    try:
+        body = msgspec.msgpack.decode(raw, type=SideBody)
+    except msgspec.MsgspecError as exc:
+        raise FileCorrupted(f"{directory}/{file}", 0, f"it cannot be decoded ({exc})") from exc
+    if (body.store_id, body.space) != identity:
+        raise FileCorrupted(f"{directory}/{file}", 0, "it belongs to another space")
+    return body
