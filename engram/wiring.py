@@ -16,11 +16,14 @@ from engram.adapters.embedders.loading import load_embedder
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
+from engram.adapters.local.machine import give_back, memory_budget_default
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
-from engram.engine.opener import LogHints, Opener, Replay, open_no_segment
+from engram.engine.housekeeping import Tiers
+from engram.engine.opener import LogHints, Opener, Replay
 from engram.engine.registry import SpaceRegistry
 from engram.engine.replay import RunBlocking, in_thread
+from engram.engine.segments import Segments
 from engram.engine.store import Store
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
@@ -165,8 +168,14 @@ async def open_store(
                 kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
                 archive = LogArchive(kept, store.store_id)
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
+            tiers = Tiers(
+                Segments(filesystem, backend),
+                settings.memory_budget or memory_budget_default(),
+                settings.capacities_of,
+                give_back,
+            )
             opener = Opener(
-                filesystem, clock, store.store_id, logs.open, open_no_segment, run_blocking
+                filesystem, clock, store.store_id, logs.open, tiers.segments.of, run_blocking
             )
             registry = SpaceRegistry(
                 filesystem,
@@ -174,6 +183,7 @@ async def open_store(
                 entropy,
                 tasks,
                 opener.open,
+                tiers,
                 history_retention_ns=10**9 * settings.history_retention,
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 run=run_blocking,

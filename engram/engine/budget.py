@@ -7,7 +7,7 @@ those that stay are copied. Rule: the parts never sum up to more than the whole.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from engram.model.commands import Command, Reembed, Remember, RememberBatch
 from engram.model.errors import Overloaded
@@ -28,23 +28,6 @@ _LEFT_SHARE_MIN: Final = 8
 # What a memory takes besides its body: 139 bytes of columns, up to 28 of key indexes, 12 of slots,
 # and the first of its words. Corrected by measuring before each step of the housekeeping.
 ROW_BYTES: Final = 256
-
-
-class Resident(NamedTuple):
-    """Bytes in RAM by what they are for; `moving` is held only while bodies move."""
-
-    columns: int = 0
-    keys: int = 0
-    words: int = 0
-    sealed: int = 0
-    hot: int = 0
-    cache: int = 0
-    moving: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self)
 
 
 class Budget:

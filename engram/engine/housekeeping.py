@@ -18,7 +18,7 @@ import numpy as np
 
 from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
-from engram.engine.budget import Budget, Resident
+from engram.engine.budget import Budget
 from engram.engine.replay import RunBlocking
 from engram.engine.segments import Segments
 from engram.engine.tiers import (
@@ -32,6 +32,7 @@ from engram.engine.tiers import (
 )
 from engram.model.capacities import Capacities
 from engram.model.errors import Closed, EngramError
+from engram.model.memory import ResidentBytes
 from engram.ports import Clock
 from engram.state.gathering import body_bytes
 from engram.state.moves import Landing, Move, Rows, exchange, without
@@ -69,6 +70,19 @@ class Tended(Protocol):
 
     def wake_up(self) -> None:
         """Look again whether what waits may be written."""
+
+
+class Tiers(NamedTuple):
+    """What a store has for its bodies.
+
+    Where segments are, how many bytes may be resident, how many memories a tier of a space holds,
+    and what hands freed RAM back to the system.
+    """
+
+    segments: Segments
+    budget_bytes: int
+    capacities_of: Callable[[str], Capacities]
+    give_back: Callable[[], None]
 
 
 class TierStatus(NamedTuple):
@@ -122,21 +136,18 @@ class Housekeeping:
 
     def __init__(
         self,
-        segments: Segments,
-        budget: Budget,
+        tiers: Tiers,
         clock: Clock,
         activity: Activity,
-        capacities_of: Callable[[str], Capacities],
         run: RunBlocking,
-        give_back: Callable[[], None],
     ) -> None:
-        self.budget = budget
-        self._segments = segments
+        self.budget = Budget(tiers.budget_bytes, tiers.segments.cache)
+        self._segments = tiers.segments
+        self._capacities_of = tiers.capacities_of
+        self._give_back = tiers.give_back
         self._clock = clock
         self._activity = activity
-        self._capacities_of = capacities_of
         self._run_blocking = run
-        self._give_back = give_back
         self._kept: dict[str, _Kept] = {}
         self._wake = anyio.Event()
         self._scope = anyio.CancelScope()
@@ -158,7 +169,10 @@ class Housekeeping:
     def grown(self, engine: Tended, body_bytes: int, count: int) -> None:
         """Note that bodies came into RAM."""
         self.budget.take(body_bytes, count)
-        limits = self._kept[engine.space].capacities
+        kept = self._kept.get(engine.space)
+        if kept is None:
+            return
+        limits = kept.capacities
         if self.budget.excess_bytes or engine.view.hot.count >= limits.hot + limits.segment:
             self._wake.set()
 
@@ -178,23 +192,23 @@ class Housekeeping:
         """Look soon whether there is something to do."""
         self._wake.set()
 
-    def status_of(self, space: str) -> TierStatus:
+    def status_of(self, engine: Tended) -> TierStatus:
         """Return how the bodies of an open space stand."""
-        kept = self._kept[space]
-        view = kept.engine.view
+        view, kept = engine.view, self._kept.get(engine.space)
         counts = {"warm": 0, "cold": 0}
         for part in view.sealed:
             if part is not None:
                 counts[part.segment.tier] += part.segment.count
-        return TierStatus(view.hot.count, counts["warm"], counts["cold"], kept.steps, kept.error)
+        steps, error = (kept.steps, kept.error) if kept is not None else (0, None)
+        return TierStatus(view.hot.count, counts["warm"], counts["cold"], steps, error)
 
-    def resident(self) -> Resident:
+    def resident(self) -> ResidentBytes:
         """Return the bytes that all open spaces hold in RAM, by what they are for."""
         sums: Counter[str] = Counter()
         for kept in self._kept.values():
             sums.update(kept.engine.resident_parts())
         cache = self._segments.cache.counts().resident_bytes
-        return Resident(**sums, cache=cache, moving=self.budget.moving_bytes)
+        return ResidentBytes(**sums, cache=cache, moving=self.budget.moving_bytes)
 
     async def run(self) -> None:
         """Do step after step until closed."""
@@ -246,6 +260,8 @@ class Housekeeping:
         return False
 
     async def _tend(self, kept: _Kept) -> bool:
+        if self._is_small(kept):
+            return False
         if kept.engine.accesses.has_fresh:
             kept.recalled = np.union1d(kept.recalled, kept.engine.accesses.take_fresh())
         try:
@@ -262,6 +278,12 @@ class Housekeeping:
             return False
         kept.worked()
         return True
+
+    def _is_small(self, kept: _Kept) -> bool:
+        """Whether all bodies are in RAM and may stay there."""
+        view, limits = kept.engine.view, kept.capacities
+        is_within = view.hot.count < limits.hot + limits.segment
+        return is_within and not view.sealed and not self.budget.excess_bytes
 
     async def _wait_until_idle(self) -> None:
         patience = self._clock.monotonic() + _PATIENCE_NS

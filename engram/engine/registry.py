@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 
 from engram.engine.activity import Activity
 from engram.engine.checkpointer import Checkpointer
+from engram.engine.housekeeping import Housekeeping, Tiers
 from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
 from engram.engine.replay import RunBlocking, in_thread
@@ -56,6 +57,7 @@ class SpaceRegistry:
         entropy: Entropy,
         tasks: TaskGroup,
         open_space: OpenSpace,
+        tiers: Tiers,
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
@@ -67,7 +69,8 @@ class SpaceRegistry:
         self._tasks = tasks
         self._open_space = open_space
         self._history_retention_ns = history_retention_ns
-        self._checkpoint_log_bytes = checkpoint_log_bytes
+        # What is replayed after a crash is in RAM again, all of it, and must fit as well.
+        self._checkpoint_log_bytes = min(checkpoint_log_bytes, tiers.budget_bytes // 8)
         self._run = run
         self._openings: dict[str, Opening] = {}
         self._engines: dict[str, SpaceEngine] = {}
@@ -75,6 +78,9 @@ class SpaceRegistry:
         self._closed = False
         self._readers = Readers()
         self._activity = Activity()
+        self._segments = tiers.segments
+        self.housekeeping = Housekeeping(tiers, clock, self._activity, run)
+        tasks.start_soon(self.housekeeping.run, name="housekeeping")
 
     @property
     def filesystem(self) -> Filesystem:
@@ -117,6 +123,7 @@ class SpaceRegistry:
                 raise SpaceNotFound(space)
             engine = self._engines.pop(space, None)
             if engine is not None:
+                await self._leave_alone(space)
                 await engine.aclose(last_checkpoint=False)
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._remove, space)
@@ -166,6 +173,8 @@ class SpaceRegistry:
     async def aclose(self) -> None:
         """Close every space, then raise the first failure; harmless when repeated."""
         self._closed = True
+        with anyio.CancelScope(shield=True):
+            await self.housekeeping.aclose()
         failure: EngramError | None = None
         for engine in list(self._engines.values()):
             try:
@@ -175,6 +184,7 @@ class SpaceRegistry:
         self._engines.clear()
         with anyio.CancelScope(shield=True):
             await self._readers.aclose()
+            await anyio.to_thread.run_sync(self._segments.close)
         if failure is not None:
             raise failure
 
@@ -201,6 +211,7 @@ class SpaceRegistry:
             opened.state,
             self._readers,
             self._activity,
+            self.housekeeping,
             history_retention_ns=self._history_retention_ns,
         )
         engine.words = opened.words
@@ -221,6 +232,11 @@ class SpaceRegistry:
         self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
         return engine
 
+    async def _leave_alone(self, space: str) -> None:
+        """Let nothing move bodies of a space that is about to be closed."""
+        with anyio.CancelScope(shield=True):
+            await self.housekeeping.remove(space)
+
     async def _check_empty(self, space: str) -> None:
         if await self.exists(space) and (await self._open(space, create=False)).view.lsn:
             raise SpaceAlreadyExists(space)
@@ -230,6 +246,7 @@ class SpaceRegistry:
         engine = self._engines.pop(space, None)
         if engine is None:
             return
+        await self._leave_alone(space)
         try:
             await engine.aclose()
         except EngramError:

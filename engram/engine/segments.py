@@ -13,6 +13,8 @@ from engram.storage.bodies import Bodies, text_starts
 from engram.storage.open_files import OpenFiles
 from engram.storage.segment_index import Tier, remove_segment, segment_directory
 from engram.storage.segment_writer import write_segment
+from engram.storage.snapshot_content import SealedName
+from engram.storage.snapshot_loading import OpenSegment
 from engram.storage.tier_segment import TierSegment
 
 _TIERS: tuple[Tier, ...] = ("warm", "cold")
@@ -21,16 +23,21 @@ _TIERS: tuple[Tier, ...] = ("warm", "cold")
 class Segments:
     """Writes and opens segments; all of them share a cache and a number of open files."""
 
-    def __init__(self, filesystem: Filesystem, kernels: KernelBackend, cache_bytes: int) -> None:
-        self.cache = BlockCache(cache_bytes)
+    def __init__(self, filesystem: Filesystem, kernels: KernelBackend) -> None:
+        # Nothing is held until the budget says how much may be.
+        self.cache = BlockCache(0)
         self._filesystem = filesystem
         self._kernels = kernels
         self._files = OpenFiles(filesystem)
 
-    def open(self, space: str, tier: Tier, number: int, digest: bytes | None = None) -> TierSegment:
-        """Open a finished segment; what `TierSegment.open` raises. Blocks."""
-        directory = segment_directory(space, tier, number)
-        return TierSegment.open(self._files, directory, self.cache, digest)
+    def of(self, space: str) -> OpenSegment:
+        """Return what opens the segments of a space that a snapshot names; it blocks."""
+
+        def open_segment(name: SealedName) -> Sealed:
+            directory = segment_directory(space, _tier(name.tier), name.number)
+            return TierSegment.open(self._files, directory, self.cache, name.digest)
+
+        return open_segment
 
     def write(self, space: str, tier: Tier, number: int, view: View, rows: Rows) -> Landing:
         """Write the bodies of rows (uint32[n], 1 to 65,536) as a segment, durably. Blocks.
@@ -48,8 +55,8 @@ class Segments:
     def remove(self, space: str, segment: Sealed) -> None:
         """Remove a segment that nothing names; what stays is swept at the next opening. Blocks."""
         self.let_go(segment)
-        tier: Tier = "cold" if segment.tier == "cold" else "warm"
-        remove_segment(self._filesystem, segment_directory(space, tier, segment.number))
+        directory = segment_directory(space, _tier(segment.tier), segment.number)
+        remove_segment(self._filesystem, directory)
 
     def let_go(self, segment: Sealed) -> None:
         """Take no more room in the cache for a segment that only old views still read."""
@@ -64,3 +71,7 @@ class Segments:
     def close(self) -> None:
         """Close all files."""
         self._files.close()
+
+
+def _tier(name: str) -> Tier:
+    return "cold" if name == "cold" else "warm"

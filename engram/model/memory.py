@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any, Final, overload
+from typing import Any, Final, NamedTuple, overload
 
 import msgspec
 
@@ -195,6 +195,27 @@ class SpaceInfo(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class ResidentBytes(NamedTuple):
+    """Bytes of an open store in RAM by what they are for.
+
+    Columns and key indexes of all memories, the word index, sketches of bodies on disk, bodies in
+    RAM, blocks read from disk, and copies held while bodies move.
+    """
+
+    columns: int = 0
+    keys: int = 0
+    words: int = 0
+    sealed: int = 0
+    hot: int = 0
+    cache: int = 0
+    moving: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self)
+
+
 class SpaceStats(msgspec.Struct, frozen=True):
     """What a memory space holds and where its log stands."""
 
@@ -218,6 +239,14 @@ class SpaceStats(msgspec.Struct, frozen=True):
     """Why the last checkpoint failed; the space itself is fine."""
     recovery_notes: tuple[str, ...] = ()
     """What was found damaged when the space was opened, and was served by something else."""
+    hot: int = 0
+    """Memories whose bodies are in RAM."""
+    warm: int = 0
+    """Bodies on disk as they are, some of them perhaps of memories that moved on."""
+    cold: int = 0
+    """The same, compressed."""
+    tiers_error: str | None = None
+    """Why bodies could not be moved the last time that was tried."""
 
 
 class Checkpointed(msgspec.Struct, frozen=True):

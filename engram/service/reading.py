@@ -238,6 +238,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     view = engine.view
     opening = core.registry.opening_of(engine.space)
     checkpoint = engine.checkpoints.status
+    tiers = core.registry.housekeeping.status_of(engine)
     return SpaceStats(
         id=engine.space,
         memories=view.count - view.forgotten_count,
@@ -255,4 +256,8 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         checkpoint_at=None if checkpoint.at is None else to_datetime(checkpoint.at),
         checkpoint_error=checkpoint.error,
         recovery_notes=opening.notes,
+        hot=tiers.hot,
+        warm=tiers.warm,
+        cold=tiers.cold,
+        tiers_error=tiers.error,
     )

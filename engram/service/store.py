@@ -12,7 +12,7 @@ import anyio
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import Closed, EngramError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
-from engram.model.memory import Checkpointed, SpaceInfo
+from engram.model.memory import Checkpointed, ResidentBytes, SpaceInfo
 from engram.ports import Embedder
 from engram.service.backups import (
     BackupMade,
@@ -50,6 +50,16 @@ class Engram:
     def embedder(self) -> Embedder | None:
         """Who makes the vectors of texts; None when words alone are compared."""
         return self._core.embedder
+
+    @property
+    def resident_bytes(self) -> ResidentBytes:
+        """Bytes in RAM by what they are for; `total` is kept below `memory_budget`."""
+        return self._core.registry.housekeeping.resident()
+
+    @property
+    def memory_budget(self) -> int:
+        """How many bytes may be resident."""
+        return self._core.registry.housekeeping.budget.total_bytes
 
     async def space(self, space_id: str = DEFAULT_SPACE) -> Space:
         """Return the handle of a memory space; it is created by the first write to it.

@@ -10,11 +10,14 @@ from typing import Final, TypeVar
 import anyio
 from anyio import lowlevel
 
-from engram.engine.opener import LogHints, Opener, Replay, open_no_segment
+from engram.engine.housekeeping import Tiers
+from engram.engine.opener import LogHints, Opener, Replay
 from engram.engine.registry import SpaceRegistry
+from engram.engine.segments import Segments
 from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
+from engram.model.capacities import Capacities
 from engram.model.ids import DEFAULT_SPACE
 from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT, HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Embedder
@@ -58,6 +61,8 @@ async def simulated_store(
     seed: int = 0,
     checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
     history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
+    memory_budget: int = 1 << 30,
+    capacities: Capacities = Capacities(),  # noqa: B008 - immutable
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
 
@@ -88,19 +93,22 @@ async def simulated_store(
 
     try:
         async with anyio.create_task_group() as tasks:
-            opener = Opener(disk, clock, store.store_id, open_log, open_no_segment)
+            chosen = kernels or NumpyBackend()
+            segments = Segments(disk, chosen)
+            opener = Opener(disk, clock, store.store_id, open_log, segments.of)
             registry = SpaceRegistry(
                 disk,
                 clock,
                 entropy,
                 tasks,
                 opener.open,
+                Tiers(segments, memory_budget, lambda _: capacities, lambda: None),
                 history_retention_ns=history_retention_ns,
                 checkpoint_log_bytes=checkpoint_log_bytes,
             )
             core = Core(
                 registry,
-                kernels or NumpyBackend(),
+                chosen,
                 embedder,
                 clock,
                 entropy,

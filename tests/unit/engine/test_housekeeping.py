@@ -13,9 +13,9 @@ import pytest
 from anyio import lowlevel
 
 from engram.engine.activity import Activity
-from engram.engine.budget import Budget
-from engram.engine.housekeeping import Housekeeping, TierStatus
+from engram.engine.housekeeping import Housekeeping, Tiers, TierStatus
 from engram.engine.readers import Readers
+from engram.engine.replay import in_thread
 from engram.engine.segments import Segments
 from engram.engine.space_engine import SpaceEngine
 from engram.kernels.numpy_backend import NumpyBackend
@@ -48,7 +48,7 @@ class Kept(NamedTuple):
     async def until(self, holds: Callable[[TierStatus], bool]) -> None:
         """Wait until something holds of where the bodies are."""
         with anyio.fail_after(20):
-            while not holds(self.housekeeping.status_of("s")):
+            while not holds(self.housekeeping.status_of(self.engine)):
                 await anyio.to_thread.run_sync(lambda: None)
 
     def sealed(self, rows: Array | None = None) -> int:
@@ -61,16 +61,9 @@ class Kept(NamedTuple):
 @asynccontextmanager
 async def kept(capacities: Capacities = SMALL, budget_bytes: int = 1 << 30) -> AsyncIterator[Kept]:
     disk, clock, activity, readers = SimulatedFilesystem(), FakeClock(), Activity(), Readers()
-    segments = Segments(disk, NumpyBackend(), 1 << 20)
-    housekeeping = Housekeeping(
-        segments,
-        Budget(budget_bytes, segments.cache),
-        clock,
-        activity,
-        lambda _: capacities,
-        anyio.to_thread.run_sync,
-        lambda: None,
-    )
+    segments = Segments(disk, NumpyBackend())
+    tiers = Tiers(segments, budget_bytes, lambda _: capacities, lambda: None)
+    housekeeping = Housekeeping(tiers, clock, activity, in_thread)
     engine = SpaceEngine("s", MemoryLog(), clock, SpaceState(), readers, activity, housekeeping)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(engine.run)
@@ -92,7 +85,7 @@ async def test_what_is_needed_least_is_sealed_when_a_segment_is_over() -> None:
         await space.engine.submit(batch_of(3, 4, 9))
         await space.until(lambda tiers: tiers.steps == 1)
         assert space.sealed() == space.sealed(np.arange(50)) == 50
-        assert space.housekeeping.status_of("s")[:3] == (100, 50, 0)
+        assert space.housekeeping.status_of(space.engine)[:3] == (100, 50, 0)
 
 
 async def test_no_move_changes_what_a_space_holds() -> None:
@@ -104,7 +97,7 @@ async def test_no_move_changes_what_a_space_holds() -> None:
             fill(plain, batch, now=seed)
         await space.until(lambda tiers: tiers.hot < 150 and tiers.warm < 250)
         view = space.engine.view
-        hot, warm, cold = space.housekeeping.status_of("s")[:3]
+        hot, warm, cold = space.housekeeping.status_of(space.engine)[:3]
         assert hot + warm + cold == 800
         assert cold
         rows = np.arange(800)
@@ -160,7 +153,7 @@ async def test_a_step_that_fails_is_told_and_tried_again() -> None:
         assert space.sealed() == 0
         broken = False
         await space.until(lambda tiers: tiers.steps == 1)
-        assert space.housekeeping.status_of("s").error is None
+        assert space.housekeeping.status_of(space.engine).error is None
         assert space.sealed() == 50
 
 
