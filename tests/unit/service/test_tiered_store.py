@@ -1,0 +1,110 @@
+"""A store whose bodies are in tiers answers as one that has all of them in RAM."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engram.model.capacities import Capacities
+from engram.service.space import Space
+from engram.service.store import Engram
+from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.store_histories import engine_of
+from engram.testing.stores import simulated_store
+
+pytestmark = pytest.mark.anyio
+SMALL: Final = Capacities(hot=100, warm=150, cold=5_000, segment=50)
+COUNT: Final = 600
+DIMENSIONS: Final = 16
+
+
+def _vectors() -> NDArray[np.float32]:
+    return np.random.default_rng(3).standard_normal((COUNT, DIMENSIONS), np.float32)
+
+
+@asynccontextmanager
+async def tiered(disk: SimulatedFilesystem) -> AsyncIterator[Engram]:
+    async with simulated_store(disk, capacities=SMALL) as db:
+        yield db
+
+
+async def _filled(db: Engram) -> Space:
+    space, vectors = await db.space(), _vectors()
+    for first in range(0, COUNT, 60):
+        texts = [f"n{row} {'red' if row % 37 == 5 else 'blue'}" for row in range(first, first + 60)]
+        await space.remember_many(texts, embeddings=vectors[first : first + 60])
+    return space
+
+
+async def _until_in_tiers(space: Space) -> None:
+    with anyio.fail_after(30):
+        while True:
+            stats = await space.stats()
+            if stats.hot < 150 and stats.warm < 200 and stats.cold:
+                return
+            await anyio.to_thread.run_sync(lambda: None)
+
+
+async def _found(space: Space) -> list[list[str]]:
+    cues = _vectors()[::37]
+    by_vector = [(await space.recall(embedding=cue)).recollections for cue in cues]
+    by_words = (await space.recall("red", limit=50)).recollections
+    pages = (await space.list(limit=1000)).memories
+    shown = [[f"{each.memory.id} {each.memory.content}" for each in found] for found in by_vector]
+    words = sorted(each.memory.content for each in by_words)
+    return [*shown, words, [f"{memory.id} {memory.content}" for memory in pages]]
+
+
+async def test_recall_and_list_answer_the_same_before_and_after_bodies_moved() -> None:
+    async with simulated_store() as db:
+        expected = await _found(await _filled(db))
+    disk = SimulatedFilesystem()
+    async with tiered(disk) as db:
+        space = await _filled(db)
+        await _until_in_tiers(space)
+        found = await _found(space)
+        assert [[text.split(" ", 1)[1] for text in each] for each in found[:-2]] == [
+            [text.split(" ", 1)[1] for text in each] for each in expected[:-2]
+        ]
+        assert len(found[-1]) == COUNT
+
+
+async def test_bodies_are_where_a_checkpoint_says_after_reopening_and_a_crash() -> None:
+    disk = SimulatedFilesystem()
+    async with tiered(disk) as db:
+        space = await _filled(db)
+        await _until_in_tiers(space)
+        expected = await _found(space)
+        engine = engine_of(db, space.id)
+        assert engine is not None
+        assert engine.checkpointer is not None
+        await engine.checkpointer.checkpoint()
+    async with tiered(disk) as db:
+        space = await db.space()
+        assert (await space.stats()).cold
+        assert await _found(space) == expected
+        await space.remember("one more", embedding=_vectors()[0])
+    disk.crash()
+    async with tiered(disk) as db:
+        space = await db.space()
+        found = await _found(space)
+        assert found[-1][:-1] == expected[-1]
+        assert found[-1][-1].endswith("one more")
+
+
+async def test_segments_that_no_snapshot_names_are_gone_after_reopening() -> None:
+    disk = SimulatedFilesystem()
+    async with tiered(disk) as db:
+        space = await _filled(db)
+        await _until_in_tiers(space)
+        expected = await _found(space)
+    async with tiered(disk) as db:
+        space = await db.space()
+        assert await _found(space) == expected
