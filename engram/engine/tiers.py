@@ -44,7 +44,10 @@ def rows_to_seal(view: View, accesses: Accesses, now: int, *, count: int, bytes_
     """
     if not view.hot.count:
         return _NO_ROWS
-    rows: Rows = take(view.hot.rows, np.arange(view.hot.count))
+    slots = np.arange(view.hot.count)
+    rows: Rows = take(view.hot.rows, slots)
+    # A memory that was given a vector later left its first slot.
+    rows = rows[view.gather("place", rows) == slots]
     rows = rows[np.lexsort((rows, strengths(view, accesses, now, rows)))]
     enough = int(np.searchsorted(np.cumsum(body_bytes(view, rows)), bytes_count, side="left"))
     return np.asarray(rows[: max(count, enough + 1 if bytes_count else 0)])
