@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine
 
 if TYPE_CHECKING:
+    from engram.engine.checking import StoreReport
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
@@ -45,6 +46,17 @@ def _open_backups(where: str) -> Backups:
     return open_backups(where)
 
 
+async def _verify_store(
+    settings: Settings,
+    *,
+    spaces: Sequence[str] | None,
+    progress: Callable[[str, int, int], None],
+) -> StoreReport:
+    from engram.wiring import verify_store  # noqa: PLC0415 - as above
+
+    return await verify_store(settings=settings, spaces=spaces, progress=progress)
+
+
 def _program() -> str:
     """Return what the user has to type to call this program again."""
     called = Path(sys.argv[0])
@@ -58,7 +70,9 @@ def _program() -> str:
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    machine = Machine(_open_store, _diagnose, _verify_kernels, _open_backups, _program())
+    machine = Machine(
+        _open_store, _diagnose, _verify_kernels, _open_backups, _verify_store, _program()
+    )
     return run(sys.argv[1:], machine, __version__)
 
 

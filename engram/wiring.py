@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -19,6 +19,8 @@ from engram.adapters.local.filesystem import LocalFilesystem
 from engram.adapters.local.machine import give_back, memory_budget_default
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
+from engram.engine.checking import StoreReport
+from engram.engine.checking import verify_store as verify_files
 from engram.engine.housekeeping import Tiers
 from engram.engine.opener import LogHints, Opener, Replay
 from engram.engine.registry import SpaceRegistry
@@ -118,6 +120,36 @@ def open_backups(
     entropy = entropy or SystemEntropy()
     archive = open_archive(os.fspath(location), entropy)
     return Backups(Repository(archive, clock or SystemClock(), entropy))
+
+
+async def verify_store(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    spaces: Sequence[str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    settings: Settings | None = None,
+) -> StoreReport:
+    """Read a store again that nobody has open, and say all that is damaged; changes nothing.
+
+    Args:
+        path: the store's directory; left out, the data root of the settings.
+        spaces: those to be read; None for all.
+        progress: called with (space, bytes done, bytes in all).
+        settings: left out, read from the environment.
+
+    Raises:
+        InvalidRequest: there is no store.
+        SpaceNotFound: there is no such space.
+        StoreInUse: another process holds the store; there, `Engram.verify` does it.
+        StoreTooNew: a later release wrote it.
+        LogCorrupted: neither STORE nor any log tells whose the files are.
+        StorageFailed: the directories cannot be read.
+    """
+    settings = settings or load_settings()
+    root = str(settings.data_path if path is None else expanded(path))
+    return await verify_files(
+        LocalFilesystem(root), SystemClock(), root, spaces=spaces, progress=progress
+    )
 
 
 @asynccontextmanager

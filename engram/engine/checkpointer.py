@@ -150,6 +150,17 @@ class Checkpointer:
         finally:
             self.snapshots.unpin(pin)
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Let no checkpoint write or remove anything while the block runs.
+
+        Raises:
+            Closed: the space is being closed.
+        """
+        async with self._lock:
+            self._check_open()
+            yield
+
     async def aclose(self, *, last: bool = True) -> None:
         """End what runs; unless told not to, take a `last` checkpoint when that is worth it.
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import anyio
 
+from engram.engine.checking import verify_space
+from engram.engine.verification import SpaceReport
 from engram.kernels.protocol import KernelBackend
-from engram.model.errors import Closed, EngramError, SpaceNotFound
+from engram.model.errors import Closed, DurabilityError, EngramError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.memory import Checkpointed, ResidentBytes, SpaceInfo
 from engram.ports import Embedder
@@ -96,6 +99,42 @@ class Engram:
         """Write a snapshot of a space; see `Space.checkpoint`."""
         check_space_id(space_id)
         return await Space(space_id, self._core).checkpoint(progress)
+
+    async def verify(
+        self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None
+    ) -> SpaceReport:
+        """Read a space again, all its files, and say what is damaged; it goes on serving.
+
+        Takes as much RAM again as the space, for every way to its state is gone and compared. No
+        checkpoint is taken meanwhile. A space that cannot be opened is read all the same.
+
+        Args:
+            space_id: which space.
+            progress: called with (bytes done, bytes in all).
+
+        Raises:
+            SpaceNotFound: there is no such space.
+            StoreTooNew: a later release wrote something.
+            Closed: the store is.
+        """
+        check_space_id(space_id)
+        core = self._core
+        if not await core.registry.exists(space_id):
+            raise SpaceNotFound(space_id)
+        verified = partial(
+            verify_space,
+            core.registry.filesystem,
+            core.clock,
+            core.store_id,
+            space_id,
+            progress,
+        )
+        try:
+            engine = await core.registry.open(space_id)
+        except DurabilityError:
+            return await verified()
+        async with engine.checkpoints.paused():
+            return await verified()
 
     async def backup(
         self,

@@ -67,6 +67,8 @@ class Manifest:
         self.body = ManifestBody()
         self.is_readable = False
         """Whether a slot is sound; if not, nothing is known about snapshots."""
+        self.damaged_offsets: list[int] = []
+        """Where slots stand that hold something and are not sound."""
         self._filesystem = filesystem
         self._directory = directory
         self._seed = google_crc32c.value(identity)
@@ -90,7 +92,10 @@ class Manifest:
         finally:
             handle.close()
         for number in range(_SLOTS):
-            slot = self._decode(number, data[number * SLOT_BYTES :][:SLOT_BYTES])
+            block = data[number * SLOT_BYTES :][:SLOT_BYTES]
+            slot = self._decode(number, block)
+            if slot is None and block.strip(b"\0"):
+                self.damaged_offsets.append(number * SLOT_BYTES)
             if slot is not None and slot.generation > self._generation:
                 self._slot, self._generation, self.body = slot
                 self.is_readable = True

@@ -52,6 +52,16 @@ _SNAPSHOT: Final = re.compile(r"(\d{20})-(\d{10})\.snapshot")
 _SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)(\.new)?")
 
 
+def is_snapshot_name(name: str) -> bool:
+    """Whether a file in `hot` is the index of a snapshot."""
+    return _SNAPSHOT.fullmatch(name) is not None
+
+
+def lsn_of_snapshot(name: str) -> int:
+    """Return the LSN that the name of an index tells."""
+    return int(name[:20])
+
+
 class Snapshots:
     """The snapshots of a space. Blocking; one thread at a time."""
 

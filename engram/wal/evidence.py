@@ -71,11 +71,32 @@ def read_mark(filesystem: Filesystem, directory: str, identity: bytes) -> Lsn:
         handle.close()
 
 
-def _decode(data: bytes, seed: int) -> Lsn:
+def is_damaged(filesystem: Filesystem, directory: str, identity: bytes) -> bool:
+    """Tell whether a log's mark holds something and vouches for nothing; changes nothing.
+
+    Raises:
+        StorageFailed: the medium cannot be read.
+    """
+    try:
+        handle = filesystem.open(f"{directory}/{NAME}")
+    except FileNotFoundError:
+        return False
+    try:
+        data = filesystem.read_at(handle, 0, _MARK.size)
+    finally:
+        handle.close()
+    return bool(data.strip(b"\0")) and not _is_whole(data, crc32c(0, identity))
+
+
+def _is_whole(data: bytes, seed: int) -> bool:
     if len(data) < _MARK.size:
-        return 0
+        return False
     magic, lsn, crc = _MARK.unpack(data)
-    return int(lsn) if magic == _MAGIC and crc == _crc(seed, lsn) else 0
+    return bool(magic == _MAGIC and crc == _crc(seed, lsn))
+
+
+def _decode(data: bytes, seed: int) -> Lsn:
+    return int(_MARK.unpack(data)[1]) if _is_whole(data, seed) else 0
 
 
 def _crc(seed: int, lsn: Lsn) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +13,11 @@ import pytest
 
 from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine
+from engram.engine.checking import StoreReport
 from engram.service.store import Engram
 from engram.settings import Settings
 from engram.testing.kernels.vectors import check_masks, check_ties
-from engram.wiring import open_backups, open_store
+from engram.wiring import open_backups, open_store, verify_store
 
 
 class Answer(NamedTuple):
@@ -37,7 +38,7 @@ class CommandLine:
 
     def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.path = path
-        self.machine = Machine(_open_store, _diagnose, _verify_kernels, open_backups)
+        self.machine = Machine(_open_store, _diagnose, _verify_kernels, open_backups, _verify_store)
         self._capture = capture
 
     def __call__(self, *arguments: str, elsewhere: bool = False) -> Answer:
@@ -58,6 +59,15 @@ class CommandLine:
 
 def _open_store(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
     return open_store(settings=settings)
+
+
+async def _verify_store(
+    settings: Settings,
+    *,
+    spaces: Sequence[str] | None,
+    progress: Callable[[str, int, int], None],
+) -> StoreReport:
+    return await verify_store(settings=settings, spaces=spaces, progress=progress)
 
 
 def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:

@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from engram.edges.cli.backups import BackupCommands
 from engram.edges.cli.inspection import InspectionCommands
+from engram.edges.cli.integrity import IntegrityCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
 from engram.edges.cli.quickstart import Quickstart
 from engram.edges.cli.screen import make_console
@@ -51,6 +52,7 @@ def build_app(session: Session, version: str) -> App:
     spaces = SpaceCommands(session)
     backups = BackupCommands(session)
     inspection = InspectionCommands(session)
+    integrity = IntegrityCommands(session)
     app.command(Quickstart(session).quickstart, sort_key=0)
     app.command(memories.remember, sort_key=1)
     app.command(memories.recall, sort_key=2)
@@ -71,6 +73,7 @@ def build_app(session: Session, version: str) -> App:
     app.command(backups.restore, sort_key=10)
     app.command(spaces.checkpoint, sort_key=11)
     app.command(spaces.reembed, sort_key=11)
+    app.command(integrity.verify, sort_key=11)
     app.command(inspection.doctor, sort_key=12)
     app.command(inspection.kernels, sort_key=13)
     return app

@@ -5,11 +5,12 @@ Nothing here imports the engine: `engram --help` has to answer before anyone cou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from engram.engine.checking import StoreReport
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
@@ -31,6 +32,19 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+class VerifyStore(Protocol):
+    """Reads a store again that nobody has open; `engram.wiring.verify_store` is one."""
+
+    async def __call__(
+        self,
+        settings: Settings,
+        *,
+        spaces: Sequence[str] | None,
+        progress: Callable[[str, int, int], None],
+    ) -> StoreReport:
+        """Return what is damaged."""
+
+
 class Machine(NamedTuple):
     """The parts of the house a command may need; each loads what it stands on when called."""
 
@@ -38,5 +52,6 @@ class Machine(NamedTuple):
     diagnose: Callable[[Settings, str | None], AsyncIterator[Finding]]
     verify_kernels: Callable[[Settings], Iterator[Finding]]
     open_backups: Callable[[str], Backups]
+    verify_store: VerifyStore
     program: str = "engram"
     """How the user called this program; printed in front of what to try next."""

@@ -1,0 +1,124 @@
+"""The commands that look after the store's files: verify and repair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from engram.edges.cli.options import SpacePlace
+from engram.edges.cli.wire import print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engram.edges.cli.session import Session
+    from engram.engine.verification import Damage, SpaceReport
+
+_IN_SPACE = SpacePlace()
+
+
+class IntegrityCommands:
+    """Commands that read all of a store again, and make one that is damaged usable."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def verify(
+        self,
+        *,
+        all_spaces: Annotated[
+            bool, Parameter(name="--all", negative="", help="All spaces, as without --space.")
+        ] = False,
+        place: SpacePlace = _IN_SPACE,
+    ) -> int:
+        """Read the whole store again, or one space of it, and say all that is damaged.
+
+        Changes nothing; the store must not be open elsewhere. Exits 1 when anything is damaged.
+        """
+        from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not needed for --help
+
+        settings = place.settings()
+        self._session.interrupted = "stopped; verifying changes nothing"
+        bar = progress_bar(self._session.errors)
+        tasks: dict[str, Any] = {}
+
+        def show(space: str, done: int, total: int) -> None:
+            if space not in tasks:
+                tasks[space] = bar.add_task(f"Reading {space}", total=None)
+            bar.update(tasks[space], completed=done, total=total)
+
+        async def command() -> int:
+            with bar:
+                report = await self._session.machine.verify_store(
+                    settings,
+                    spaces=None if place.space is None or all_spaces else [place.space],
+                    progress=show,
+                )
+            if place.json:
+                value = {
+                    "sound": report.is_sound,
+                    "damage": [each._asdict() for each in report.damage],
+                    "spaces": [space_value(each) for each in report.spaces],
+                }
+                print_json(value)
+                return 0 if report.is_sound else 1
+            self._show_damage(report.damage)
+            for each in report.spaces:
+                self._say(space_line(each))
+                self._show_damage(each.damage)
+            self._say(
+                verdict(report.is_sound, [each.space for each in report.spaces if not each.opens])
+            )
+            return 0 if report.is_sound else 1
+
+        return int(self._session.run(command))
+
+    def _say(self, text: str) -> None:
+        self._session.console.print(text, soft_wrap=True)
+
+    def _show_damage(self, damage: Iterable[Damage]) -> None:
+        for each in damage:
+            self._session.console.print(f"  {each.path}, byte {each.offset:,}", style="red")
+            self._session.console.print(f"    {each.reason}")
+            serving = f"; {each.instead} serves instead" if each.instead else ""
+            self._session.console.print(f"    given up, this costs: {each.lost}{serving}")
+
+
+def space_line(report: SpaceReport) -> str:
+    """Return the one line about a space."""
+    entries = f"{report.entries:,} entries, {len(report.damage):,} corrupted"
+    state = "" if report.opens else ", cannot be opened"
+    return f"{report.space}: {entries}, {report.duration_ms:,.0f} ms{state}"
+
+
+def verdict(is_sound: bool, closed: list[str]) -> str:
+    """Return what to do about a store."""
+    if is_sound:
+        return "All is well."
+    if closed:
+        names = ", ".join(closed)
+        return (
+            f"Damaged; {names} cannot be opened. Restore from a backup with `engram restore`, or "
+            f"see what giving up the damage costs with `engram repair --space {closed[0]}`."
+        )
+    return (
+        "Damaged, and nothing is lost: every space opens. Copy the store away, look at the disk, "
+        "and have the damaged files replaced with `engram repair --space ID --accept-loss`."
+    )
+
+
+def space_value(report: SpaceReport) -> dict[str, Any]:
+    """Return a report as JSON has it."""
+    return {
+        "space": report.space,
+        "entries": report.entries,
+        "corrupted": len(report.damage),
+        "duration_ms": round(report.duration_ms, 1),
+        "bytes_read": report.bytes_read,
+        "opens": report.opens,
+        "lsn": report.lsn,
+        "digest": report.digest,
+        "ways": [way._asdict() for way in report.ways],
+        "damage": [each._asdict() for each in report.damage],
+    }
