@@ -280,10 +280,13 @@ async def _space(db: Engram, info: SpaceInfo) -> Finding:
     if info.reason is not None:
         return Finding("space", "fail", f"{info.id}: {info.reason}")
     stats = await (await db.space(info.id)).stats()
+    notes = [*stats.recovery_notes, *([stats.checkpoint_error] if stats.checkpoint_error else [])]
+    snapshot = f"snapshot at LSN {stats.checkpoint_lsn}, " if stats.checkpoint_lsn else ""
     return Finding(
         "space",
-        "ok",
+        "warn" if notes else "ok",
         f"{info.id}: {stats.memories:,} memories, {stats.with_vectors:,} with vectors of "
         f"{stats.embedder or 'no embedder'}; log {stats.log_bytes / _MEBIBYTE:,.1f} MiB, "
-        f"{stats.recovered_entries:,} entries recovered in {stats.recovery_ms:,.1f} ms",
+        f"{snapshot}{stats.recovered_entries:,} entries recovered in {stats.recovery_ms:,.1f} ms",
+        "; ".join(notes),
     )

@@ -47,6 +47,10 @@ _REPLACED: Final = ".replaced-"
 _TOKEN_BYTES: Final = 8
 
 
+# Spaces opened at once: recovery is bound by the disk and two cores.
+RECOVERIES_AT_ONCE_MAX: Final = 4
+
+
 class SpaceRegistry:
     """Creates, opens and drops the spaces of one store."""
 
@@ -73,6 +77,8 @@ class SpaceRegistry:
         self._checkpoint_log_bytes = min(checkpoint_log_bytes, tiers.budget_bytes // 8)
         self._run = run
         self._openings: dict[str, Opening] = {}
+        self.unavailable: dict[str, EngramError] = {}
+        """Why a space could not be opened the last time, or stopped; the others serve."""
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
@@ -102,6 +108,32 @@ class SpaceRegistry:
         async with self._locks.setdefault(space, anyio.Lock()):
             return await self._open(space, create=create)
 
+    async def recover_all(self, at_once_max: int = RECOVERIES_AT_ONCE_MAX) -> list[str]:
+        """Open every space that is not open, several at once; return the ids of all, sorted.
+
+        One that cannot be opened leaves the others alone: it is in `unavailable` then.
+
+        Raises:
+            Closed: the store is.
+            StorageFailed: the store's directory cannot be read.
+        """
+        names = await self.names()
+        limiter = anyio.CapacityLimiter(at_once_max)
+
+        async def recover(space: str) -> None:
+            async with limiter:
+                try:
+                    await self.open(space)
+                except Closed:
+                    raise
+                except EngramError:
+                    return  # dropped meanwhile, or in `unavailable`
+
+        async with anyio.create_task_group() as tasks:
+            for space in names:
+                tasks.start_soon(recover, space)
+        return [name for name in names if name in self._engines or name in self.unavailable]
+
     async def create(self, space: str) -> SpaceEngine:
         """Make a new space; SpaceAlreadyExists when its id is taken."""
         check_space_id(space)
@@ -122,6 +154,7 @@ class SpaceRegistry:
             if not await self.exists(space):
                 raise SpaceNotFound(space)
             engine = self._engines.pop(space, None)
+            self.unavailable.pop(space, None)
             if engine is not None:
                 await self._leave_alone(space)
                 await engine.aclose(last_checkpoint=False)
@@ -189,6 +222,17 @@ class SpaceRegistry:
             raise failure
 
     async def _open(self, space: str, *, create: bool) -> SpaceEngine:
+        try:
+            engine = await self._open_or_raise(space, create=create)
+        except (Closed, SpaceNotFound):
+            raise
+        except EngramError as error:
+            self.unavailable[space] = error
+            raise
+        self.unavailable.pop(space, None)
+        return engine
+
+    async def _open_or_raise(self, space: str, *, create: bool) -> SpaceEngine:
         self._check_open()
         engine = self._engines.get(space)
         if engine is not None:

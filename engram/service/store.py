@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Final
-
-import anyio
 
 from engram.engine.checking import verify_space
 from engram.engine.verification import SpaceReport
 from engram.kernels.protocol import KernelBackend
-from engram.model.errors import Closed, DurabilityError, EngramError, SpaceNotFound
+from engram.model.errors import DurabilityError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.memory import Checkpointed, ResidentBytes, SpaceInfo
 from engram.ports import Embedder
@@ -28,9 +24,6 @@ from engram.service.backups import (
 from engram.service.core import Core
 from engram.service.space import Progress, Space
 from engram.service.vectors import check_embedder
-
-# Spaces opened at once when all are listed: recovery is bound by the disk and two cores.
-_OPENING_MAX: Final = 4
 
 
 class Engram:
@@ -201,25 +194,12 @@ class Engram:
 
     async def spaces(self) -> list[SpaceInfo]:
         """Return every memory space, opening those that are not; damaged ones say why."""
-        names = await self._core.registry.names()
-        found: dict[str, SpaceInfo] = {}
-        limiter = anyio.CapacityLimiter(_OPENING_MAX)
-
-        async def look(name: str) -> None:
-            async with limiter:
-                with suppress(SpaceNotFound):  # dropped meanwhile
-                    found[name] = await self._info(name)
-
-        async with anyio.create_task_group() as tasks:
-            for name in names:
-                tasks.start_soon(look, name)
-        return [found[name] for name in names if name in found]
-
-    async def _info(self, name: str) -> SpaceInfo:
-        try:
-            view = (await self._core.registry.open(name)).view
-        except (Closed, SpaceNotFound):
-            raise
-        except EngramError as error:
-            return SpaceInfo(name, "unavailable", 0, str(error))
-        return SpaceInfo(name, "ready", view.count - view.forgotten_count)
+        registry, found = self._core.registry, []
+        for name in await registry.recover_all():
+            error, engine = registry.unavailable.get(name), registry.open_now(name)
+            if error is not None:
+                found.append(SpaceInfo(name, "unavailable", 0, str(error)))
+            elif engine is not None:
+                view = engine.view
+                found.append(SpaceInfo(name, "ready", view.count - view.forgotten_count))
+        return found

@@ -205,3 +205,24 @@ async def test_a_pinned_snapshot_and_the_log_after_it_stay() -> None:
             assert records == [2, 3, 4]
         await db.checkpoint()
         assert not any(name in disk.list("default/hot") for name, _ in pin.files)
+
+
+async def test_all_spaces_are_recovered_and_a_damaged_one_says_why() -> None:
+    """Opened one by one or all at once, the damaged space stops no other."""
+    disk = SimulatedFilesystem()
+    names = [f"space-{number}" for number in range(6)]
+    async with simulated_store(disk) as db:
+        for name in names:
+            await (await db.space(name)).remember(name)
+    segment = next(name for name in disk.list("space-3/wal") if name.endswith(".wal"))
+    disk.damage(f"space-3/wal/{segment}", lambda data: data.__setitem__(4200, data[4200] ^ 1))
+    async with simulated_store(disk) as db:
+        registry = db._core.registry
+        assert await registry.recover_all(at_once_max=2) == ["default", *names]
+        assert list(registry.unavailable) == ["space-3"]
+        assert "space-3/wal" in str(registry.unavailable["space-3"])
+        for name in (name for name in names if name != "space-3"):
+            assert registry.opening_of(name).entries == 1
+            assert registry.open_now(name) is not None
+        await registry.drop("space-3")
+        assert registry.unavailable == {}
