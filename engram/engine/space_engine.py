@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar, cast
 
 import anyio
@@ -245,9 +246,12 @@ class SpaceEngine:
             while self.words.rows_indexed < self._view.count and not self._closing:
                 before = self.activity.begun
                 await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
-                while self._idle_since(before):
-                    if not await anyio.to_thread.run_sync(self.words.step, self._view):
-                        break
+                try:
+                    while self._idle_since(before):
+                        if not await anyio.to_thread.run_sync(self.words.step, self._view):
+                            break
+                except EngramError:  # a text on disk cannot be read: a recall says so to its caller
+                    break
             if not self._closing:
                 await self._grown.wait()
 
@@ -338,9 +342,10 @@ class SpaceEngine:
             self._view = self._state.view()
             self.groups_committed += 1
             if self._view.count - self.words.rows_indexed > WORDS_BACKLOG_ROWS_MAX:
-                await anyio.to_thread.run_sync(
-                    self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
-                )
+                with suppress(EngramError):  # the write itself is done; see `index_words`
+                    await anyio.to_thread.run_sync(
+                        self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
+                    )
         group.outcomes += decision.outcomes
         group.lsns += [self._state.lsn] * decision.taken
 

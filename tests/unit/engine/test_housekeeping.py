@@ -21,7 +21,7 @@ from engram.engine.space_engine import SpaceEngine
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.capacities import Capacities
 from engram.model.commands import Forget
-from engram.model.errors import Overloaded
+from engram.model.errors import Overloaded, StorageFailed
 from engram.model.ids import MemoryId
 from engram.model.limits import MEMORY_BUDGET_BYTES_MIN
 from engram.state.bodies import SEALED
@@ -188,3 +188,23 @@ async def test_writes_are_refused_when_no_room_can_be_made_and_forgetting_is_not
         halves = [int(view.gather(f"id_{half}", np.array([0]))[0]) for half in ("high", "low")]
         await space.engine.submit(Forget(MemoryId(*halves)))
         assert space.engine.view.forgotten_count == 1
+
+
+async def test_a_text_that_cannot_be_read_for_its_words_stops_nothing() -> None:
+    async with kept() as space, anyio.create_task_group() as tasks:
+        await space.engine.submit(batch_of(160, 4))
+        await space.until(lambda tiers: tiers.steps == 1)
+        space.disk.plan = lambda *_: "power"
+        with pytest.raises(StorageFailed):
+            space.disk.create_exclusive("the power goes off")
+        tasks.start_soon(space.engine.index_words)
+        for _ in range(20):
+            await anyio.to_thread.run_sync(lambda: None)
+        assert space.engine.words.rows_indexed == 0
+        space.disk.plan = None
+        space.disk.crash(keep_all=True)
+        await space.engine.submit(batch_of(1, 4, 7))
+        with anyio.fail_after(20):
+            while space.engine.words.rows_indexed < 161:
+                await anyio.to_thread.run_sync(lambda: None)
+        await space.engine.aclose()
