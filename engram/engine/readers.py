@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 from anyio import lowlevel
 
+from engram.engine.replay import RunBlocking
 from engram.kernels.cancel import CancelFlag
 from engram.model.errors import Closed
 
@@ -44,7 +45,9 @@ class _Call:
 class Readers:
     """A few threads shared by all spaces of a store. Belongs to the event loop it was made on."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunBlocking | None = None) -> None:
+        """Make threads when they are needed, or let `run` say where searches run."""
+        self._run_blocking = run
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._waiting_count = 0
@@ -63,6 +66,8 @@ class Readers:
         if self._closed:
             raise Closed("the store")
         call = _Call(run)
+        if self._run_blocking is not None:
+            return await self._run_blocking(lambda: run(call.cancel))
         self._waiting_count += 1
         if self._waiting_count > len(self._threads) < THREADS_MAX:
             self._start()

@@ -82,7 +82,7 @@ class SpaceRegistry:
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
-        self._readers = Readers()
+        self._readers = Readers(None if run is in_thread else run)
         self._activity = Activity()
         self._segments = tiers.segments
         self.housekeeping = Housekeeping(tiers, clock, self._activity, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -57,9 +58,9 @@ class HashingEmbedder:
         """Return float32[len(texts), dimensions] unit rows."""
         vectors = np.zeros((len(texts), self._dimensions), np.float32)
         for row, text in zip(vectors, texts, strict=True):
-            for word in text.lower().split() or [""]:
+            for word, count in Counter(text.lower().split() or [""]).items():
                 digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-                row[int.from_bytes(digest, "little") % self._dimensions] += 1
+                row[int.from_bytes(digest, "little") % self._dimensions] += count
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: NDArray[np.float32] = vectors / lengths
         return unit

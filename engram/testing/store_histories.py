@@ -7,13 +7,13 @@ holds with what was promised, works until the power fails or the generation ends
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 import anyio
-import numpy as np
+from anyio import lowlevel
 
 from engram.model.errors import (
     DimensionMismatch,
@@ -23,55 +23,51 @@ from engram.model.errors import (
     check,
 )
 from engram.model.ids import DEFAULT_SPACE
-from engram.model.limits import LIMIT_MAX
-from engram.settings import Settings
+from engram.model.limits import LIMIT_MAX, MEMORY_BUDGET_BYTES_MIN
 from engram.state.digest import digest
 from engram.testing.clock import SeededEntropy
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.one_thread import OneThread
+from engram.testing.small_tiers import SmallTiers
+from engram.testing.store_insides import engine_of, facts_of, segments_of
 from engram.testing.store_ledger import (
     SpacePromise,
     StorePromise,
-    Trace,
     check_replay,
     contents,
     fields_of,
 )
 from engram.testing.store_requests import RequestLedger
-from engram.testing.stores import HistoryClock, in_calling_task, simulated_log
+from engram.testing.store_traces import Traces, given
+from engram.testing.stores import HistoryClock, simulated_log
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from numpy.typing import NDArray
-
-    from engram.engine.space_engine import SpaceEngine
     from engram.service.preparing import NewMemory
     from engram.service.space import Space
     from engram.service.store import Engram
+    from engram.testing.store_ledger import Trace
 
     OpenStore = Callable[..., AbstractAsyncContextManager[Engram]]
 
 SPACES: Final = (DEFAULT_SPACE, "notes", "given-1", "given-2")
 GENERATIONS_MAX: Final = 5
-CALLS_MAX: Final = 120
+CALLS_MAX: Final = (60, 200, 600)
 STEPS_MAX: Final = 14
 DIMENSIONS: Final = 8
-TAGS: Final = ("red", "green", "\u0645\u0631\u062d\u0628\u0627", "a tag with spaces")
-EPOCH: Final = datetime(2020, 2, 29, 12, tzinfo=UTC)
-TEXT_CHARACTERS: Final = (0, 1, 40, 300, 5_000)
+RESTS_MAX: Final = 60
+CHECKPOINT_LOG_BYTES: Final = (4_000, 30_000, 1 << 30)
 FAULTS: Final = ("power", "power", "power", "EIO", "ENOSPC", "short")
 KEEP_ALL_SHARE: Final = 0.3
 QUIET_SHARE: Final = 0.25
 
 
-def engine_of(store: Engram, space: str) -> SpaceEngine | None:
-    """Return the engine of an open space that serves: a proof looks behind the library."""
-    return store._core.registry.open_now(space)  # noqa: SLF001 - nobody else needs it
+async def run_store_history(seed: int, open_store: OpenStore) -> Counter[str]:
+    """Run one whole history and return what it came through, by what it is.
 
-
-async def run_store_history(seed: int, open_store: OpenStore) -> int:
-    """Run one whole history and return how many memories were promised and found.
+    Among that are `memories`: how many were promised and found.
 
     `open_store` is `engram.open`.
 
@@ -80,9 +76,11 @@ async def run_store_history(seed: int, open_store: OpenStore) -> int:
         LogCorrupted: the store refused what only a crash had done to it.
     """
     history = StoreHistory(seed, open_store)
-    for _ in range(history.chance.randint(2, GENERATIONS_MAX)):
-        await history.generation()
-    return await history.end()
+    with history.thread.installed():
+        for _ in range(history.chance.randint(2, GENERATIONS_MAX)):
+            await history.generation()
+        await history.end()
+    return history.facts
 
 
 class StoreHistory:
@@ -93,34 +91,40 @@ class StoreHistory:
         self.filesystem = SimulatedFilesystem(seed)
         self.promise = StorePromise()
         self.requests = RequestLedger()
+        self.facts: Counter[str] = Counter()
         self._open_store = open_store
         self._embedder = HashingEmbedder(DIMENSIONS)
         self._clock = HistoryClock(tick_ns=0)
         self._entropy = SeededEntropy(seed)
+        self.thread = OneThread(seed)
+        self._traces = Traces(self.chance, self._embedder)
+        self._settings = SmallTiers(
+            memory_budget=MEMORY_BUDGET_BYTES_MIN,
+            checkpoint_log_bytes=self.chance.choice(CHECKPOINT_LOG_BYTES),
+        )
         self._stopped: set[str] = set()
         self._opened = False
-        self._text_count = 0
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Engram]:
         """Open the store on the simulated disk."""
         async with self._open_store(
             "simulated",
-            settings=Settings(),
+            settings=self._settings,
             embedder=self._embedder,
             kernels="numpy",
             filesystem=self.filesystem,
             clock=self._clock,
             entropy=self._entropy,
             open_log=simulated_log(),
-            run_blocking=in_calling_task,
+            run_blocking=self.thread.run,
         ) as store:
             yield store
 
     async def generation(self) -> None:
         """Open, compare, work until something fails or enough is done, crash."""
         filesystem = self.filesystem
-        dies_at = filesystem.call_count + self.chance.randint(1, CALLS_MAX)
+        dies_at = filesystem.call_count + self.chance.randint(1, self.chance.choice(CALLS_MAX))
         fault = self.chance.choice(FAULTS)
         quiet = self.chance.random() < QUIET_SHARE
 
@@ -144,7 +148,7 @@ class StoreHistory:
         filesystem.plan = None
         filesystem.crash(keep_all=keep_all)
 
-    async def end(self) -> int:
+    async def end(self) -> None:
         """Open twice with no fault: both times everything must be there."""
         for _ in range(2):
             self.promise.spaces.setdefault(DEFAULT_SPACE, SpacePromise("perhaps new"))
@@ -153,7 +157,8 @@ class StoreHistory:
                 self._note_digests(store)
         left = [name for name in self.filesystem.list("") if name.startswith(".")]
         check(not left, "what a drop left behind is still there after a start")
-        return sum(len(space.kept) for space in self.promise.spaces.values())
+        kept = sum(len(space.kept) for space in self.promise.spaces.values())
+        self.facts.update(histories=1, memories=kept, calls=self.filesystem.call_count)
 
     async def settle(self, store: Engram) -> None:
         """Compare the store with what was promised."""
@@ -174,8 +179,9 @@ class StoreHistory:
             was_certain, before = promise.is_certain, promise.digest
             promise.settle(contents(engine))
             promise.digest = None
-            after = await check_replay(engine)
+            after = await check_replay(engine, segments_of(store, name))
             check(not (was_certain and before) or before == after, "reopening changed the digest")
+            promise.check_moments(engine.view)
         self.requests.settle(self.promise.spaces)
 
     async def _work(self, store: Engram) -> None:
@@ -190,7 +196,9 @@ class StoreHistory:
             (self._refused, 4),
             (self._create, 8),
             (self._drop, 8),
-            (self._checkpoint, 14),
+            (self._checkpoint, 8),
+            (self._rest, 8),
+            (self._look_back, 12),
         )
         for _ in range(self.chance.randint(1, STEPS_MAX)):
             self._clock.advance(self.chance.choice([0, 1, 1_000_000, 10**12]))
@@ -214,13 +222,13 @@ class StoreHistory:
         return True
 
     async def _remember(self, store: Engram, name: str) -> None:
-        await self._remember_one(await store.space(name), await self._trace(name))
+        await self._remember_one(await store.space(name), await self._traces.make(name))
 
     async def _burst(self, store: Engram, name: str) -> None:
         """Several callers at once: their requests share a commit group."""
         space = await store.space(name)
         failures: list[DurabilityError] = []
-        traces = [await self._trace(name) for _ in range(self.chance.randint(2, 5))]
+        traces = [await self._traces.make(name) for _ in range(self.chance.randint(2, 5))]
         kept = self._kept(name)
         doomed = self.chance.choice(kept)[0] if kept else None
 
@@ -241,7 +249,7 @@ class StoreHistory:
     async def _remember_one(self, space: Space, trace: Trace) -> None:
         promise = self._promised(space.id)
         promise.perhaps_remembered.append([trace])
-        done = await space.remember(**fields_of(trace), embedding=_given(space.id, [trace]))
+        done = await space.remember(**fields_of(trace), embedding=given(space.id, [trace]))
         check(done.created, "a new memory was taken for a known one")
         promise.perhaps_remembered.remove([trace])
         promise.presence = "there"
@@ -252,14 +260,14 @@ class StoreHistory:
     async def _remember_many(self, store: Engram, name: str) -> None:
         """A batch of new memories, and one that is known already."""
         promise, space = self._promised(name), await store.space(name)
-        traces = [await self._trace(name) for _ in range(self.chance.randint(1, 6))]
+        traces = [await self._traces.make(name) for _ in range(self.chance.randint(1, 6))]
         known = self._kept_texts(name)
         again = self.chance.choice(known) if known else None
         items = traces if again is None else [*traces, again[1]]
         promise.perhaps_remembered.append(traces)
         if again is not None:
             promise.perhaps_seen.append(again[0])
-        vectors = _given(name, items)
+        vectors = given(name, items)
         done = await space.remember_many(
             [cast("NewMemory", fields_of(each)) for each in items], embeddings=vectors
         )
@@ -275,7 +283,7 @@ class StoreHistory:
 
     async def _keyed(self, store: Engram, name: str) -> None:
         request, space = self.requests.choose(name, self.chance), await store.space(name)
-        await self.requests.send(request, space, self._promised(name), self._trace, _given)
+        await self.requests.send(request, space, self._promised(name), self._traces.make, given)
 
     async def _again(self, store: Engram, name: str) -> None:
         known = self._kept_texts(name)
@@ -285,7 +293,7 @@ class StoreHistory:
         memory_id, trace = self.chance.choice(known)
         promise.perhaps_seen.append(memory_id)
         space = await store.space(name)
-        done = await space.remember(**fields_of(trace), embedding=_given(name, [trace]))
+        done = await space.remember(**fields_of(trace), embedding=given(name, [trace]))
         check((done.id, done.created) == (memory_id, False), "a known memory was stored twice")
         promise.perhaps_seen.remove(memory_id)
         promise.seen[memory_id] += 1
@@ -336,6 +344,18 @@ class StoreHistory:
         with suppress(StorageFailed):
             await engine.checkpointer.checkpoint()
 
+    async def _rest(self, store: Engram, name: str) -> None:  # noqa: ARG002
+        """Leave the turn to what goes on in the background."""
+        for _ in range(self.chance.randrange(RESTS_MAX)):
+            await lowlevel.checkpoint()
+
+    async def _look_back(self, store: Engram, name: str) -> None:
+        """Ask about the past, and remember the present to ask about it later."""
+        engine, promise = engine_of(store, name), self.promise.spaces.get(name)
+        if engine is not None and promise is not None and promise.is_certain:
+            promise.check_moments(engine.view)
+            promise.note_moment(engine.view)
+
     async def _drop(self, store: Engram, name: str) -> None:
         promise = self.promise.spaces.get(name)
         if promise is None or name == DEFAULT_SPACE:
@@ -354,6 +374,8 @@ class StoreHistory:
             engine = engine_of(store, name)
             certain = engine is not None and promise.is_certain and name not in self._stopped
             promise.digest = digest(engine.view) if engine and certain else None
+            if engine is not None:
+                self.facts.update(facts_of(store, engine), moments=len(promise.moments))
 
     def _kept(self, name: str) -> list[tuple[str, Trace]]:
         promise = self.promise.spaces.get(name)
@@ -362,39 +384,6 @@ class StoreHistory:
     def _kept_texts(self, name: str) -> list[tuple[str, Trace]]:
         return [(memory_id, trace) for memory_id, trace in self._kept(name) if trace.content]
 
-    async def _trace(self, name: str) -> Trace:
-        """Return a memory like no other; a space named "given" gets its vectors from the caller."""
-        chance = self.chance
-        self._text_count += 1
-        given = name.startswith("given")
-        length = chance.choice(TEXT_CHARACTERS)
-        content = f"w{self._text_count} " + "na\u00efve \u5317\u4eac word " * (length // 14)
-        if given and not length:
-            content = ""
-        if given:
-            vector = np.array([chance.uniform(-1, 1) for _ in range(DIMENSIONS)], "<f4")
-        else:
-            vector = (await self._embedder.embed([content]))[0].astype("<f4")
-        days = chance.choice([None, 0, 7, -9000])
-        return Trace(
-            content=content,
-            vector=vector.tobytes(),
-            tags=tuple(chance.sample(TAGS, chance.randrange(len(TAGS)))),
-            kind=chance.choice(["episodic", "semantic", "procedural", "concept"]),
-            confidence=chance.choice([0.0, 0.1, 0.9, 1.0]),
-            source=chance.choice([None, "letter", "diary"]),
-            session=chance.choice([None, "s1"]),
-            metadata=chance.choice([b"", b"{}", b'{"page":7,"of":["x",null]}']),
-            occurred_at=None if days is None else EPOCH + timedelta(days=days),
-        )
-
 
 def _check_expected(reason: str) -> None:
     check("injected" in reason or "the power is off" in reason, f"not to be expected: {reason}")
-
-
-def _given(name: str, traces: Sequence[Trace]) -> NDArray[np.float32] | None:
-    """Return the vectors a caller gives with the traces, None where the store makes them."""
-    if not name.startswith("given"):
-        return None
-    return np.stack([np.frombuffer(trace.vector, "<f4") for trace in traces])

@@ -8,25 +8,25 @@ Rule 3: nothing else is there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 
-from engram.engine.opener import open_no_segment
 from engram.engine.replay import replay
 from engram.engine.space_engine import SpaceEngine
-from engram.model.errors import check
+from engram.model.errors import Conflict, check
 from engram.model.ids import format_id
+from engram.retrieval.filters import rows_known
 from engram.state.digest import digest
 from engram.state.reading import memory_at
-from engram.state.space import DATED, HAS_VECTOR, SpaceState
+from engram.state.space import DATED, HAS_VECTOR, SpaceState, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from engram.engine.checkpointer import Checkpointer
+    from engram.storage.snapshot_loading import OpenSegment
 
 Presence: TypeAlias = Literal["there", "perhaps new", "perhaps gone"]
 
@@ -76,6 +76,13 @@ class Found(NamedTuple):
     seen_count: int
 
 
+class Moment(NamedTuple):
+    """Which memories a space held at a recorded time, in nanoseconds."""
+
+    at: int
+    ids: frozenset[str]
+
+
 @dataclass(slots=True)
 class SpacePromise:
     """What one space acknowledged (`kept`, `seen`), and what it was asked for and did not answer.
@@ -90,6 +97,7 @@ class SpacePromise:
     perhaps_forgotten: set[str] = field(default_factory=set)
     perhaps_seen: list[str] = field(default_factory=list)
     digest: str | None = None
+    moments: list[Moment] = field(default_factory=list)
 
     @property
     def is_certain(self) -> bool:
@@ -103,6 +111,25 @@ class SpacePromise:
         check(memory_id not in self.kept, "two memories were given one id")
         self.kept[memory_id] = trace
         self.seen[memory_id] = 1
+
+    def note_moment(self, view: View) -> None:
+        """Remember what the space holds now, for questions about the past."""
+        self.moments.append(Moment(view.recorded_last, frozenset(self.kept)))
+
+    def check_moments(self, view: View) -> None:
+        """Ask the space what it held at the moments it can still answer about.
+
+        Raises:
+            InvariantViolated: it held other memories.
+        """
+        for at, ids in self.moments:
+            if at < view.history_from:
+                continue
+            found = {
+                format_id(int(view.value("id_high", row)), int(view.value("id_low", row)))
+                for row in np.flatnonzero(rows_known(view, at)).tolist()
+            }
+            check(found == ids, "the past is not what it was")
 
     def settle(self, found: dict[str, Found]) -> None:
         """Compare with what the space holds, and take that as promised from now on.
@@ -184,7 +211,7 @@ def contents(engine: SpaceEngine) -> dict[str, Found]:
     return found
 
 
-async def check_replay(engine: SpaceEngine) -> str:
+async def check_replay(engine: SpaceEngine, open_segment: OpenSegment) -> str:
     """Check that what the disk holds of a space leads to the state it shows; return its digest.
 
     Each retained snapshot with the log after it does, and so does the log alone while it is whole.
@@ -193,13 +220,16 @@ async def check_replay(engine: SpaceEngine) -> str:
         InvariantViolated: live state and replayed state differ.
     """
     live = digest(engine.view)
-    check(engine.checkpointer is not None, "the registry gives each space a checkpointer")
-    snapshots = cast("Checkpointer", engine.checkpointer).snapshots
-    open_segment = open_no_segment(engine.space)
-    states = [snapshots.load_one(each, open_segment).state for each in snapshots.retained]
-    if not snapshots.trim_lsn:
-        states.append(SpaceState())
-    for state in states:
-        await replay(state, engine.log)
-        check(digest(state) == live, "what the disk holds leads to the live state")
-    return live
+    snapshots = engine.checkpoints.snapshots
+    while True:
+        states = [snapshots.load_one(each, open_segment).state for each in snapshots.retained]
+        if not snapshots.trim_lsn:
+            states.append(SpaceState())
+        try:
+            for state in states:
+                await replay(state, engine.log)
+        except Conflict:  # a checkpoint meanwhile let the log go that the older snapshot needed
+            continue
+        for state in states:
+            check(digest(state) == live, "what the disk holds leads to the live state")
+        return live

@@ -1,48 +1,27 @@
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import anyio
 import pytest
 
-from engram.testing.store_histories import run_store_history
-from engram.wiring import open_store
+from tests.simulation.prove_histories import prove, run_store_histories, seeds_that_failed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-HISTORIES = 200
-HISTORIES_LONG = 5_000
-SEEDS = Path(__file__).with_name("seeds.txt")
+HISTORIES = 80
+HISTORIES_LONG = 100_000
 
 
-def _seeds_that_failed() -> list[int]:
-    lines = SEEDS.read_text(encoding="utf-8").splitlines()
-    return [int(line.split()[0]) for line in lines if line.split()[1:2] == ["store:"]]
+def test_a_store_keeps_what_it_acknowledged_through_its_histories() -> None:
+    facts = run_store_histories([*seeds_that_failed("store"), *range(HISTORIES)])
+    assert facts["memories"] > 10 * HISTORIES
+    assert min(facts["moves"], facts["moments"]) > HISTORIES
+    assert min(facts["cold"], facts["snapshots"], facts["trims"]) > HISTORIES // 4
 
 
-def _run(seeds: Iterable[int]) -> int:
-    """Run the histories and return how many memories they kept."""
-
-    async def run() -> int:
-        memories = 0
-        for seed in seeds:
-            try:
-                memories += await run_store_history(seed, open_store)
-            except Exception as exc:
-                exc.add_note(f"seed {seed}")
-                print(f"failing seed: {seed}")  # noqa: T201 - the seed comes first
-                raise
-        return memories
-
-    return anyio.run(run)
-
-
-def test_a_store_keeps_what_it_acknowledged_through_hundreds_of_histories() -> None:
-    assert _run([*_seeds_that_failed(), *range(HISTORIES)]) > 10 * HISTORIES
+def test_the_same_seed_is_the_same_history() -> None:
+    """To the last call on the disk: `calls` is among what is compared."""
+    assert run_store_histories(range(5)) == run_store_histories(range(5))
 
 
 @pytest.mark.prove
-def test_a_store_keeps_what_it_acknowledged_through_thousands_of_histories() -> None:
-    assert _run(range(HISTORIES, HISTORIES_LONG)) > 10 * (HISTORIES_LONG - HISTORIES)
+def test_a_store_keeps_what_it_acknowledged_through_a_hundred_thousand_histories() -> None:
+    facts = prove("store", 0, HISTORIES_LONG)
+    assert facts["histories"] == HISTORIES_LONG
+    assert min(facts["moves"], facts["memories"]) > HISTORIES_LONG

@@ -16,7 +16,7 @@ from engram.model.capacities import Capacities
 from engram.service.space import Space
 from engram.service.store import Engram
 from engram.testing.filesystem import SimulatedFilesystem
-from engram.testing.store_histories import engine_of
+from engram.testing.store_insides import engine_of
 from engram.testing.stores import simulated_store
 
 pytestmark = pytest.mark.anyio

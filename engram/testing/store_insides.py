@@ -1,0 +1,33 @@
+"""What a proof sees of an open store, and the library does not show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engram.engine.space_engine import SpaceEngine
+    from engram.service.store import Engram
+    from engram.storage.snapshot_loading import OpenSegment
+
+
+def engine_of(store: Engram, space: str) -> SpaceEngine | None:
+    """Return the engine of an open space that serves."""
+    return store._core.registry.open_now(space)  # noqa: SLF001 - nobody else needs it
+
+
+def segments_of(store: Engram, space: str) -> OpenSegment:
+    """Return what opens the tier segments of a space."""
+    return store._core.registry._segments.of(space)  # noqa: SLF001 - nobody else needs it
+
+
+def facts_of(store: Engram, engine: SpaceEngine) -> dict[str, int]:
+    """Return what housekeeping and checkpoints did for a space since it was opened."""
+    tiers = store._core.registry.housekeeping.status_of(engine)  # noqa: SLF001 - as above
+    checkpoints = engine.checkpoints
+    return {
+        "moves": tiers.steps,
+        "warm": tiers.warm,
+        "cold": tiers.cold,
+        "snapshots": int(checkpoints.status.at is not None),
+        "trims": int(checkpoints.snapshots.trim_lsn > 0),
+    }

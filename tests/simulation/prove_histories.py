@@ -1,0 +1,89 @@
+"""Runs ranges of seeded histories on two processes: `python -m tests.simulation.prove_histories`.
+
+`... log 0 900000` runs histories of a log, `... store 0 100000` those of stores. Both name the
+range first and then after each piece how far they came, so that a run that was interrupted goes on
+with `... store 41000 100000`. A failure names its seed; `run_store_history(seed, open_store)` and
+`run_crash_history(seed)` repeat it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from engram.model.errors import InvariantViolated
+from engram.testing.histories import run_crash_histories
+from engram.testing.store_histories import run_store_history
+from engram.wiring import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PROCESSES: Final = 2
+PIECES: Final = {"log": 1_000, "store": 200}
+"""Seeds in a piece: some seconds of work."""
+
+SEEDS: Final = Path(__file__).with_name("seeds.txt")
+
+
+def seeds_that_failed(level: str) -> list[int]:
+    """Return the seeds that once broke a promise of a log, or of a store."""
+    lines = [line.split() for line in SEEDS.read_text(encoding="utf-8").splitlines()]
+    return [int(line[0]) for line in lines if line[1:2] == [f"{level}:"]]
+
+
+def run_log_histories(seeds: Iterable[int]) -> Counter[str]:
+    """Run histories of a log and return what they came through."""
+    seeds = list(seeds)
+    return Counter(histories=len(seeds), records=run_crash_histories(seeds))
+
+
+def run_store_histories(seeds: Iterable[int]) -> Counter[str]:
+    """Run histories of whole stores and return what they came through.
+
+    Raises:
+        InvariantViolated: a history failed; the message begins with its seed. A plain message, so
+            that it can come from another process.
+    """
+
+    async def run() -> Counter[str]:
+        facts: Counter[str] = Counter()
+        for seed in seeds:
+            try:
+                facts += await run_store_history(seed, open_store)
+            except Exception as error:
+                raise InvariantViolated(f"seed {seed}: {type(error).__name__}: {error}") from error
+        return facts
+
+    return anyio.run(run)
+
+
+RUNS: Final = {"log": run_log_histories, "store": run_store_histories}
+
+
+def prove(level: str, first: int, end: int) -> Counter[str]:
+    """Run the histories of seeds `first` to `end` (exclusive) and return what they came through.
+
+    Raises:
+        InvariantViolated: a history failed; the message begins with its seed.
+    """
+    print(f"{level} histories of seeds {first} to {end}", flush=True)  # noqa: T201
+    size = PIECES[level]
+    pieces = [range(seed, min(seed + size, end)) for seed in range(first, end, size)]
+    facts: Counter[str] = Counter()
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        for piece, found in zip(pieces, pool.map(RUNS[level], pieces), strict=True):
+            facts += found
+            said = ", ".join(f"{count} {name}" for name, count in sorted(facts.items()))
+            print(f"{level} seeds below {piece.stop}: {said}", flush=True)  # noqa: T201
+    return facts
+
+
+if __name__ == "__main__":
+    prove(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
