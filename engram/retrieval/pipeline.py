@@ -18,7 +18,7 @@ from engram.kernels.cancel import CancelFlag
 from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
 from engram.retrieval import tiered, vectors
-from engram.retrieval.filters import RowMasks, row_masks, rows_known
+from engram.retrieval.filters import RowMasks, rows_known
 from engram.retrieval.fusion import AS_IT_IS, Fused, FusionWeights, alone, fuse, joined
 from engram.retrieval.word_view import WordView
 from engram.state.space import View
@@ -80,17 +80,19 @@ def search(
     *,
     now: int,
     monotonic: Callable[[], int],
+    masks_of: Callable[[View, Filters], RowMasks],
     unrelated: Callable[[View, F32], float],
     weights: FusionWeights | None = None,
     cancel: CancelFlag | None = None,
 ) -> Found:
     """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
 
-    `unrelated` says what the cosine of a cue with an unrelated row is like in the view.
+    `masks_of` gives the rows that pass filters (`RowMasker`); `unrelated` says what the cosine of a
+    cue with an unrelated row is like in the view.
     KernelCancelled when `cancel` was set before the search ended.
     """
     stages = _Stages(monotonic)
-    masks = row_masks(view, cue.filters)
+    masks = masks_of(view, cue.filters)
     stages.done("filter")
     k = CANDIDATES_PER_RESULT * cue.limit
     if cue.text:
@@ -132,7 +134,10 @@ def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
     """Return the mask for the word index, which may have come further than the view."""
     if masks.words is not None or words.row_count == masks.rows:
         return masks.words
-    return np.packbits(np.ones(masks.rows, bool), bitorder="little")
+    first = np.full((masks.rows + 7) // 8, 0xFF, np.uint8)
+    if masks.rows & 7:
+        first[-1] = (1 << (masks.rows & 7)) - 1
+    return first
 
 
 def _hits(cue: Cue, words: WordView | None, fused: Fused) -> list[Hit]:

@@ -157,6 +157,7 @@ def _search(
         now=now,
         monotonic=core.clock.monotonic,
         cancel=cancel,
+        masks_of=engine.row_masks,
         unrelated=engine.unrelated_cosine,
     )
 
