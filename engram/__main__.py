@@ -16,6 +16,7 @@ from engram.edges.cli.machine import Finding, Machine
 
 if TYPE_CHECKING:
     from engram.engine.checking import StoreReport
+    from engram.engine.store import Migration
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
@@ -25,7 +26,13 @@ def _open_store(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
     # Imported when a store is opened: numpy and the engine cost more than all of --help.
     from engram.wiring import open_store  # noqa: PLC0415
 
-    return open_store(settings=settings)
+    return open_store(settings=settings, on_migration=_tell)
+
+
+def _tell(migration: Migration) -> None:
+    """Say on standard error how far a migration is; it may take long and must not look hung."""
+    path, old, new, done, steps = migration
+    sys.stderr.write(f"the store at {path} goes from format {old} to {new}: {done} of {steps}\n")
 
 
 def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:

@@ -26,7 +26,7 @@ from engram.engine.opener import LogHints, Opener, Replay
 from engram.engine.registry import SpaceRegistry
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments
-from engram.engine.store import Store
+from engram.engine.store import OnMigration, Store
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
@@ -164,6 +164,7 @@ async def open_store(
     entropy: Entropy | None = None,
     open_log: OpenLog = FileLog.open,
     run_blocking: RunBlocking = in_thread,
+    on_migration: OnMigration | None = None,
 ) -> AsyncIterator[Engram]:
     """Open the store at `path`, or make one there, until the block is left.
 
@@ -178,6 +179,7 @@ async def open_store(
         entropy: the source of chance; left out, the operating system's.
         open_log: opens the log of a space; left out, `FileLog.open`.
         run_blocking: where snapshots are read and written; left out, a worker thread.
+        on_migration: told, in a worker thread, how far a store of an older format is on its way.
 
     Raises:
         StoreInUse: another process holds the store.
@@ -190,7 +192,7 @@ async def open_store(
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     backend = make_kernels(settings, kernels)
     chosen = make_embedder(settings, embedder)
-    store = await anyio.to_thread.run_sync(Store.open, filesystem, entropy, root)
+    store = await anyio.to_thread.run_sync(Store.open, filesystem, entropy, root, on_migration)
     threads = AppenderThreads()
     failure: BaseException | None = None
     try:

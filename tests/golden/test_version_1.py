@@ -5,11 +5,9 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import google_crc32c
 import pytest
 
-from engram.engine.store import Store
-from engram.model.errors import InvariantViolated, LogCorrupted, StoreTooNew, UnknownEvent
+from engram.model.errors import InvariantViolated, UnknownEvent
 from engram.model.events import (
     Answered,
     EmbedderAdopted,
@@ -23,8 +21,6 @@ from engram.model.events import (
     decode,
     encode,
 )
-from engram.testing.clock import SeededEntropy
-from engram.testing.filesystem import SimulatedFilesystem
 
 V1 = Path(__file__).parent / "v1"
 ID = struct.pack("<QQ", 1, 2)
@@ -109,39 +105,3 @@ def test_a_payload_that_is_no_event_is_a_violated_invariant(payload: bytes) -> N
 def test_an_event_of_a_later_release_names_the_remedy() -> None:
     with pytest.raises(UnknownEvent, match="upgrade with"):
         decode(200, b"\0\0\0\0")
-
-
-def disk_with(store: bytes, *spaces: str) -> SimulatedFilesystem:
-    disk = SimulatedFilesystem()
-    disk.write_at(disk.create_exclusive("STORE"), 0, [store])
-    for space in spaces:
-        disk.create_exclusive(f"{space}/wal/x")
-    return disk
-
-
-def test_the_store_file_of_version_1_is_read_and_still_written_so() -> None:
-    stored = (V1 / "STORE").read_bytes()
-    opened = Store.open(disk_with(stored, "default"), SeededEntropy(9), "p")
-    assert opened.store_id == stored[12:28]
-    disk = SimulatedFilesystem()
-    assert Store.open(disk, SeededEntropy(1), "p").store_id == opened.store_id
-    assert disk.content("STORE") == stored
-
-
-@pytest.mark.parametrize("position", range(0, 32, 3))
-def test_a_damaged_store_file_beside_spaces_is_refused(position: int) -> None:
-    stored = bytearray((V1 / "STORE").read_bytes())
-    stored[position] ^= 1
-    disk = disk_with(bytes(stored), "default")
-    with pytest.raises(LogCorrupted, match="header is not intact"):
-        Store.open(disk, SeededEntropy(9), "p")
-    assert disk.content("STORE") == bytes(stored)
-    disk.lock("STORE").close()
-
-
-def test_a_store_of_a_newer_format_names_the_remedy() -> None:
-    newer = bytearray((V1 / "STORE").read_bytes()[:28])
-    newer[8:12] = struct.pack("<I", 2)
-    newer += struct.pack("<I", google_crc32c.value(bytes(newer)))
-    with pytest.raises(StoreTooNew, match="has format 2; this release reads up to 1: upgrade"):
-        Store.open(disk_with(bytes(newer), "default"), SeededEntropy(9), "p")
