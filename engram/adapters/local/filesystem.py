@@ -8,22 +8,24 @@ they are answers and not failures.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from engram.model.errors import StorageFailed, StoreInUse
+
+if sys.platform == "win32":
+    from engram.adapters.local import windows as system
+else:
+    from engram.adapters.local import posix as system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engram.ports import Handle, ReadableBuffer, SyncMethod
-
-BUFFERS_PER_CALL_MAX = 1024
-"""Buffers of one pwritev: IOV_MAX of Linux and macOS."""
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
@@ -69,18 +71,25 @@ def _failed(operation: str, path: Path, exc: OSError) -> StorageFailed:
 class LocalHandle:
     """An open file: its descriptor and, for messages, its path."""
 
-    __slots__ = ("descriptor", "path")
+    __slots__ = ("descriptor", "is_lock", "path", "position")
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self.descriptor = descriptor
         self.path = path
+        self.is_lock = False
+        self.position = Lock()
+        """Held around a seek and what follows it, where a call cannot name its offset."""
 
     def close(self) -> None:
         """Release the descriptor; harmless when repeated."""
         if self.descriptor >= 0:
             descriptor, self.descriptor = self.descriptor, -1
             with _translated("close", self.path):
-                os.close(descriptor)
+                try:
+                    if self.is_lock:
+                        system.release_lock(descriptor)
+                finally:
+                    os.close(descriptor)
 
 
 def _local(handle: Handle) -> LocalHandle:
@@ -89,21 +98,12 @@ def _local(handle: Handle) -> LocalHandle:
     return handle
 
 
-def _sync_descriptor(descriptor: int) -> None:
-    """Make a file durable: on macOS only F_FULLFSYNC reaches the medium, not fsync."""
-    if sys.platform == "darwin":
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    elif sys.platform == "linux":
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)
-
-
 class LocalFilesystem:
     """Filesystem over the directory `root`, which is made when the first file is created.
 
-    Built for POSIX and run on Linux; see `engram.ports.Filesystem` for what each call promises.
-    With `open_to_read`, `open` asks for no right to write.
+    Written for Linux, macOS and Windows, run on Linux; see `engram.ports.Filesystem` for what each
+    call promises. On Windows nothing open can be renamed or removed, and `sync_directory` does
+    nothing. With `open_to_read`, `open` asks for no right to write.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, open_to_read: bool = False) -> None:
@@ -137,7 +137,7 @@ class LocalFilesystem:
         parts: list[bytes] = []
         with _translated("read", file.path):
             while bytes_count > 0:
-                part = os.pread(file.descriptor, bytes_count, offset)
+                part = system.read_some(file.descriptor, file.position, bytes_count, offset)
                 if not part:
                     break
                 parts.append(part)
@@ -151,7 +151,7 @@ class LocalFilesystem:
         left = [view for view in (memoryview(buffer) for buffer in buffers) if view.nbytes]
         with _translated("write to", file.path):
             while left:
-                written = os.pwritev(file.descriptor, left[:BUFFERS_PER_CALL_MAX], offset)
+                written = system.write_some(file.descriptor, file.position, left, offset)
                 if written == 0:
                     raise _nothing_written()
                 offset += written
@@ -161,7 +161,7 @@ class LocalFilesystem:
         """Return once every byte written to the file before this call is durable."""
         file = _local(handle)
         with _translated("sync", file.path):
-            _sync_descriptor(file.descriptor)
+            system.sync(file.descriptor)
 
     @property
     def sync_methods(self) -> tuple[SyncMethod, ...]:
@@ -184,7 +184,7 @@ class LocalFilesystem:
         left: Sequence[ReadableBuffer] = buffers
         try:
             while left:
-                written = os.pwritev(file.descriptor, left[:BUFFERS_PER_CALL_MAX], offset, _DSYNC)
+                written = system.write_some(file.descriptor, file.position, left, offset, _DSYNC)
                 if written == 0:
                     raise _nothing_written()
                 offset += written
@@ -213,7 +213,7 @@ class LocalFilesystem:
         """Return once the names in the directory are durable."""
         target = self._at(path)
         with _translated("sync", target):
-            self._sync_directory(target)
+            system.sync_directory(target)
 
     def remove(self, path: str) -> None:
         """Remove a file or an empty directory."""
@@ -240,11 +240,7 @@ class LocalFilesystem:
             self._make_directory(target.parent)
             handle = self._open(target, os.O_RDWR | os.O_CREAT)
             try:
-                fcntl.flock(handle.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as exc:
-                holder = _lock_holder(os.fstat(handle.descriptor))
-                handle.close()
-                raise StoreInUse(str(self.root), holder) from exc
+                self._take_lock(handle)
             except BaseException:
                 handle.close()
                 raise
@@ -257,14 +253,12 @@ class LocalFilesystem:
         return self.root.joinpath(*parts)
 
     def _open(self, target: Path, flags: int) -> LocalHandle:
-        return LocalHandle(os.open(target, flags, FILE_MODE), target)
+        return LocalHandle(os.open(target, flags | system.OPEN_FLAGS, FILE_MODE), target)
 
-    def _sync_directory(self, target: Path) -> None:
-        descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _take_lock(self, handle: LocalHandle) -> None:
+        handle.is_lock = system.take_lock(handle.descriptor)
+        if not handle.is_lock:
+            raise StoreInUse(str(self.root), system.lock_holder(handle.descriptor))
 
     def _make_directory(self, target: Path) -> None:
         """Make the directory and its missing parents, each durable in the one above it."""
@@ -272,7 +266,7 @@ class LocalFilesystem:
             return
         self._make_directory(target.parent)
         target.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-        self._sync_directory(target.parent)
+        system.sync_directory(target.parent)
 
 
 def _nothing_written() -> OSError:
@@ -286,16 +280,3 @@ def _after(views: Sequence[memoryview], written: int) -> list[memoryview]:
             return [view.cast("B")[written:], *views[position + 1 :]]
         written -= view.nbytes
     return []
-
-
-def _lock_holder(status: os.stat_result) -> str:
-    """Return " (pid 123)" when Linux tells who holds the lock of this file, else ""."""
-    try:
-        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        fields = line.split()
-        if "FLOCK" in fields and fields[5].rpartition(":")[2] == str(status.st_ino):
-            return f" (pid {fields[4]})"
-    return ""

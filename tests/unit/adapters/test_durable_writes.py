@@ -31,7 +31,7 @@ class _Calls:
         self.seen: list[tuple[str, int]] = []
         self._bytes_max = bytes_max
         monkeypatch.setattr(os, "pwritev", self._pwritev)
-        monkeypatch.setattr(module, "_sync_descriptor", self._sync)
+        monkeypatch.setattr(module.system, "sync", self._sync)
 
     def _pwritev(
         self, descriptor: int, buffers: Sequence[memoryview], offset: int, flags: int = 0

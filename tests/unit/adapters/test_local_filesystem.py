@@ -64,7 +64,7 @@ def test_more_buffers_than_one_call_takes_are_all_written(filesystem: LocalFiles
 def test_short_writes_are_continued(
     filesystem: LocalFilesystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_three(descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+    def write_three(descriptor: int, buffers: Sequence[memoryview], offset: int, _: int) -> int:
         return os.pwrite(descriptor, b"".join(buffers)[:3], offset)
 
     monkeypatch.setattr(os, "pwritev", write_three)
