@@ -30,6 +30,9 @@ _STORE_ID_BYTES: Final = 16
 _HEADER: Final = struct.Struct("<8sI16s")
 _CRC: Final = struct.Struct("<I")
 _BYTES: Final = _HEADER.size + _CRC.size
+_FILE_BYTES: Final = COPY_OFFSET + _BYTES
+# In the order they are written: never both headers at once, each durable before the next.
+_PARTS: Final = (slice(COPY_OFFSET, _FILE_BYTES), slice(0, _BYTES), slice(_BYTES, COPY_OFFSET))
 
 
 class Migration(NamedTuple):
@@ -99,10 +102,9 @@ class Store:
             )
         lock = filesystem.lock(STORE_FILE)
         try:
-            header, copy = _headers(filesystem, lock, path)
-            found = header or copy
-            if found is not None:
-                return cls(found.store_id, lock), _is_whole(header, copy)
+            data, header = _read(filesystem, lock, path)
+            if header is not None:
+                return cls(header.store_id, lock), _is_whole(data, header)
             return cls(_id_from_logs(filesystem, names, path), lock), False
         except BaseException:
             lock.close()
@@ -110,7 +112,7 @@ class Store:
 
     def write_header(self, filesystem: Filesystem) -> None:
         """Write STORE anew, in format 2, durably; StorageFailed when the medium refused."""
-        _write_both(filesystem, self._lock, self.store_id)
+        _write(filesystem, self._lock, self.store_id)
 
     def close(self) -> None:
         """Let others open the store."""
@@ -126,71 +128,74 @@ def _ready(
 ) -> bytes:
     """Return the store's id, once both headers are as this release writes them."""
     has_spaces = any(not name.startswith(".") for name in filesystem.list("") if name != STORE_FILE)
-    header, copy = _headers(filesystem, lock, path)
-    found = header or copy
+    data, header = _read(filesystem, lock, path)
     if not has_spaces:
         # Headers may be readable and yet on no medium: the start that wrote them was killed, or its
         # sync failed. So they are written again until there are spaces, which come only after this.
-        store_id = found.store_id if found else entropy.token(_STORE_ID_BYTES)
-        _write_both(filesystem, lock, store_id)
+        store_id = header.store_id if header else entropy.token(_STORE_ID_BYTES)
+        _write(filesystem, lock, store_id)
         return store_id
-    if found is None:
+    if header is None:
         # Only the creation of an empty store may leave this file unfinished.
         raise LogCorrupted(f"{path}/{STORE_FILE}", 0, 0, 0, "the store's header is not intact")
-    if found.version < FORMAT_VERSION:
-        _migrate(filesystem, lock, path, found, on_migration)
-    elif not _is_whole(header, copy):
-        # The header was torn while it was migrated, or one of the two was damaged since.
-        _write(filesystem, lock, found.store_id, 0 if header is None else COPY_OFFSET)
-        filesystem.sync(lock)
-    return found.store_id
+    if header.version < FORMAT_VERSION:
+        _migrate(filesystem, lock, path, header, on_migration)
+    elif not _is_whole(data, header):
+        # The header was torn while it was migrated, or something was damaged since.
+        for part in _PARTS:
+            if data[part] != _content(header.store_id)[part]:
+                _write_part(filesystem, lock, header.store_id, part)
+    return header.store_id
 
 
 def _migrate(
     filesystem: Filesystem, lock: Handle, path: str, found: _Header, report: OnMigration | None
 ) -> None:
-    """Raise the format number in both headers, durably.
+    """Write STORE in this release's format, durably, the header in force after its copy.
 
     Format 2 only adds files to what format 1 has, and lets a log begin late; so a release that
     knows format 1 alone must be told to keep out, and there is nothing else to rewrite.
     """
-    offsets = (COPY_OFFSET, 0)
-    for done in range(len(offsets) + 1):
+    for done in range(len(_PARTS) + 1):
         if report is not None:
-            report(Migration(path, found.version, FORMAT_VERSION, done, len(offsets)))
-        if done < len(offsets):
-            _write(filesystem, lock, found.store_id, offsets[done])
-            filesystem.sync(lock)
+            report(Migration(path, found.version, FORMAT_VERSION, done, len(_PARTS)))
+        if done < len(_PARTS):
+            _write_part(filesystem, lock, found.store_id, _PARTS[done])
 
 
-def _write_both(filesystem: Filesystem, lock: Handle, store_id: bytes) -> None:
-    _write(filesystem, lock, store_id, COPY_OFFSET, 0)
+def _content(store_id: bytes) -> bytes:
+    """Return all bytes of STORE: the header, zeros, the copy."""
+    header = _HEADER.pack(_MAGIC, FORMAT_VERSION, store_id)
+    header += _CRC.pack(google_crc32c.value(header))
+    return header + bytes(COPY_OFFSET - _BYTES) + header
+
+
+def _write(filesystem: Filesystem, lock: Handle, store_id: bytes) -> None:
+    filesystem.write_at(lock, 0, [_content(store_id)])
     filesystem.sync(lock)
     filesystem.sync_directory("")
 
 
-def _write(filesystem: Filesystem, lock: Handle, store_id: bytes, *offsets: int) -> None:
-    header = _HEADER.pack(_MAGIC, FORMAT_VERSION, store_id)
-    for offset in offsets:
-        filesystem.write_at(lock, offset, [header, _CRC.pack(google_crc32c.value(header))])
+def _write_part(filesystem: Filesystem, lock: Handle, store_id: bytes, part: slice) -> None:
+    filesystem.write_at(lock, part.start, [_content(store_id)[part]])
+    filesystem.sync(lock)
 
 
-def _is_whole(header: _Header | None, copy: _Header | None) -> bool:
-    """Whether STORE is as its format wants it; format 1 has no copy."""
-    return header is not None and (header.version < FORMAT_VERSION or header == copy)
+def _is_whole(data: bytes, header: _Header) -> bool:
+    """Whether STORE is byte for byte what its format wants; format 1 has the header alone."""
+    if header.version < FORMAT_VERSION:
+        return len(data) == _BYTES
+    return data == _content(header.store_id)
 
 
-def _headers(
-    filesystem: Filesystem, lock: Handle, path: str
-) -> tuple[_Header | None, _Header | None]:
-    """Return the header and its copy, None for what is not intact."""
-    header = _read(filesystem, lock, path, 0)
-    return header, _read(filesystem, lock, path, COPY_OFFSET)
+def _read(filesystem: Filesystem, lock: Handle, path: str) -> tuple[bytes, _Header | None]:
+    """Return all bytes of STORE and the header that counts, None when neither is intact."""
+    data = filesystem.read_at(lock, 0, _FILE_BYTES)
+    return data, _header(data[:_BYTES], path) or _header(data[COPY_OFFSET:], path)
 
 
-def _read(filesystem: Filesystem, lock: Handle, path: str, offset: int) -> _Header | None:
+def _header(data: bytes, path: str) -> _Header | None:
     """Return a header, None when it is not intact; StoreTooNew when it is of a later format."""
-    data = filesystem.read_at(lock, offset, _BYTES)
     if len(data) < _BYTES:
         return None
     magic, version, store_id = _HEADER.unpack_from(data)

@@ -103,7 +103,7 @@ def test_a_store_of_a_newer_format_is_left_alone(cli: CommandLine) -> None:
     cli("remember", "x")
     marker = cli.path / "STORE"
     data = marker.read_bytes()
-    header = data[:8] + struct.pack("<I", 99) + data[12:-4]
+    header = data[:8] + struct.pack("<I", 99) + data[12:28]
     newer = header + struct.pack("<I", google_crc32c.value(header))
     marker.write_bytes(newer)
     answer = cli("recall", "x")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engram.adapters.local import filesystem as module
+from engram.adapters.local import posix
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.model.errors import StorageFailed
 
@@ -31,7 +32,7 @@ class _Calls:
         self.seen: list[tuple[str, int]] = []
         self._bytes_max = bytes_max
         monkeypatch.setattr(os, "pwritev", self._pwritev)
-        monkeypatch.setattr(module.system, "sync", self._sync)
+        monkeypatch.setattr(posix, "sync", self._sync)
 
     def _pwritev(
         self, descriptor: int, buffers: Sequence[memoryview], offset: int, flags: int = 0

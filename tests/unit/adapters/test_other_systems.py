@@ -76,7 +76,7 @@ async def main():
         try:
             async with engram.open(root, embedder=None, kernels="numpy"):
                 raise SystemExit("two have it open")
-        except engram.EngramError as error:
+        except engram.model.errors.EngramError as error:
             assert type(error).__name__ == "StoreInUse", error
     assert not held, held
     async with engram.open(root, embedder=None, kernels="numpy") as db:
