@@ -13,7 +13,7 @@ from weakref import ref
 import msgspec
 import numpy as np
 
-from engram.model.errors import FileCorrupted
+from engram.model.errors import FileCorrupted, check
 from engram.storage.parts import Part, Pieces, array_pieces, read_index, read_part
 from engram.storage.snapshot_content import LABELS_A_PAGE, SMALL_BYTES, Mark, Planned, joined
 
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from engram.storage.snapshot_loading import Identity
 
 _ARRAY: Final = "array."
+_TEXTS: Final = "texts"
+_SEPARATOR: Final = "\n"
 
 
 class SideIndex(NamedTuple):
     """What is to be saved: arrays that are never changed, in groups, and texts by number.
 
-    Of `texts` the first `texts_count` count; `texts_owner` and `texts_version` tell whether they
-    are those of the last time.
+    Of `texts` the first `texts_count` count, and none holds a line feed; `texts_owner` and
+    `texts_version` tell whether they are those of the last time.
     """
 
     facts: Mapping[str, int | str]
@@ -89,13 +91,10 @@ def _texts(side: SideIndex) -> Iterator[Planned]:
 
 def _encoder(texts: list[str], first: int, last: int, number: int) -> Callable[[], list[Pieces]]:
     def contents() -> list[Pieces]:
-        encoded = [text.encode() for text in texts[first:last]]
-        lengths = np.fromiter(map(len, encoded), np.uint32, len(encoded))
-        joined = np.frombuffer(b"".join(encoded), np.uint8)
-        return [
-            array_pieces("texts.bytes", number, lengths),
-            array_pieces("texts.text", number, joined),
-        ]
+        # Cut at the separator a million come back in a tenth of the time that lengths would take.
+        text = _SEPARATOR.join(texts[first:last])
+        check(text.count(_SEPARATOR) == last - first - 1, "no text holds the separator")
+        return [array_pieces(_TEXTS, number, np.frombuffer(text.encode(), np.uint8))]
 
     return contents
 
@@ -114,13 +113,8 @@ def load_side(filesystem: Filesystem, directory: str, body: SideBody) -> SavedIn
         for (name, page), array in found.items():
             if name.startswith(_ARRAY):
                 groups[page][name.removeprefix(_ARRAY)] = array
-            elif name == "texts.bytes":
-                text = found["texts.text", page].tobytes()
-                ends = np.cumsum(array, dtype=np.int64).tolist()
-                starts = [0, *ends]
-                pages[page] = [
-                    text[start:end].decode() for start, end in zip(starts, ends, strict=False)
-                ]
+            elif name == _TEXTS:
+                pages[page] = array.tobytes().decode().split(_SEPARATOR)
     texts = [text for page in sorted(pages) for text in pages[page]]
     return SavedIndex(dict(body.facts), groups, texts)
 
