@@ -144,7 +144,7 @@ class StoreHistory:
                 if dies_open:
                     filesystem.plan = lambda *_: "power"
         except DurabilityError as error:
-            _check_expected(str(error))
+            check_injected(str(error))
         filesystem.plan = None
         filesystem.crash(keep_all=keep_all)
 
@@ -165,7 +165,7 @@ class StoreHistory:
         infos = await store.spaces()
         failed = [info for info in infos if info.phase != "ready"]
         for info in failed:
-            _check_expected(str(info.reason))
+            check_injected(str(info.reason))
             await store.space(info.id)  # a fault of the moment has passed, a power loss has not
         if failed:
             infos = await store.spaces()
@@ -209,7 +209,7 @@ class StoreHistory:
             try:
                 await verb(store, name)
             except DurabilityError as error:
-                _check_expected(str(error))
+                check_injected(str(error))
                 self._stopped.add(name)
                 if not self._has_power() or len(self._stopped) == len(SPACES):
                     return
@@ -385,5 +385,6 @@ class StoreHistory:
         return [(memory_id, trace) for memory_id, trace in self._kept(name) if trace.content]
 
 
-def _check_expected(reason: str) -> None:
+def check_injected(reason: str) -> None:
+    """Check that a failure is what the disk was told to do."""
     check("injected" in reason or "the power is off" in reason, f"not to be expected: {reason}")

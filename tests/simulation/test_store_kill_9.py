@@ -4,33 +4,45 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 import pytest
 
 import engram
+from engram.model.capacities import Capacities
+from engram.testing.small_tiers import SmallTiers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from engram.service.store import Engram
 
-ROUNDS = 10
+ROUNDS = 20
 ROUNDS_LONG = 200
 SEED = 23
 STORES = 5
-ACKNOWLEDGEMENTS_MAX = 1_500
+ACKNOWLEDGEMENTS_MAX = 900
 SPACES = ("default", "second")
 
-# 16 writers in two spaces; a forgotten memory is acknowledged too.
+SETTINGS = SmallTiers(
+    tiers=Capacities(hot=100, warm=100, cold=1_000_000, segment=50), checkpoint_log_bytes=50_000
+)
+
+# 16 writers in two spaces, while bodies move and snapshots are taken; a forgotten memory is
+# acknowledged too.
 CHILD = """
 import sys
 import anyio
 import engram
+import msgspec
+from engram.testing.small_tiers import SmallTiers
 
 async def main():
-    async with engram.open(sys.argv[1], embedder=None) as db:
+    settings = msgspec.json.decode(sys.argv[3], type=SmallTiers)
+    async with engram.open(sys.argv[1], embedder=None, settings=settings) as db:
         async def write(number):
             name = ("default", "second")[number % 2]
             space = await db.space(name)
@@ -57,7 +69,9 @@ anyio.run(main)
 def _killed_while_writing(root: Path, run: int, acknowledgements: int) -> list[list[str]]:
     """Run writers, kill them after that many acknowledgements, return all that came through."""
     child = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", CHILD, str(root), str(run)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CHILD, str(root), str(run), msgspec.json.encode(SETTINGS).decode()],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     lines: list[list[str]] = []
@@ -93,11 +107,16 @@ async def _check(db: Engram, run: int, lines: list[list[str]]) -> int:
     return kept
 
 
-async def _reopened(root: Path, runs: dict[int, list[list[str]]]) -> int:
+async def _reopened(root: Path, runs: dict[int, list[list[str]]]) -> Counter[str]:
     """Check all runs so far of one store; recall must answer with what they wrote."""
-    async with engram.open(root, embedder=None) as db:
+    facts: Counter[str] = Counter()
+    async with engram.open(root, embedder=None, settings=SETTINGS) as db:
         assert {info.phase for info in await db.spaces()} == {"ready"}
-        kept = sum([await _check(db, run, lines) for run, lines in runs.items()])
+        for name in SPACES:
+            stats = await (await db.space(name)).stats()
+            facts.update(snapshots=stats.checkpoint_lsn > 0, warm=stats.warm)
+        for run, lines in runs.items():
+            facts["kept"] += await _check(db, run, lines)
         for name in SPACES:
             writer = SPACES.index(name)
             written = [line for lines in runs.values() for line in lines if line[1] == name]
@@ -105,17 +124,21 @@ async def _reopened(root: Path, runs: dict[int, list[list[str]]]) -> int:
                 found = await (await db.space(name)).recall("writer", tags_all=[f"w{writer}"])
                 assert f"writer {writer}" in found[0].memory.content
         await (await db.space()).remember("it goes on")
-    return kept
+    return facts
 
 
 def _rounds(root: Path, rounds: int) -> None:
     chance = random.Random(SEED)  # noqa: S311 - repeatable is the point
     runs: dict[Path, dict[int, list[list[str]]]] = {}
+    facts: Counter[str] = Counter()
     for run in range(rounds):
         directory = root / str(run // STORES)
         known = runs.setdefault(directory, {})
         known[run] = _killed_while_writing(directory, run, chance.randrange(ACKNOWLEDGEMENTS_MAX))
-        assert anyio.run(_reopened, directory, known) > 0
+        found = anyio.run(_reopened, directory, known)
+        assert found["kept"] > 0
+        facts += found
+    assert min(facts["snapshots"], facts["warm"]) > rounds
 
 
 def test_a_store_loses_nothing_acknowledged_by_kill_9(tmp_path: Path) -> None:
