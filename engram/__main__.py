@@ -16,6 +16,7 @@ from engram.edges.cli.machine import Finding, Machine
 
 if TYPE_CHECKING:
     from engram.engine.checking import StoreReport
+    from engram.engine.repairing import Repair
     from engram.engine.store import Migration
     from engram.service.backups import Backups
     from engram.service.store import Engram
@@ -64,6 +65,12 @@ async def _verify_store(
     return await verify_store(settings=settings, spaces=spaces, progress=progress)
 
 
+async def _repair_space(settings: Settings, *, accept_loss: bool) -> Repair:
+    from engram.wiring import repair_space  # noqa: PLC0415 - as above
+
+    return await repair_space(settings=settings, accept_loss=accept_loss)
+
+
 def _program() -> str:
     """Return what the user has to type to call this program again."""
     called = Path(sys.argv[0])
@@ -78,7 +85,13 @@ def _program() -> str:
 def main() -> int:
     """Run the command line of this process and return its exit code."""
     machine = Machine(
-        _open_store, _diagnose, _verify_kernels, _open_backups, _verify_store, _program()
+        _open_store,
+        _diagnose,
+        _verify_kernels,
+        _open_backups,
+        _verify_store,
+        _repair_space,
+        _program(),
     )
     return run(sys.argv[1:], machine, __version__)
 

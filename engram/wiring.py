@@ -20,10 +20,12 @@ from engram.adapters.local.machine import give_back, memory_budget_default
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
 from engram.engine.checking import StoreReport
+from engram.engine.checking import repair_space as repair_files
 from engram.engine.checking import verify_store as verify_files
 from engram.engine.housekeeping import Tiers
 from engram.engine.opener import LogHints, Opener, Replay
 from engram.engine.registry import SpaceRegistry
+from engram.engine.repairing import Repair
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments
 from engram.engine.store import OnMigration, Store
@@ -149,6 +151,42 @@ async def verify_store(
     root = str(settings.data_path if path is None else expanded(path))
     return await verify_files(
         LocalFilesystem(root), SystemClock(), root, spaces=spaces, progress=progress
+    )
+
+
+async def repair_space(
+    path: str | os.PathLike[str] | None = None,
+    space: str | None = None,
+    *,
+    accept_loss: bool = False,
+    settings: Settings | None = None,
+) -> Repair:
+    """Make a damaged space usable again; without `accept_loss` only say what would be given up.
+
+    Args:
+        path: the store's directory; left out, the data root of the settings.
+        space: which one; left out, that of the settings.
+        accept_loss: do it.
+        settings: left out, read from the environment.
+
+    Raises:
+        InvalidRequest: there is no store.
+        SpaceNotFound: there is no such space.
+        StoreInUse: another process holds the store.
+        StoreTooNew: a later release wrote it.
+        FileCorrupted: nothing is left of the space that could be opened; nothing was changed.
+        LogCorrupted: neither STORE nor any log tells whose the files are.
+        StorageFailed: the medium refused; repairing again goes on.
+    """
+    settings = settings or load_settings()
+    root = str(settings.data_path if path is None else expanded(path))
+    return await repair_files(
+        LocalFilesystem(root),
+        SystemClock(),
+        SystemEntropy(),
+        root,
+        space or settings.memory_space,
+        accept_loss=accept_loss,
     )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from engram.engine.repairing import Repair, SpaceRepairer
 from engram.engine.store import STORE_FILE, Store
 from engram.engine.verification import NOTHING, Damage, Progress, SpaceReport, SpaceVerifier
 from engram.model.errors import InvalidRequest, SpaceNotFound
 from engram.model.ids import check_space_id
-from engram.ports import Clock, Filesystem
+from engram.ports import Clock, Entropy, Filesystem
 from engram.storage.open_files import OpenFiles
 from engram.storage.snapshot_loading import Identity
 
@@ -110,6 +112,50 @@ async def verify_store(
     finally:
         store.close()
     return report
+
+
+async def repair_space(
+    filesystem: Filesystem,
+    clock: Clock,
+    entropy: Entropy,
+    path: str,
+    space: str,
+    *,
+    accept_loss: bool = False,
+) -> Repair:
+    """Make a damaged space usable again; without `accept_loss` only say what would be given up.
+
+    A STORE file that is not whole is written anew, which costs nothing.
+
+    Raises:
+        InvalidRequest: there is no store.
+        SpaceNotFound: there is no such space.
+        StoreInUse: another process has it open.
+        StoreTooNew: a later release wrote it.
+        FileCorrupted: nothing is left of the space that could be opened; nothing was changed.
+        LogCorrupted: neither STORE nor any log tells whose the files are.
+        StorageFailed: the medium refused; repairing again goes on.
+    """
+    run: Callable[..., Awaitable[Any]] = anyio.to_thread.run_sync
+    store, is_whole = await run(Store.open_as_it_is, filesystem, path)
+    try:
+        if space not in await run(spaces_of, filesystem):
+            raise SpaceNotFound(space)
+        repairer = SpaceRepairer(filesystem, clock, entropy, Identity(store.store_id, space))
+        try:
+            if not accept_loss:
+                repair = await repairer.plan()
+            else:
+                if not is_whole:
+                    await run(store.write_header, filesystem)
+                repair = await repairer.repair()
+        finally:
+            repairer.close()
+        if not is_whole:
+            repair.damage.insert(0, store_damage())
+    finally:
+        store.close()
+    return repair
 
 
 def store_damage() -> Damage:

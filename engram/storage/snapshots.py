@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 RETAINED_COUNT: Final = 2
 TIERS: Final = ("warm", "cold")
+KEPT_ASIDE: Final = ".damaged"
+"""How the names of files and directories end that a repair moved out of the way: they stay."""
 _SNAPSHOT: Final = re.compile(r"(\d{20})-(\d{10})\.snapshot")
 _SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)(\.new)?")
 
@@ -264,7 +266,7 @@ class Snapshots:
             f"{tier}/{name}"
             for tier in TIERS
             for name in self._filesystem.list(f"{self._identity.space}/{tier}")
-            if f"{tier}/{name}" not in kept
+            if f"{tier}/{name}" not in kept and not name.endswith(KEPT_ASIDE)
         ]
         if not self._may_sweep or not (left or self._unwanted()):
             return
@@ -334,7 +336,9 @@ class Snapshots:
         return [
             name
             for name in self._names()
-            if name not in wanted and f"{HOT}/{name}" not in self._pins
+            if name not in wanted
+            and f"{HOT}/{name}" not in self._pins
+            and not name.endswith(KEPT_ASIDE)
         ]
 
     def _remove_segment(self, directory: str) -> None:

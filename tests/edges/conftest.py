@@ -14,10 +14,11 @@ import pytest
 from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine
 from engram.engine.checking import StoreReport
+from engram.engine.repairing import Repair
 from engram.service.store import Engram
 from engram.settings import Settings
 from engram.testing.kernels.vectors import check_masks, check_ties
-from engram.wiring import open_backups, open_store, verify_store
+from engram.wiring import open_backups, open_store, repair_space, verify_store
 
 
 class Answer(NamedTuple):
@@ -38,7 +39,9 @@ class CommandLine:
 
     def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.path = path
-        self.machine = Machine(_open_store, _diagnose, _verify_kernels, open_backups, _verify_store)
+        self.machine = Machine(
+            _open_store, _diagnose, _verify_kernels, open_backups, _verify_store, _repair_space
+        )
         self._capture = capture
 
     def __call__(self, *arguments: str, elsewhere: bool = False) -> Answer:
@@ -68,6 +71,10 @@ async def _verify_store(
     progress: Callable[[str, int, int], None],
 ) -> StoreReport:
     return await verify_store(settings=settings, spaces=spaces, progress=progress)
+
+
+async def _repair_space(settings: Settings, *, accept_loss: bool) -> Repair:
+    return await repair_space(settings=settings, accept_loss=accept_loss)
 
 
 def _diagnose(settings: Settings, space: str | None) -> AsyncIterator[Finding]:

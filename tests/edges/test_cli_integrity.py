@@ -57,3 +57,25 @@ def test_a_log_that_lost_records_is_told_with_the_way_out(cli: CommandLine) -> N
 def test_a_directory_without_a_store_is_refused(cli: CommandLine) -> None:
     assert cli("verify").err.startswith("INVALID_REQUEST: there is no store at ")
     assert not cli.path.exists()
+
+
+def test_repair_tells_the_cost_first_and_then_pays_it(cli: CommandLine) -> None:
+    for text in ("the lake is cold", "the sea is warm", "the river is wide"):
+        cli("remember", text)
+    assert cli("repair").out == "default: nothing is damaged\n"
+    (log,) = (cli.path / "default" / "wal").glob("*.wal")
+    flip(log, 2 * 4096 + 80)
+    told = cli("repair")
+    assert told.code == 1
+    assert "default: to be given up: all that was recorded from LSN 2 to 3" in told.out
+    assert "engram repair --space default --accept-loss" in told.out
+    assert cli("list").code == 1
+    done = cli("repair", "--accept-loss")
+    assert done.code == 0
+    assert "default: given up: all that was recorded from LSN 2 to 3" in done.out
+    assert "Afterwards: default: 0 entries, 0 corrupted" in done.out  # a snapshot has it
+    assert [each["content"] for each in cli("list", "--json").json["memories"]] == [
+        "the lake is cold"
+    ]
+    assert cli("verify").code == 0
+    assert cli("repair", "--json").json["damage"] == []

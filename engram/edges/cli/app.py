@@ -74,6 +74,7 @@ def build_app(session: Session, version: str) -> App:
     app.command(spaces.checkpoint, sort_key=11)
     app.command(spaces.reembed, sort_key=11)
     app.command(integrity.verify, sort_key=11)
+    app.command(integrity.repair, sort_key=11)
     app.command(inspection.doctor, sort_key=12)
     app.command(inspection.kernels, sort_key=13)
     return app

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from engram.edges.cli.session import Session
+    from engram.engine.repairing import Repair
     from engram.engine.verification import Damage, SpaceReport
 
 _IN_SPACE = SpacePlace()
@@ -74,6 +75,49 @@ class IntegrityCommands:
 
         return int(self._session.run(command))
 
+    def repair(
+        self,
+        *,
+        accept_loss: Annotated[
+            bool, Parameter(negative="", help="Do it, and give up what was told.")
+        ] = False,
+        place: SpacePlace = _IN_SPACE,
+    ) -> int:
+        """Make a damaged space usable again; without --accept-loss only say what it would cost.
+
+        Damaged files stay beside the others under another name. Exits 1 while anything is damaged.
+        """
+        settings = place.settings()
+        self._session.interrupted = "stopped; run the same command again"
+
+        async def command() -> Repair:
+            return await self._session.machine.repair_space(settings, accept_loss=accept_loss)
+
+        repair: Repair = self._session.run(command)
+        is_done = accept_loss or not repair.damage
+        if place.json:
+            print_json(repair_value(repair))
+            return 0 if is_done else 1
+        if not repair.damage:
+            self._say(f"{repair.space}: nothing is damaged")
+            return 0
+        if not accept_loss:
+            self._show_damage(repair.damage)
+        costs = "; ".join(repair.lost) or "nothing"
+        self._say(f"{repair.space}: {'given up' if accept_loss else 'to be given up'}: {costs}")
+        for each in repair.forgotten:
+            self._say(f"  {each}")
+        if not accept_loss:
+            again = f"engram repair --space {repair.space} --accept-loss"
+            self._say(f"Nothing was changed. Restore from a backup, or repeat it as `{again}`.")
+            return 1
+        self._say("Kept aside, to be deleted by you when nobody needs them any more:")
+        for each in repair.moved_to:
+            self._say(f"  {each}")
+        if repair.after is not None:
+            self._say(f"Afterwards: {space_line(repair.after)}")
+        return 0
+
     def _say(self, text: str) -> None:
         self._session.console.print(text, soft_wrap=True)
 
@@ -106,6 +150,18 @@ def verdict(is_sound: bool, closed: list[str]) -> str:
         "Damaged, and nothing is lost: every space opens. Copy the store away, look at the disk, "
         "and have the damaged files replaced with `engram repair --space ID --accept-loss`."
     )
+
+
+def repair_value(repair: Repair) -> dict[str, Any]:
+    """Return what a repair did, or would do, as JSON has it."""
+    return {
+        "space": repair.space,
+        "damage": [each._asdict() for each in repair.damage],
+        "lost": repair.lost,
+        "forgotten": repair.forgotten,
+        "moved_to": repair.moved_to,
+        "after": None if repair.after is None else space_value(repair.after),
+    }
 
 
 def space_value(report: SpaceReport) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from engram.engine.checking import StoreReport
+    from engram.engine.repairing import Repair
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
@@ -45,6 +46,13 @@ class VerifyStore(Protocol):
         """Return what is damaged."""
 
 
+class RepairSpace(Protocol):
+    """Repairs the space the settings name; `engram.wiring.repair_space` is one."""
+
+    async def __call__(self, settings: Settings, *, accept_loss: bool) -> Repair:
+        """Return what is given up, or would be."""
+
+
 class Machine(NamedTuple):
     """The parts of the house a command may need; each loads what it stands on when called."""
 
@@ -53,5 +61,6 @@ class Machine(NamedTuple):
     verify_kernels: Callable[[Settings], Iterator[Finding]]
     open_backups: Callable[[str], Backups]
     verify_store: VerifyStore
+    repair_space: RepairSpace
     program: str = "engram"
     """How the user called this program; printed in front of what to try next."""
