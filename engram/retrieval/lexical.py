@@ -256,6 +256,7 @@ class WordIndex:
                 "language": self._tokenizer.language,
                 "texts_count": self._texts_count,
                 "words_count": self._words_count,
+                "terms_count": len(self._ids.names),
             },
             segments=self._segments,
             lengths=self._lengths[: self._row_count],
@@ -274,6 +275,8 @@ class WordIndex:
         facts = dump.facts
         kind = (facts.get("version"), facts.get("language"))
         if kind != (DUMP_VERSION, self._tokenizer.language) or self._row_count:
+            return False
+        if facts.get("terms_count") != len(dump.terms):
             return False
         self._segments, self._lengths = dump.segments, dump.lengths
         self._row_count = len(dump.lengths)
