@@ -16,7 +16,12 @@ from engram.adapters.embedders.loading import load_embedder
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
-from engram.adapters.local.machine import give_back, memory_budget_default
+from engram.adapters.local.machine import (
+    LEAN_BYTES,
+    give_back,
+    memory_budget_default,
+    take_blocks_from_system,
+)
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
 from engram.engine.checking import StoreReport
@@ -29,6 +34,7 @@ from engram.engine.repairing import Repair
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments
 from engram.engine.store import OnMigration, Store
+from engram.kernels.protocol import KernelBackend
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
@@ -190,6 +196,14 @@ async def repair_space(
     )
 
 
+def make_tiers(settings: Settings, filesystem: Filesystem, kernels: KernelBackend) -> Tiers:
+    """Return what the store has for its bodies: where segments are, and how much RAM."""
+    budget = settings.memory_budget or memory_budget_default()
+    if budget < LEAN_BYTES:
+        take_blocks_from_system()
+    return Tiers(Segments(filesystem, kernels), budget, settings.capacities_of, give_back)
+
+
 @asynccontextmanager
 async def open_store(
     path: str | os.PathLike[str] | None = None,
@@ -240,12 +254,7 @@ async def open_store(
                 kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
                 archive = LogArchive(kept, store.store_id)
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
-            tiers = Tiers(
-                Segments(filesystem, backend),
-                settings.memory_budget or memory_budget_default(),
-                settings.capacities_of,
-                give_back,
-            )
+            tiers = make_tiers(settings, filesystem, backend)
             opener = Opener(
                 filesystem, clock, store.store_id, logs.open, tiers.segments.of, run_blocking
             )

@@ -225,7 +225,7 @@ class SpaceEngine:
                     await self._wake.wait()
                 if self._failure is not None:
                     return
-                if not self._waiting:
+                if not self._may_commit():
                     continue
                 group = self._waiting.popleft()
                 self._waiting_count -= len(group.commands)
