@@ -74,6 +74,7 @@ class Space:
     forget = _space_verb(AsyncSpace.forget)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
+    compact = _space_verb(AsyncSpace.compact)
     reembed = _space_verb(AsyncSpace.reembed)
 
 
@@ -111,6 +112,7 @@ class Engram:
     restore = _store_verb(AsyncEngram.restore)
     drop_space = _store_verb(AsyncEngram.drop_space)
     checkpoint = _store_verb(AsyncEngram.checkpoint)
+    compact = _store_verb(AsyncEngram.compact)
     reembed = _store_verb(AsyncEngram.reembed)
     spaces = _store_verb(AsyncEngram.spaces)
 

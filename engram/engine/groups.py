@@ -61,10 +61,13 @@ class Group:
 class Change:
     """Work on the state between two groups, and what came of it."""
 
-    __slots__ = ("done", "error", "result", "run")
+    __slots__ = ("done", "error", "published", "result", "run")
 
-    def __init__(self, run: Callable[[SpaceState], Any]) -> None:
+    def __init__(
+        self, run: Callable[[SpaceState], Any], published: Callable[[Any], None] | None = None
+    ) -> None:
         self.run = run
+        self.published = published
         self.done = anyio.Event()
         self.result: Any = None
         self.error: BaseException | None = None

@@ -151,7 +151,8 @@ class Housekeeping:
         self._kept: dict[str, _Kept] = {}
         self._wake = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._lock = anyio.Lock()
+        self.moving = anyio.Lock()
+        """Held while bodies move: whoever holds it finds them where they were."""
         self._closing = False
 
     def add(self, engine: Tended) -> Capacities:
@@ -163,7 +164,7 @@ class Housekeeping:
 
     async def remove(self, space: str) -> None:
         """Look after a space no more; a step under way ends first."""
-        async with self._lock:
+        async with self.moving:
             self._kept.pop(space, None)
 
     def grown(self, engine: Tended, body_bytes: int, count: int) -> None:
@@ -187,6 +188,11 @@ class Housekeeping:
         """Refuse memories for which no room can be made; Overloaded names the budget."""
         if count and not self.budget.admits(body_bytes) and self.budget.refusal is not None:
             raise self.budget.refusal
+
+    def renumbered(self, space: str) -> None:
+        """Forget rows of a space that was compacted: they have other numbers now."""
+        if space in self._kept:
+            self._kept[space].recalled = _NO_ROWS
 
     def look(self) -> None:
         """Look soon whether there is something to do."""
@@ -227,7 +233,7 @@ class Housekeeping:
         """End after the step under way; harmless when repeated."""
         self._closing = True
         self._scope.cancel()
-        async with self._lock:
+        async with self.moving:
             self._kept.clear()
 
     def _cannot_help(self) -> bool:
@@ -248,7 +254,7 @@ class Housekeeping:
     async def _round(self) -> bool:
         """Do the first step that any space needs; return whether there was one."""
         with anyio.CancelScope(shield=True):
-            async with self._lock:
+            async with self.moving:
                 self._measure()
                 now = self._clock.monotonic()
                 due = [kept for kept in self._kept.values() if kept.retry_at <= now]

@@ -20,6 +20,7 @@ from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
 from engram.engine.budget import bytes_added
 from engram.engine.checkpointer import Checkpointer, Frozen
+from engram.engine.compactor import Compactor
 from engram.engine.groups import LONE, Change, Group
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
@@ -84,6 +85,7 @@ class SpaceEngine:
         self.activity = activity or Activity()
         self.groups_committed = 0
         self.checkpointer: Checkpointer | None = None
+        self.compactor: Compactor | None = None
         self._clock = clock
         self._state = state
         self._view = state.view()
@@ -94,7 +96,8 @@ class SpaceEngine:
         self._wake = anyio.Event()
         self._closing = False
         self._stopped = anyio.Event()
-        self._grown = anyio.Event()
+        self.grown = anyio.Event()
+        """Set, and another one put in its place, when something was committed or the end came."""
         self._committing = False
         self._failure: EngramError | None = None
         self._housekeeping = housekeeping
@@ -120,19 +123,17 @@ class SpaceEngine:
         """Return bytes of state and indexes in RAM, by what they are for."""
         return {**self._state.resident_parts(), "words": self.words.resident_bytes}
 
-    def recalled(self, rows: Sequence[int]) -> None:
-        """Note that the memories in `rows` were recalled: their bodies are better near."""
-        if self._housekeeping is not None and self._view.sealed:
+    def recalled(self, view: View, rows: Sequence[int]) -> None:
+        """Note that the memories in `rows` of `view` were recalled: they are better near."""
+        if view.numbering != self._view.numbering:
+            return
+        if self._housekeeping is not None and view.sealed:
             self.accesses.note(rows, self._clock.now())
             self._housekeeping.look()
 
     def wake_up(self) -> None:
         """Look again whether what waits may be written."""
         self._wake.set()
-
-    def row_of(self, view: View, high: int, low: int) -> int | None:
-        """Return the row of a living memory as `view` sees it, None when there is none."""
-        return view.row_of(high, low)
 
     async def submit(self, command: Command) -> tuple[Outcome, int]:
         """Return the durable outcome of a command and the LSN it is at.
@@ -191,11 +192,20 @@ class SpaceEngine:
 
         return await self.between_groups(freeze)
 
-    async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
+    @property
+    def compactions(self) -> Compactor:
+        """Who drops the rows of this space that nobody may ask about any more."""
+        check(self.compactor is not None, "the registry gives each space a compactor")
+        return cast("Compactor", self.compactor)
+
+    async def between_groups(
+        self, change: Callable[[SpaceState], T], published: Callable[[T], None] | None = None
+    ) -> T:
         """Return what `change` returns, run in a worker thread while no group is in flight.
 
-        It may move bodies and indexes, never what the log decides. Readers see a new view after it.
-        Writes wait for it, so whatever takes long is prepared before, from a view.
+        It may move bodies and indexes, never what the log decides. Readers see a new view after it;
+        `published` is called with its result in the moment that the view changes. Writes wait for
+        it, so whatever takes long is prepared before, from a view.
 
         Raises what `change` raises, and Closed or the space's failure as `submit` does.
         """
@@ -203,7 +213,7 @@ class SpaceEngine:
             raise self._failure.with_traceback(None)
         if self._closing:
             raise Closed(f"memory space {self.space!r}")
-        waiting = Change(change)
+        waiting = Change(change, published)
         self._changes.append(waiting)
         self._wake.set()
         await waiting.done.wait()
@@ -234,17 +244,17 @@ class SpaceEngine:
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
                 self._committing = False
-                self._grown.set()
+                self._note_growth()
         finally:
             self._closing = True
-            self._grown.set()
+            self._note_growth()
             self._fail_waiting(self._failure or Closed(f"memory space {self.space!r}"))
             self._stopped.set()
 
     async def index_words(self) -> None:
         """Index new texts while nothing else is to do, so that the next recall need not."""
         while not self._closing:
-            self._grown = anyio.Event()
+            grown = self.grown
             while self.words.rows_indexed < self._view.count and not self._closing:
                 before = self.activity.begun
                 await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
@@ -255,13 +265,15 @@ class SpaceEngine:
                 except EngramError:  # a text on disk cannot be read: a recall says so to its caller
                     break
             if not self._closing:
-                await self._grown.wait()
+                await grown.wait()
 
     async def aclose(self, *, last_checkpoint: bool = True) -> None:
         """Finish what waits, then release the log; harmless when repeated.
 
         Without `last_checkpoint` none is taken, even where it would make the next opening quicker.
         """
+        if self.compactor is not None:
+            await self.compactor.aclose()
         if self.checkpointer is not None and not self._closing:
             with anyio.CancelScope(shield=True):
                 await self.checkpointer.aclose(last=last_checkpoint)
@@ -270,6 +282,21 @@ class SpaceEngine:
         with anyio.CancelScope(shield=True):
             await self._stopped.wait()
             await self.log.aclose()
+
+    def renumber(self, words: Words) -> None:
+        """Take the word index of new row numbers, in the moment that their view is published.
+
+        To be called by what `between_groups` was told to.
+        """
+        self.words = words
+        self.accesses.clear()
+        if self._housekeeping is not None:
+            self._housekeeping.renumbered(self.space)
+        self._note_growth()
+
+    def _note_growth(self) -> None:
+        self.grown.set()
+        self.grown = anyio.Event()
 
     def _may_commit(self) -> bool:
         """Whether the group that waits longest is there and has room; without any it waits on."""
@@ -286,6 +313,8 @@ class SpaceEngine:
     async def _change(self, change: Change) -> None:
         try:
             change.result = await anyio.to_thread.run_sync(change.run, self._state)
+            if change.published is not None:
+                change.published(change.result)
             self._view = self._state.view()
         except BaseException as error:  # noqa: BLE001 - it is the caller's, raised over there
             change.error = error

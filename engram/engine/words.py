@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engram.retrieval.lexical import WordIndex, WordIndexDump
 from engram.retrieval.postings import Segment
 from engram.retrieval.word_view import WordView
+from engram.state.bodies import NO_ROW
 from engram.state.space import ALIVE, ERASED, View
 from engram.storage.side_index import SavedIndex, SideIndex
 
@@ -108,6 +111,21 @@ class Words:
             if self._snapshot is None:
                 self._snapshot = self._index.snapshot()
             return self._snapshot
+
+    def renumbered(self, new_rows: Callable[[int], NDArray[np.uint32]]) -> Words:
+        """Return the index under the row numbers of a compaction, for the views after it.
+
+        This one goes on for the views before. `new_rows` returns uint32[count]: the new number of
+        each of the first `count` rows, NO_ROW for those that go. Goes through all postings.
+        """
+        words = Words()
+        with self._lock:
+            words._index, removed = self._index.copy(), self._removed
+        numbers = new_rows(words.rows_indexed)
+        words._index.renumber(numbers)
+        words._removed = removed[numbers[: len(removed)] != NO_ROW]
+        words._removed_count = int(words._removed.sum())
+        return words
 
     def _add(self, view: View, rows: int) -> None:
         first = self._index.rows_indexed

@@ -110,3 +110,7 @@ CHECKPOINT_LOG_BYTES_DEFAULT: Final = 256 * 1024 * 1024
 # 1 MiB of log before a snapshot, at least: below it a snapshot's own syncs cost more than the
 # replay that it spares.
 CHECKPOINT_LOG_BYTES_MIN: Final = 1024 * 1024
+
+# 8 attempts at one compaction: each fails only when a memory was erased, given a vector later or
+# another embedder adopted in the moment between; after eight the caller had better come back.
+COMPACTION_ATTEMPTS_MAX: Final = 8

@@ -249,6 +249,18 @@ class SpaceStats(msgspec.Struct, frozen=True):
     """Why bodies could not be moved the last time that was tried."""
 
 
+class Compacted(msgspec.Struct, frozen=True):
+    """A compaction: how many forgotten memories let go of their rows, and the RAM that gave back.
+
+    A snapshot up to `lsn` holds the result.
+    """
+
+    space: str
+    lsn: int
+    rows_dropped: int
+    bytes_freed: int
+
+
 class Checkpointed(msgspec.Struct, frozen=True):
     """A snapshot that was just taken: what it covers, and how much of it was new."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,6 +22,7 @@ from engram.model.errors import InvalidRequest, check
 from engram.retrieval import postings
 from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer
 from engram.retrieval.word_view import WordView
+from engram.state.bodies import NO_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,13 @@ class _TermIds(dict[str, int]):
         """Take over the terms of another index, in the order of their numbers."""
         self.names = names
         self.terms.update(zip(names, range(len(names)), strict=True))
+
+    def copy(self) -> _TermIds:
+        """Return one that knows the same terms and learns its own."""
+        twin = _TermIds(self.tokenizer)
+        twin.terms, twin.names = self.terms.copy(), self.names.copy()
+        twin.blanked = self.blanked
+        return twin
 
     def blank(self, term_ids: set[int]) -> None:
         """Forget how these terms read; their numbers are not given again."""
@@ -228,6 +237,37 @@ class WordIndex:
         for segment in self._segments:
             used[segment.terms] = True
         return set(np.flatnonzero(~used).tolist())
+
+    def copy(self) -> WordIndex:
+        """Return an index that holds the same and goes its own way; columns are shared."""
+        twin = copy(self)
+        twin._ids = self._ids.copy()  # noqa: SLF001 - it is one of us
+        twin._lengths = self._lengths[: self._row_count]  # noqa: SLF001 - it grows elsewhere
+        return twin
+
+    def renumber(self, new_rows: NDArray[np.uint32]) -> None:
+        """Give rows the numbers `new_rows` u32[rows_indexed], which rise; NO_ROW rows go for good.
+
+        Goes through all postings and needs no texts.
+        """
+        check(new_rows.size == self._row_count, "every indexed row is renumbered")
+        gone = new_rows == NO_ROW
+        dead = np.zeros(self._row_count, np.bool_)
+        if self._dead is not None:
+            dead[: self._dead.size] = self._dead
+        lengths = self._lengths[: self._row_count]
+        leaving = lengths[gone & ~dead]
+        self._texts_count -= int(np.count_nonzero(leaving))
+        self._words_count -= int(leaving.sum(dtype=np.int64))
+        segments = [postings.renumbered(each, new_rows, gone) for each in self._segments]
+        self._segments = tuple(each for each in segments if each.rows.size)
+        self._lengths = lengths[~gone]
+        self._row_count = self._lengths.size
+        self._dead = still = dead[~gone]
+        counts = np.zeros(len(self._ids.terms), np.int64)
+        for segment in self._segments if still.any() else ():
+            counts[segment.terms] += postings.counted(segment, still[segment.rows])
+        self._dead_df = counts.astype(np.uint32)
 
     def snapshot(self) -> WordView:
         """Return a view of what is indexed now; adding and removing do not change it."""

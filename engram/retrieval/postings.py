@@ -129,6 +129,29 @@ def split(segment: Segment, gone: NDArray[np.bool_]) -> tuple[Segment, Segment |
     )
 
 
+def renumbered(segment: Segment, new_rows: NDArray[np.uint32], gone: NDArray[np.bool_]) -> Segment:
+    """Return the segment without the rows `gone` (bool by row), the others under new numbers.
+
+    `new_rows` u32 by row rises over the rows that stay.
+    """
+    kept = ~gone[segment.rows]
+    counts = counted(segment, kept)
+    has_rows = counts > 0
+    return Segment(
+        terms=segment.terms[has_rows],
+        offsets=np.append(0, np.cumsum(counts[has_rows])),
+        rows=new_rows[segment.rows[kept]],
+        tfs=segment.tfs[kept],
+    )
+
+
+def counted(segment: Segment, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return i64[t]: how many postings of each term have their flag (bool[p]) set."""
+    if not segment.terms.size:
+        return np.zeros(0, np.int64)
+    return np.asarray(np.add.reduceat(flags, segment.offsets[:-1], dtype=np.int64))
+
+
 def _assembled(
     terms: NDArray[np.uint32], rows: NDArray[np.uint32], tfs: NDArray[np.uint16]
 ) -> Segment:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
+from engram.engine.words import Words
 from engram.kernels.cancel import CancelFlag
 from engram.model.cue import NO_FILTERS, Filters, make_filters
 from engram.model.errors import DimensionMismatch, InvalidRequest
@@ -62,17 +63,17 @@ async def recall(
     """Carry out a recall over the newest durable view."""
     started = core.clock.monotonic()
     engine.activity.begin()
-    view = engine.view
+    view, words = engine.view, engine.words  # together: both go by the same row numbers
     filters = _filters(core, engine, view, arguments)
     cue, embedded_us = await _cue(core, engine, view, question, filters)
     now = core.clock.now()
     if not view.sealed and view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
-        found = _search(core, engine, view, cue, now)
+        found = _search(core, engine, view, words, cue, now)
     else:
-        found = await engine.readers.run(partial(_search, core, engine, view, cue, now))
+        found = await engine.readers.run(partial(_search, core, engine, view, words, cue, now))
     rows = [hit.row for hit in found.hits]
     memories = await memories_of(engine, view, rows, now)
-    engine.recalled(rows)
+    engine.recalled(view, rows)
     recollections = tuple(map(partial(_recollection, question), found.hits, memories))
     timings = {"embed": embedded_us, **found.timings_us}
     searched = await _searched(view, filters)
@@ -145,6 +146,7 @@ def _search(
     core: Core,
     engine: SpaceEngine,
     view: View,
+    words: Words,
     cue: pipeline.Cue,
     now: int,
     cancel: CancelFlag | None = None,
@@ -153,7 +155,7 @@ def _search(
         view,
         cue,
         core.kernels,
-        engine.words.at,
+        words.at,
         now=now,
         monotonic=core.clock.monotonic,
         cancel=cancel,

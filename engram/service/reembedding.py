@@ -7,6 +7,7 @@ from typing import Final
 
 import anyio.to_thread
 import numpy as np
+from numpy.typing import NDArray
 
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import AdoptEmbedder, Reembed
@@ -18,9 +19,11 @@ from engram.service.core import Core
 from engram.service.preparing import check_vectors
 from engram.service.vectors import embed
 from engram.state.decide import vectors_without_text
+from engram.state.space import View
 
 # 512 texts a step: a progress bar moves several times a second with the offline embedder.
 STEP_ROWS: Final = 512
+_NONE: Final = -(1 << 63)  # before every time of recording
 
 
 async def reembed(
@@ -36,23 +39,23 @@ async def reembed(
     textless = vectors_without_text(engine.view)
     if textless:
         raise VectorsWouldBeLost(textless, embedder.identity)
-    done_rows, embedded = 0, 0
+    done_until, embedded = _NONE, 0
     while True:
         view = engine.view
         living = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, NO_FILTERS))
-        rows = [row for row in living.tolist() if row >= done_rows]
-        rows = [row for row in rows if view.value("content_bytes", row)]
+        rows = _rows_to_embed(view, living, done_until)
         for first in range(0, len(rows), STEP_ROWS):
             part = rows[first : first + STEP_ROWS]
             texts = await anyio.to_thread.run_sync(view.contents, np.array(part))
             made = await embed(embedder, [text.decode() for text in texts])
             vectors, norms = check_vectors(core.kernels, made, len(part))
-            await _stage(engine, np.array(part), vectors, norms, embedder)
+            ids = [view.gather(name, np.array(part)) for name in ("id_high", "id_low")]
+            await _stage(engine, np.stack(ids, axis=1), vectors, norms, embedder)
             embedded += len(part)
             if progress is not None:
                 progress(embedded, max(embedded, len(rows)))
         # A round that staged nothing and is not enough: another conversion took what was staged.
-        done_rows = view.count if rows else 0
+        done_until = int(view.value("recorded_at", view.count - 1)) if rows else _NONE
         try:
             await engine.submit(AdoptEmbedder(embedder.identity, embedder.dimensions))
         except Conflict:
@@ -60,19 +63,27 @@ async def reembed(
         return embedded
 
 
+def _rows_to_embed(view: View, living: NDArray[np.intp], done_until: int) -> list[int]:
+    """Return which living rows with a text were recorded since."""
+    if not len(living):
+        return []
+    later = view.gather("recorded_at", living) > done_until
+    rows: list[int] = living[later & (view.gather("content_bytes", living) > 0)].tolist()
+    return rows
+
+
 async def _stage(
     engine: SpaceEngine,
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    ids: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
     vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]],
     norms: np.ndarray[tuple[int], np.dtype[np.float32]],
     embedder: Embedder,
 ) -> None:
-    """Stage the vectors of rows; of a memory forgotten meanwhile nothing is staged."""
-    while len(rows):
+    """Stage the vectors of memories; of one that was forgotten meanwhile nothing is staged."""
+    while len(ids):
         view = engine.view
-        living = (view.gather("flags", rows) & 1) != 0
-        rows, vectors, norms = rows[living], vectors[living], norms[living]
-        ids = np.stack([view.gather("id_high", rows), view.gather("id_low", rows)], axis=1)
+        living = np.array([view.row_of(high, low) is not None for high, low in ids.tolist()])
+        ids, vectors, norms = ids[living], vectors[living], norms[living]
         command = Reembed(
             ids.astype("<u8").tobytes(),
             embedder.identity,

@@ -18,6 +18,7 @@ from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
 from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
 from engram.model.memory import (
     Checkpointed,
+    Compacted,
     IdColumn,
     Memory,
     Page,
@@ -285,6 +286,24 @@ class Space:
         engine = await self._engine()
         done = await engine.checkpoints.checkpoint(progress)
         return Checkpointed(self.id, done.lsn, done.bytes_written, done.bytes_shared)
+
+    async def compact(self) -> Compacted:
+        """Let go of what was forgotten before the history that is kept, while the space goes on.
+
+        That happens anyway when a fifth of a large space can go. A snapshot is taken after it, so
+        that it need not be done again after the next opening.
+
+        Raises:
+            SpaceNotFound: nothing was ever remembered in this space.
+            Overloaded: memories were erased or converted all the time; try again.
+            StorageFailed: the disk refused the snapshot; the rows are gone from RAM only.
+        """
+        engine = await self._engine()
+        done = await engine.compactions.compact()
+        if not done.rows_dropped:
+            return Compacted(self.id, engine.view.lsn, 0, 0)
+        kept = await engine.checkpoints.checkpoint()
+        return Compacted(self.id, kept.lsn, done.rows_dropped, done.bytes_freed)
 
     async def reembed(self, progress: Progress | None = None) -> int:
         """Give every text a vector of the store's embedder; return how many were embedded.

@@ -11,7 +11,7 @@ from engram.engine.verification import SpaceReport
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import DurabilityError, SpaceNotFound
 from engram.model.ids import DEFAULT_SPACE, check_space_id
-from engram.model.memory import Checkpointed, ResidentBytes, SpaceInfo
+from engram.model.memory import Checkpointed, Compacted, ResidentBytes, SpaceInfo
 from engram.ports import Embedder
 from engram.service.backups import (
     BackupMade,
@@ -85,6 +85,11 @@ class Engram:
         """Convert a space to the store's embedder; see `Space.reembed`."""
         check_space_id(space_id)
         return await Space(space_id, self._core).reembed(progress)
+
+    async def compact(self, space_id: str = DEFAULT_SPACE) -> Compacted:
+        """Let go of what a space forgot long ago; see `Space.compact`."""
+        check_space_id(space_id)
+        return await Space(space_id, self._core).compact()
 
     async def checkpoint(
         self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None

@@ -61,11 +61,17 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
+def new_columns() -> dict[str, PagedColumn]:
+    """Return the columns of a space without memories."""
+    return {name: PagedColumn(dtype) for name, dtype in _COLUMNS}
+
+
 class View(msgspec.Struct, frozen=True):
     """What a reader sees: everything up to one LSN, unchanged while the writer goes on.
 
     `recorded_last` is the newest time in the log; what was forgotten at `history_from` or before
     may be gone (both nanoseconds). `ids` is shared with the writer and may know rows of its own.
+    A row number means the same in two views of one `numbering`; a compaction begins the next.
     """
 
     lsn: int
@@ -83,6 +89,7 @@ class View(msgspec.Struct, frozen=True):
     ids: KeyIndex
     recorded_last: int
     history_from: int
+    numbering: int
 
     def row_of(self, high: int, low: int, as_of: int | None = None) -> int | None:
         """Return the row of a memory that lives, or lived at `as_of`; None if there is none."""
@@ -228,7 +235,7 @@ class SpaceState:
     """Columns, arenas and indexes of one space; changed by `apply` only."""
 
     def __init__(self) -> None:
-        self.columns = {name: PagedColumn(dtype) for name, dtype in _COLUMNS}
+        self.columns = new_columns()
         self.tags = PagedColumn("u4")
         self.hot = HotBodies()
         self.sealed: tuple[SealedPart | None, ...] = ()
@@ -244,6 +251,7 @@ class SpaceState:
         self.vector_count = 0
         self.recorded_last = 0
         self.history_from = HISTORY_WHOLE
+        self.numbering = 0
         self.lsn = 0
         # Not part of what the space is: how many memories it may come to hold here and now.
         self.cold_capacity = COLD_CAPACITY_DEFAULT
@@ -293,6 +301,7 @@ class SpaceState:
             ids=self.ids,
             recorded_last=self.recorded_last,
             history_from=self.history_from,
+            numbering=self.numbering,
         )
 
     def freeze(self) -> Frozen:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from engram.state.columns import PAGE_ROWS
+from engram.state.space import HISTORY_WHOLE
 from engram.storage.parts import Part, Pieces, array_pieces, chunk_pieces
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
     staged: tuple[StagedFacts, ...]
     sealed: tuple[SealedName | None, ...]
     parts: tuple[Part, ...]
+    history_from: int = HISTORY_WHOLE
+    numbering: int = 0
 
 
 class ChunkSize(NamedTuple):
@@ -165,6 +168,8 @@ def body_of(
             for part in view.sealed
         ),
         parts=parts,
+        history_from=view.history_from,
+        numbering=view.numbering,
     )
 
 

@@ -151,7 +151,8 @@ def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> No
     state.request_keys = RequestKeys.load(sections.named("request."))
     state.lsn = body.lsn
     state.forgotten_count, state.vector_count = body.forgotten_count, body.vector_count
-    state.recorded_last = body.recorded_last
+    state.recorded_last, state.history_from = body.recorded_last, body.history_from
+    state.numbering = body.numbering
     state.embedder, state.dimensions = body.embedder, body.dimensions
 
 

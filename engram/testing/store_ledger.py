@@ -188,7 +188,7 @@ def contents(engine: SpaceEngine) -> dict[str, Found]:
     found: dict[str, Found] = {}
     for row in range(view.count):
         high, low = int(view.value("id_high", row)), int(view.value("id_low", row))
-        if engine.row_of(view, high, low) != row:
+        if view.row_of(high, low) != row:
             continue
         memory = memory_at(view, row, engine.space, 0)
         vector = b""

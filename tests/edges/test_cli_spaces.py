@@ -77,3 +77,22 @@ def test_a_snapshot_of_one_space_or_all_is_written_on_demand(cli: CommandLine) -
     done = cli("checkpoint", "--all", "--json").json
     assert [(each["space"], each["lsn"]) for each in done] == [("default", 0), ("trips", 1)]
     assert cli("space", "list").out.split("\n")[1].split() == ["trips", "1", "memories"]
+
+
+def test_compact_lets_go_of_what_was_forgotten(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the history that is kept nothing goes; without any it is gone for good."""
+    made = cli("remember", "the old plan", "--json").json
+    cli("remember", "the new plan")
+    cli("forget", made["id"])
+    assert "nothing to let go of" in cli("compact").out
+    monkeypatch.setenv("ENGRAM_HISTORY_RETENTION", "0")
+    assert cli("compact", "--json").json | {"bytes_freed": 0} == {
+        "space": "default",
+        "lsn": 3,
+        "rows_dropped": 1,
+        "bytes_freed": 0,
+    }
+    assert "nothing to let go of" in cli("compact").out
+    assert cli("list", "--json").json["total"] == 1

@@ -16,6 +16,7 @@ from engram.kernels.protocol import KernelBackend
 from engram.kernels.zig_backend import ZigBackend
 from engram.retrieval.lexical import WordIndex
 from engram.retrieval.tokens import Tokenizer
+from engram.state.bodies import NO_ROW
 
 WORDS = ["apple", "apples", "bread", "candle", "don't", "the", "東京", "京都", "ma", "má", "3.5"]
 TEXT = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
@@ -68,10 +69,23 @@ def check_equal(
         assert bool(view.matched_terms(query, row)) == (row in expected)
 
 
+def renumbered(
+    index: WordIndex, dropped: set[int], live: dict[int, str]
+) -> tuple[WordIndex, dict[int, str]]:
+    """Return an index without some rows that are gone, and the live texts by their new rows."""
+    kept = [row for row in range(index.rows_indexed) if row not in dropped]
+    new_rows = np.full(index.rows_indexed, NO_ROW, np.uint32)
+    new_rows[kept] = np.arange(len(kept))
+    twin = index.copy()
+    twin.renumber(new_rows)
+    assert all((segment[2] < len(kept)).all() for segment in twin.snapshot().columns.segments)
+    return twin, {int(new_rows[row]): text for row, text in live.items()}
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_search_equals_plain_loops(data: st.DataObject) -> None:
-    """Any history of additions and removals answers like loops over the texts that live."""
+    """Any history of additions, removals and renumberings answers like loops over the living."""
     index = WordIndex(data.draw(LANGUAGE), K1, B)
     live: dict[int, str] = {}
     for _ in range(data.draw(st.integers(1, 5))):
@@ -87,6 +101,15 @@ def test_search_equals_plain_loops(data: st.DataObject) -> None:
         index.erase(erased)
         for row in erased:
             live.pop(row, None)
+        if data.draw(st.booleans()):
+            dropped = set(range(index.rows_indexed)) - live.keys()
+            dropped -= {row for row in gone if data.draw(st.booleans())}
+            if live:  # what was forgotten and not taken out yet
+                dropped |= set(data.draw(st.lists(st.sampled_from(sorted(live)), max_size=2)))
+            live = {row: text for row, text in live.items() if row not in dropped}
+            before = index.snapshot()
+            index, live = renumbered(index, dropped, live)
+            assert before.row_count == index.rows_indexed + len(dropped)
         allowed = data.draw(st.none() | st.sets(st.integers(0, 40)))
         check_equal(index, live, data.draw(TEXT), data.draw(st.integers(1, 30)), allowed)
 

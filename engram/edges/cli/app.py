@@ -72,6 +72,7 @@ def build_app(session: Session, version: str) -> App:
     app.command(backup)
     app.command(backups.restore, sort_key=10)
     app.command(spaces.checkpoint, sort_key=11)
+    app.command(spaces.compact, sort_key=11)
     app.command(spaces.reembed, sort_key=11)
     app.command(integrity.verify, sort_key=11)
     app.command(integrity.repair, sort_key=11)

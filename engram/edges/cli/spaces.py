@@ -152,6 +152,30 @@ class SpaceCommands:
 
         return int(self._session.run(command))
 
+    def compact(self, *, place: SpacePlace = _IN_SPACE) -> int:
+        """Let go of what a space forgot before the history that is kept."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                done = await db.compact(settings.memory_space)
+            if place.json:
+                print_json(to_builtins(done))
+            elif done.rows_dropped:
+                self._session.console.print(
+                    f"Space {done.space}: {done.rows_dropped:,} forgotten memories are gone for "
+                    f"good, {max(0, done.bytes_freed):,} bytes of RAM free; in a snapshot up to "
+                    f"LSN {done.lsn}"
+                )
+            else:
+                self._session.console.print(
+                    f"Space {done.space}: nothing to let go of; what was forgotten is kept for "
+                    "ENGRAM_HISTORY_RETENTION"
+                )
+            return 0
+
+        return int(self._session.run(command))
+
     def reembed(self, *, place: SpacePlace = _IN_SPACE) -> int:
         """Give every memory of a space a vector of the store's embedder."""
         from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not needed for --help

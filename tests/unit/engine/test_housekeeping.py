@@ -113,7 +113,7 @@ async def test_what_is_recalled_comes_up_again() -> None:
         wanted = np.array([3, 4, 20])
         assert space.sealed(wanted) == 3
         before = digest(space.engine.view)
-        space.engine.recalled(wanted.tolist())
+        space.engine.recalled(space.engine.view, wanted.tolist())
         await space.until(lambda tiers: tiers.steps == 2)
         assert space.sealed(wanted) == 0
         assert digest(space.engine.view) == before
@@ -123,7 +123,7 @@ async def test_a_segment_that_lost_a_quarter_is_rewritten_without_it() -> None:
     async with kept() as space:
         await space.engine.submit(batch_of(160, 4))
         await space.until(lambda tiers: tiers.steps == 1)
-        space.engine.recalled(list(range(20)))
+        space.engine.recalled(space.engine.view, list(range(20)))
         await space.until(lambda tiers: tiers.steps == 3)
         parts = [part for part in space.engine.view.sealed if part is not None]
         assert [part.segment.count for part in parts] == [30]

@@ -150,7 +150,7 @@ async def test_a_write_is_visible_when_its_answer_comes() -> None:
     async with running(MemoryLog()) as engine:
         outcome, lsn = await engine.submit(text("a"))
         high, low = outcome.ids[0]
-        assert engine.row_of(engine.view, int(high), int(low)) == 0
+        assert engine.view.row_of(int(high), int(low)) == 0
         assert engine.view.lsn == lsn == 1
 
 
