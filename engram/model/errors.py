@@ -319,9 +319,9 @@ class FileCorrupted(DurabilityError):
     def __init__(self, path: str, offset: int, reason: str) -> None:
         self.path, self.offset, self.reason = path, offset, reason
         super().__init__(
-            f"{path} is damaged at byte {offset}: {reason}; nothing was changed. See all damage "
-            "with `engram verify`, then restore the space from a backup, or give up what is damaged "
-            "with `engram repair --accept-loss`"
+            f"{path} is damaged at byte {offset}: {reason}; nothing was changed. See all "
+            "damage with `engram verify`, then restore the space from a backup, or give up what is "
+            "damaged with `engram repair --accept-loss`"
         )
 
 
