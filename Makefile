@@ -11,7 +11,7 @@ PYTEST := $(RUN) -m pytest -q
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate peers neon wheels embedder-table
+.PHONY: help quickstart test check fix kernels prove bench bench-micro bench-baseline bench-gate bench-scale peers neon wheels embedder-table
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ bench-baseline: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## make today's figu
 
 bench-gate: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## fail when a workload got worse than its baseline
 	@$(RUN) -m benches.regression compare
+
+bench-scale: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## load 1,000,000 memories: RAM, disk and time beside the goals
+	@$(RUN) -m benches.scale $(if $(MEMORIES),--memories $(MEMORIES))
 
 neon: $(VENV)/.engram-dev ## run the kernel tests on ARM64, emulated
 	@.ci/neon
