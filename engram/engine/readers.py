@@ -42,13 +42,44 @@ class _Call:
         self.error: BaseException | None = None
 
 
+class _Share:
+    """A part of a search, run by a free thread or by who waits for it: whoever is first."""
+
+    __slots__ = ("_claim", "_done", "_error", "_result", "_run")
+
+    def __init__(self, run: Callable[[], Any]) -> None:
+        self._run = run
+        self._claim = threading.Lock()
+        self._done = threading.Event()
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def work(self) -> None:
+        """Run it unless it runs already."""
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._result = self._run()
+        except BaseException as error:  # noqa: BLE001 - it is the waiter's, raised over there
+            self._error = error
+        self._done.set()
+
+    def result(self) -> Any:
+        """Return what it returned, or raise what it raised; blocks until then."""
+        self.work()
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
 class Readers:
     """A few threads shared by all spaces of a store. Belongs to the event loop it was made on."""
 
     def __init__(self, run: RunBlocking | None = None) -> None:
         """Make threads when they are needed, or let `run` say where searches run."""
         self._run_blocking = run
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call | _Share | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._waiting_count = 0
         self._closed = False
@@ -69,7 +100,8 @@ class Readers:
         if self._run_blocking is not None:
             return await self._run_blocking(lambda: run(call.cancel))
         self._waiting_count += 1
-        if self._waiting_count > len(self._threads) < THREADS_MAX:
+        # One more than searches, to share a long one with.
+        while self._waiting_count >= len(self._threads) < THREADS_MAX:
             self._start()
         self._calls.put(call)
         try:
@@ -82,6 +114,18 @@ class Readers:
         if call.error is not None:
             raise call.error
         return cast("T", call.result)
+
+    def share(self, run: Callable[[], T]) -> Callable[[], T]:
+        """Begin `run` in another thread if searches leave one free; return what waits for it.
+
+        For reader threads. While other searches run or wait, `run` is left to the caller, who runs
+        it when it asks for the result; so it must not depend on who runs it.
+        """
+        if self._waiting_count > 1 or self._closed or len(self._threads) <= 1:
+            return run
+        share = _Share(run)
+        self._calls.put(share)
+        return share.result
 
     async def aclose(self) -> None:
         """Finish what runs and end the threads; harmless when repeated."""
@@ -100,6 +144,10 @@ class Readers:
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
+            if isinstance(call, _Share):
+                call.work()
+                del call
+                continue
             try:
                 call.cancel.check()
                 call.result = call.run(call.cancel)

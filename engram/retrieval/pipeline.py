@@ -84,11 +84,13 @@ def search(
     unrelated: Callable[[View, F32], float],
     weights: FusionWeights | None = None,
     cancel: CancelFlag | None = None,
+    share: Callable[[tiered.Scan], tiered.Scan] = tiered.alone,
 ) -> Found:
     """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
 
     `masks_of` gives the rows that pass filters (`RowMasker`); `unrelated` says what the cosine of a
-    cue with an unrelated row is like in the view.
+    cue with an unrelated row is like in the view. `share` may begin a part of the search in another
+    thread (`Readers.share`).
     KernelCancelled when `cancel` was set before the search ended.
     """
     stages = _Stages(monotonic)
@@ -100,7 +102,7 @@ def search(
     by_vector = by_words = _NOTHING
     words = asked = None
     if cue.vector is not None and masks.candidates:
-        wanted = tiered.Search(kernels, cue.vector, k, cancel, stages.done)
+        wanted = tiered.Search(kernels, cue.vector, k, cancel, stages.done, share)
         by_vector = vectors.top_k(wanted, view, masks.vectors)
     if cancel is not None:
         cancel.check()

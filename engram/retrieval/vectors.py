@@ -40,9 +40,9 @@ def top_k(
         KernelCancelled: the flag was set before the search ended.
         DurabilityError: a sealed segment is damaged or cannot be read.
     """
-    kernels, query, k, cancel, done = search
-    found = hot.top_k(kernels, view.hot, query, k, mask, cancel)
-    done("vectors")
+    k = search.k
+    found = hot.top_k(search.kernels, view.hot, search.query, k, mask, search.cancel)
+    search.done("vectors")
     if not view.sealed:
         return found
     sealed = tiered.top_k(search, view, mask)

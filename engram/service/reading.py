@@ -159,6 +159,7 @@ def _search(
         now=now,
         monotonic=core.clock.monotonic,
         cancel=cancel,
+        share=engine.readers.share,
         masks_of=engine.row_masks,
         unrelated=engine.unrelated_cosine,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -118,3 +119,72 @@ async def test_closed_readers_refuse() -> None:
         pass
     with pytest.raises(Closed):
         await readers.run(lambda _: None)
+
+
+async def test_a_long_search_is_shared_with_a_thread_that_is_free() -> None:
+    async with open_readers() as readers:
+
+        def search(_cancel: CancelFlag) -> tuple[int, int]:
+            other = threading.Event()
+
+            def part() -> int:
+                other.set()
+                return threading.get_ident()
+
+            began = readers.share(part)
+            assert other.wait(PATIENCE_SECONDS)
+            return threading.get_ident(), began()
+
+        mine, others = await readers.run(search)
+        assert mine != others
+
+
+async def test_while_other_searches_run_nothing_is_shared() -> None:
+    async with open_readers() as readers, anyio.create_task_group() as group:
+        scan = Scan()
+        group.start_soon(readers.run, scan)
+        await scan.wait_begun()
+
+        def search(_cancel: CancelFlag) -> tuple[int, int]:
+            return threading.get_ident(), readers.share(threading.get_ident)()
+
+        mine, others = await readers.run(search)
+        assert mine == others
+        scan.ended.set()
+
+
+async def test_who_waits_for_a_share_does_it_when_nobody_came_and_gets_its_error() -> None:
+    async with open_readers() as readers:
+        stop = Scan()
+
+        def fail() -> None:
+            raise ValueError("shared")
+
+        def search(cancel: CancelFlag) -> None:
+            readers.share(partial(stop, cancel))
+            assert stop.began.wait(PATIENCE_SECONDS), "the only other thread is busy"
+            began = readers.share(fail)
+            try:
+                began()
+            finally:
+                stop.ended.set()
+
+        with pytest.raises(ValueError, match="shared"):
+            await readers.run(search)
+
+
+async def test_a_share_left_behind_by_a_search_that_was_cancelled_ends() -> None:
+    async with open_readers() as readers:
+        scan = Scan()
+
+        def search(cancel: CancelFlag) -> None:
+            readers.share(lambda: scan(cancel))
+            while True:
+                cancel.check()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(readers.run, search)
+            await scan.wait_begun()
+            group.cancel_scope.cancel()
+        await scan.wait_ended()
+        assert scan.stopped

@@ -170,6 +170,25 @@ def test_codes_are_read_only_where_vectors_of_all_candidates_would_cost_more() -
     assert search(view, query_of(6), 10, few)[2] == ["vectors", "sketches", "rerank"]
 
 
+def test_a_scan_that_is_shared_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = filled(900)
+    view = sealed(state, *([*range(first, 900, 5)] for first in range(5)))
+    alone = [search(view, query_of(seed), 10)[:2] for seed in range(3)]
+    monkeypatch.setattr(tiered, "SHARED_BYTES_MIN", 1)
+    shared: list[tiered.Scan] = []
+
+    def share(scan: tiered.Scan) -> tiered.Scan:
+        shared.append(scan)
+        return scan
+
+    for seed, (cosines, rows) in enumerate(alone):
+        wanted = tiered.Search(NumpyBackend(), query_of(seed), 10, None, lambda _: None, share)
+        again = vectors.top_k(wanted, view, None)
+        assert again[0].tolist() == cosines.tolist()
+        assert again[1].tolist() == rows.tolist()
+    assert len(shared) == 3
+
+
 def test_a_cancelled_search_ends() -> None:
     state = filled(50)
     view = sealed(state, list(range(50)))
