@@ -72,6 +72,7 @@ class Space:
     get = _space_verb(AsyncSpace.get)
     list = _space_verb(AsyncSpace.list)
     forget = _space_verb(AsyncSpace.forget)
+    forget_many = _space_verb(AsyncSpace.forget_many)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

@@ -204,6 +204,13 @@ def make_tiers(settings: Settings, filesystem: Filesystem, kernels: KernelBacken
     return Tiers(Segments(filesystem, kernels), budget, settings.capacities_of, give_back)
 
 
+def _archives(settings: Settings, clock: Clock, entropy: Entropy) -> list[Repository]:
+    """Return where copies of what the logs let go are kept, by the settings: one place or none."""
+    if not settings.archive:
+        return []
+    return [Repository(open_archive(settings.archive, entropy), clock, entropy)]
+
+
 @asynccontextmanager
 async def open_store(
     path: str | os.PathLike[str] | None = None,
@@ -249,10 +256,8 @@ async def open_store(
     failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            archive = None
-            if settings.archive:
-                kept = Repository(open_archive(settings.archive, entropy), clock, entropy)
-                archive = LogArchive(kept, store.store_id)
+            archives = _archives(settings, clock, entropy)
+            archive = LogArchive(archives[0], store.store_id) if archives else None
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
             tiers = make_tiers(settings, filesystem, backend)
             opener = Opener(
@@ -269,9 +274,8 @@ async def open_store(
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 run=run_blocking,
             )
-            core = Core(
-                registry, backend, chosen, clock, entropy, logs.log_bytes_of, store.store_id
-            )
+            facts = logs.log_bytes_of, store.store_id, archives
+            core = Core(registry, backend, chosen, clock, entropy, *facts)
             try:
                 await registry.sweep()
                 if not await registry.exists(DEFAULT_SPACE):

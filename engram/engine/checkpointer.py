@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import anyio
 
@@ -22,6 +22,8 @@ from engram.storage.side_index import SideIndex
 from engram.storage.snapshot_content import Capture
 from engram.storage.snapshots import Snapshots
 from engram.wal.protocol import Log
+
+T = TypeVar("T")
 
 CLOSE_LOG_BYTES: Final = 16 << 20
 """Bytes of log that are worth a checkpoint when the space is closed: 50 ms of replay."""
@@ -134,6 +136,15 @@ class Checkpointer:
                     await self._clock.sleep_until(self._clock.monotonic() + retry_ns)
                     retry_ns = min(2 * retry_ns, RETRY_NS_MAX)
 
+    async def with_snapshots(self, call: Callable[[Snapshots], T]) -> T:
+        """Return what a blocking call on the snapshots returns, run while nothing changes them.
+
+        Raises what it raises, and Closed when the space is being closed.
+        """
+        async with self._lock:
+            self._check_open()
+            return await self._run_blocking(lambda: call(self.snapshots))
+
     @asynccontextmanager
     async def pinned(self) -> AsyncIterator[Pin]:
         """Hold the newest snapshot and the log after it while the block runs.
@@ -233,7 +244,8 @@ class Checkpointer:
         try:
             await self._run_blocking(self.snapshots.sweep)
             upto = self.snapshots.trim_lsn
-            if upto:
+            # What is trimmed may be recycled or unlinked as it is; an erasure purges it.
+            if upto and not self.snapshots.removal.shreds:
                 await self._log.trim(upto)
         except EngramError as failure:  # the disk's, or that of an archive of trimmed segments
             self._error = str(failure)

@@ -77,9 +77,12 @@ class Compactor:
         engine: Compacting,
         housekeeping: Housekeeping,
         clock: Clock,
+        is_erasing: Callable[[], bool],
         run: RunBlocking = in_thread,
     ) -> None:
+        """Prepare; `is_erasing` says whether a file may hold something of an erased memory."""
         self._engine = engine
+        self._is_erasing = is_erasing
         self._housekeeping = housekeeping
         self._clock = clock
         self._run_blocking = run
@@ -146,11 +149,13 @@ class Compactor:
         horizon = self._clock.now() - engine.history_retention_ns
         if not engine.history_retention_ns:
             horizon = max(horizon, view.recorded_last)  # whatever the clock says, nothing is kept
-        drop = await self._run_blocking(partial(rows_to_drop, view, horizon))
+        stay = self._is_erasing()
+        drop = await self._run_blocking(partial(rows_to_drop, view, horizon, erased_stay=stay))
         if not drop.any():
             return Compacted(0, 0)
         frozen = await engine.between_groups(SpaceState.freeze)
-        compaction = await self._run_blocking(partial(Compaction, frozen, horizon))
+        make = partial(Compaction, frozen, horizon, erased_stay=self._is_erasing())
+        compaction = await self._run_blocking(make)
         words = await self._run_blocking(partial(engine.words.renumbered, compaction.new_rows))
         newer = await engine.between_groups(SpaceState.freeze)
         await self._run_blocking(partial(compaction.catch_up, newer))
@@ -170,15 +175,16 @@ class Compactor:
         wanted = max(ROWS_MIN, int(SHARE_MIN * view.count))
         if view.forgotten_count < wanted:
             return None
-        ended = await self._run_blocking(partial(_nth_end, view, wanted))
+        stay = self._is_erasing()
+        ended = await self._run_blocking(partial(_nth_end, view, wanted, erased_stay=stay))
         if ended is None:
             return None
         return max(0, ended + self._engine.history_retention_ns - self._clock.now())
 
 
-def _nth_end(view: View, nth: int) -> int | None:
+def _nth_end(view: View, nth: int, *, erased_stay: bool) -> int | None:
     """Return when the `nth` of the memories that can be dropped was forgotten."""
-    rows = np.flatnonzero(rows_to_drop(view, _AT_ANY_TIME))
+    rows = np.flatnonzero(rows_to_drop(view, _AT_ANY_TIME, erased_stay=erased_stay))
     if len(rows) < nth:
         return None
     return int(np.partition(view.gather("ended_at", rows), nth - 1)[nth - 1])

@@ -101,7 +101,6 @@ class _Kept:
     def __init__(self, engine: Tended, capacities: Capacities) -> None:
         self.engine = engine
         self.capacities = capacities
-        self.number_last: int | None = None
         self.hot_bytes = 0
         self.recalled: Rows = _NO_ROWS
         self.checked: object = None  # the segments that were looked through for dead bodies
@@ -370,12 +369,9 @@ class Housekeeping:
 
     async def _write(self, kept: _Kept, view: View, sealing: Sealing) -> Landing:
         space = kept.engine.space
-        if kept.number_last is None:
-            kept.number_last = await self._run_blocking(partial(self._segments.last_number, space))
-        kept.number_last += 1
         self.budget.moving_bytes = 4 * view.dimensions * len(sealing.rows)
         return await self._run_blocking(
-            partial(self._segments.write, space, sealing.tier, kept.number_last, view, sealing.rows)
+            partial(self._segments.write, space, sealing.tier, view, sealing.rows)
         )
 
     async def _move(self, kept: _Kept, view: View, landed: Sequence[Landing], raised: Rows) -> bool:

@@ -130,7 +130,7 @@ class Opener:
             if snapshots.damaged_words:
                 notes.append(f"the word index is built anew: {snapshots.damaged_words}")
             with anyio.CancelScope(shield=True):
-                notes += await self._run(partial(_tidy, snapshots, remembered))
+                notes += await self._run(partial(_tidy, snapshots, state, remembered))
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await log.aclose()
@@ -153,7 +153,7 @@ def _load(snapshots: Snapshots, open_segment: OpenSegment) -> Loaded | None:
 
 def _load_words(snapshots: Snapshots, words: Words, lsn: Lsn) -> None:
     saved = snapshots.load_words(lsn)
-    if saved is not None and words.load(saved):
+    if saved is not None and words.load(saved, snapshots.erased_lsn):
         snapshots.remember_words(words.dump())
 
 
@@ -169,8 +169,10 @@ def _check_arrived(snapshots: Snapshots, lsn: Lsn, last_lsn: Lsn) -> None:
         raise _unreachable(snapshots, lsn, f"the log ends with LSN {last_lsn}")
 
 
-def _tidy(snapshots: Snapshots, remembered: str) -> list[str]:
+def _tidy(snapshots: Snapshots, state: SpaceState, remembered: str) -> list[str]:
     """Remember and clean up; a disk that refuses either must not keep a space from serving."""
+    # What an unfinished erasure left behind must not merely lose its name.
+    snapshots.removal.shreds = state.erasures.lsn_last() > snapshots.erased_lsn
     try:
         snapshots.remember(remembered)
         snapshots.sweep_at_opening()

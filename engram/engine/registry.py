@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 from engram.engine.activity import Activity
 from engram.engine.checkpointer import Checkpointer
 from engram.engine.compactor import Compactor
+from engram.engine.eraser import Eraser
 from engram.engine.housekeeping import Housekeeping, Tiers
 from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
@@ -271,12 +272,23 @@ class SpaceRegistry:
             log_bytes_max=self._checkpoint_log_bytes,
             run=self._run,
         )
-        engine.compactor = Compactor(engine, self.housekeeping, self._clock, self._run)
+        eraser = engine.eraser = Eraser(
+            engine,
+            engine.checkpointer,
+            self._segments,
+            self._clock,
+            self.housekeeping.moving,
+            run=self._run,
+        )
+        engine.compactor = Compactor(
+            engine, self.housekeeping, self._clock, lambda: eraser.pending, self._run
+        )
         self._openings[space] = opened.opening
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
         self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
         self._tasks.start_soon(engine.compactor.run, name=f"compactions of {space}")
+        self._tasks.start_soon(eraser.run, name=f"erasures of {space}")
         return engine
 
     async def _leave_alone(self, space: str) -> None:

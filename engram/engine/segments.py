@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
 from engram.kernels.protocol import KernelBackend
+from engram.model.errors import check
 from engram.ports import Filesystem
 from engram.state.bodies import Sealed
 from engram.state.gathering import gathered
@@ -29,9 +35,13 @@ class Segments:
         self._filesystem = filesystem
         self._kernels = kernels
         self._files = OpenFiles(filesystem)
+        self._lock = Lock()
+        self._numbers: dict[str, int] = {}
 
     def of(self, space: str) -> OpenSegment:
         """Return what opens the segments of a space that a snapshot names; it blocks."""
+        with self._lock:  # another space may have come under this id
+            self._numbers.pop(space, None)
 
         def open_segment(name: SealedName) -> Sealed:
             directory = segment_directory(space, _tier(name.tier), name.number)
@@ -39,7 +49,7 @@ class Segments:
 
         return open_segment
 
-    def write(self, space: str, tier: Tier, number: int, view: View, rows: Rows) -> Landing:
+    def write(self, space: str, tier: Tier, view: View, rows: Rows) -> Landing:
         """Write the bodies of rows (uint32[n], 1 to 65,536) as a segment, durably. Blocks.
 
         Raises:
@@ -47,30 +57,50 @@ class Segments:
             FileCorrupted: a body is in a segment that is damaged.
         """
         bodies = Bodies(*gathered(view, rows))
-        directory = segment_directory(space, tier, number)
+        directory = segment_directory(space, tier, self._next_number(space))
         facts = write_segment(self._filesystem, directory, tier, bodies, self._kernels)
         segment = TierSegment.open(self._files, directory, self.cache, facts.digest)
         return Landing(segment, rows, *text_starts(bodies.content_bytes, bodies.metadata_bytes))
 
     def remove(self, space: str, segment: Sealed) -> None:
-        """Remove a segment that nothing names; what stays is swept at the next opening. Blocks."""
+        """Remove a segment that nothing names; what stays is swept at the next opening. Blocks.
+
+        Its bytes are overwritten: a memory may have been erased since it was written.
+        """
         self.let_go(segment)
-        directory = segment_directory(space, _tier(segment.tier), segment.number)
-        remove_segment(self._filesystem, directory)
+        directory = segment_directory(space, tier_of(segment), segment.number)
+        remove_segment(self._filesystem, directory, shred=True)
+
+    def holds(self, segment: Sealed, offsets: NDArray[np.uint32]) -> bool:
+        """Whether the files of a segment hold something of these bodies. Blocks."""
+        check(isinstance(segment, TierSegment), "a segment of a store is one on its disk")
+        return isinstance(segment, TierSegment) and bool(segment.filled(offsets).any())
 
     def let_go(self, segment: Sealed) -> None:
         """Take no more room in the cache for a segment that only old views still read."""
         if isinstance(segment, TierSegment):
             segment.let_go()
 
-    def last_number(self, space: str) -> int:
-        """Return the highest number a directory of a segment has, 0 when there is none. Blocks."""
-        names = [name for tier in _TIERS for name in self._filesystem.list(f"{space}/{tier}")]
-        return max((int(name) for name in names if name.isdecimal()), default=0)
-
     def close(self) -> None:
         """Close all files."""
         self._files.close()
+
+    def _next_number(self, space: str) -> int:
+        """Return a number that no directory of a segment has or had since the space was opened."""
+        with self._lock:
+            last = self._numbers.get(space)
+            if last is None:
+                found = [
+                    name for tier in _TIERS for name in self._filesystem.list(f"{space}/{tier}")
+                ]
+                last = max((int(name) for name in found if name.isdecimal()), default=0)
+            self._numbers[space] = last + 1
+            return last + 1
+
+
+def tier_of(segment: Sealed) -> Tier:
+    """Return the tier of a segment."""
+    return _tier(segment.tier)
 
 
 def _tier(name: str) -> Tier:

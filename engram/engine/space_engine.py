@@ -21,6 +21,7 @@ from engram.engine.activity import Activity
 from engram.engine.budget import bytes_added
 from engram.engine.checkpointer import Checkpointer, Frozen
 from engram.engine.compactor import Compactor
+from engram.engine.eraser import Eraser
 from engram.engine.groups import LONE, Change, Group
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
@@ -86,6 +87,7 @@ class SpaceEngine:
         self.groups_committed = 0
         self.checkpointer: Checkpointer | None = None
         self.compactor: Compactor | None = None
+        self.eraser: Eraser | None = None
         self._clock = clock
         self._state = state
         self._view = state.view()
@@ -180,12 +182,9 @@ class SpaceEngine:
         return cast("Checkpointer", self.checkpointer)
 
     async def freeze(self) -> Frozen:
-        """Return all that the space is now, to be written while it goes on.
-
-        Raises what `between_groups` does.
-        """
+        """Return all that the space is now, to be saved; raises what `between_groups` does."""
         # Outside of it, as somebody may be catching up; rows are not renumbered without notice.
-        words = await anyio.to_thread.run_sync(self.words.dump)
+        words = await anyio.to_thread.run_sync(self.words.dump, self._view)
 
         def freeze(state: SpaceState) -> Frozen:
             return Frozen(capture(state), words if self.words.is_of(words) else None)
@@ -272,7 +271,8 @@ class SpaceEngine:
 
         Without `last_checkpoint` none is taken, even where it would make the next opening quicker.
         """
-        if self.compactor is not None:
+        if self.eraser is not None and self.compactor is not None:
+            self.eraser.close()
             await self.compactor.aclose()
         if self.checkpointer is not None and not self._closing:
             with anyio.CancelScope(shield=True):

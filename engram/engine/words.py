@@ -21,6 +21,7 @@ _CATCH_UP_ROWS: Final = 2_048
 # 96 texts (1 ms) a background step: it runs under the interpreter's lock, which another thread asks
 # for in vain for up to 5 ms, so a step must end before that to leave writes their latency.
 _STEP_ROWS: Final = 96
+_WIPED: Final = "\0"
 
 
 class Words:
@@ -31,6 +32,8 @@ class Words:
         self._lock = Lock()
         self._removed = np.zeros(0, bool)
         self._removed_count = 0
+        self._erased = np.zeros(0, bool)
+        self._erased_lsn = 0
         self._snapshot: WordView | None = None
 
     @property
@@ -43,9 +46,14 @@ class Words:
         """Bytes of the index."""
         return self._index.resident_bytes
 
-    def dump(self) -> SideIndex:
-        """Return what is indexed now, for saving; waits while somebody catches up. Blocks."""
+    def dump(self, view: View | None = None) -> SideIndex:
+        """Return what is indexed now, for saving; waits while somebody catches up. Blocks.
+
+        Nothing of rows that are erased in `view` is in it; without a view it is as it was loaded.
+        """
         with self._lock:
+            if view is not None:
+                self._erase(view)
             dump = self._index.dump()
             removed = self._removed.copy()
             index = self._index
@@ -68,8 +76,11 @@ class Words:
         """Whether what `dump` returned still numbers rows as this index does."""
         return saved.texts_owner is self._index
 
-    def load(self, saved: SavedIndex) -> bool:
-        """Begin with what was saved instead of with nothing; False when that cannot be used."""
+    def load(self, saved: SavedIndex, erased_lsn: int = 0) -> bool:
+        """Begin with what was saved instead of with nothing; False when that cannot be used.
+
+        Nothing of what was erased up to `erased_lsn` is in it.
+        """
         columns, *segments = saved.groups
         with self._lock:
             loaded = self._index.load(
@@ -87,6 +98,7 @@ class Words:
             if loaded:
                 self._removed = columns["removed"]
                 self._removed_count = int(self._removed.sum())
+                self._erased_lsn = erased_lsn
             return loaded
 
     def step(self, view: View) -> bool:
@@ -106,7 +118,7 @@ class Words:
         with self._lock:
             while self._index.rows_indexed < view.count:
                 self._add(view, _CATCH_UP_ROWS)
-            if self._removed_count < view.forgotten_count:
+            if self._removed_count < view.forgotten_count or self._erased_lsn < view.erased_lsn:
                 self._remove(view)
             if self._snapshot is None:
                 self._snapshot = self._index.snapshot()
@@ -121,30 +133,55 @@ class Words:
         words = Words()
         with self._lock:
             words._index, removed = self._index.copy(), self._removed
+            erased, erased_lsn = self._erased, self._erased_lsn
         numbers = new_rows(words.rows_indexed)
         words._index.renumber(numbers)
         words._removed = removed[numbers[: len(removed)] != NO_ROW]
         words._removed_count = int(words._removed.sum())
+        words._erased = erased[new_rows(len(erased)) != NO_ROW]
+        words._erased_lsn = erased_lsn
         return words
+
+    def erase(self, view: View) -> None:
+        """Leave nothing of erased rows in the index, and no word that only they had."""
+        with self._lock:
+            self._erase(view)
 
     def _add(self, view: View, rows: int) -> None:
         first = self._index.rows_indexed
         last = min(view.count, first + rows)
         if first < last:
-            self._index.add(first, view.texts(first, last))
+            texts = view.texts(first, last)
+            # The view may be older than an erasure; in a segment its text stands a while longer.
+            for row in np.flatnonzero(self._erased[first:last]).tolist():
+                texts[row] = ""
+            self._index.add(first, texts)
             self._snapshot = None
 
     def _remove(self, view: View) -> None:
+        self._erase(view)
         known = np.zeros(view.count, bool)
         known[: len(self._removed)] = self._removed[: view.count]
         forgotten = np.flatnonzero((view.gather("flags", np.arange(view.count)) & ALIVE) == 0)
         fresh = forgotten[~known[forgotten]]
-        erased = (view.gather("flags", fresh) & ERASED) != 0
-        if erased.any():  # their texts are gone
-            self._index.erase(fresh[erased])
-        with_text = fresh[~erased].tolist()
-        self._index.remove(with_text, [view.content(row) for row in with_text])
+        inside = fresh[fresh < len(self._erased)]
+        gone = inside[self._erased[inside]]
+        texts = {row: view.content(row) for row in np.setdiff1d(fresh, gone).tolist()}
+        # Erased after this view was made: the bytes are zeros, for every reader.
+        wiped = [row for row, text in texts.items() if text and not text.strip(_WIPED)]
+        if wiped:
+            self._index.erase(wiped)
+        with_text = [row for row in texts if row not in set(wiped)]
+        self._index.remove(with_text, [texts[row] for row in with_text])
         known[fresh] = True
         self._removed = known
         self._removed_count = int(known.sum())
+        self._snapshot = None
+
+    def _erase(self, view: View) -> None:
+        if view.erased_lsn <= self._erased_lsn:
+            return
+        erased = (view.gather("flags", np.arange(view.count)) & ERASED) != 0
+        self._index.erase(np.flatnonzero(erased))
+        self._erased, self._erased_lsn = erased, view.erased_lsn
         self._snapshot = None

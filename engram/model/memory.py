@@ -134,6 +134,24 @@ class RememberedMany(msgspec.Struct, frozen=True):
     created_count: int
 
 
+class ForgetReceipt(msgspec.Struct, frozen=True):
+    """What forgetting memories came to.
+
+    Only erasing fills in the rest: when it was recorded, how many tier segments were written anew,
+    files and bytes overwritten with zeros (others' erasures that were under way included), and the
+    archives of this store's log, which may still hold the memories.
+    """
+
+    ids: Sequence[str]
+    mode: str
+    lsn: int
+    erased_at: datetime | None = None
+    segments_rewritten: int = 0
+    files_overwritten: int = 0
+    bytes_overwritten: int = 0
+    archives: tuple[str, ...] = ()
+
+
 class Recollection(msgspec.Struct, frozen=True):
     """One recalled memory with its fused score and the parts it was fused from.
 

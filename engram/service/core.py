@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from engram.backup.repository import Repository
 from engram.engine.registry import SpaceRegistry
 from engram.kernels.protocol import KernelBackend
 from engram.ports import Clock, Embedder, Entropy
@@ -20,3 +21,5 @@ class Core(NamedTuple):
     entropy: Entropy
     log_bytes_of: Callable[[str], int]
     store_id: bytes
+    archives: Sequence[Repository] = ()
+    """Where copies of what the log lets go are kept."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, NamedTuple, TypedDict, TypeVar
 
 import anyio.to_thread
 import numpy as np
@@ -15,7 +15,8 @@ from engram.engine.space_engine import SpaceEngine
 from engram.engine.words import Words
 from engram.kernels.cancel import CancelFlag
 from engram.model.cue import NO_FILTERS, Filters, make_filters
-from engram.model.errors import DimensionMismatch, InvalidRequest
+from engram.model.errors import DimensionMismatch, DurabilityError, InvalidRequest, MemoryNotFound
+from engram.model.ids import MemoryId
 from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
 from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats, to_datetime
 from engram.retrieval import pipeline
@@ -26,6 +27,8 @@ from engram.service.preparing import check_vector
 from engram.service.vectors import embed, embedder_for
 from engram.state.reading import memories_at
 from engram.state.space import View
+
+T = TypeVar("T")
 
 # Below this many bytes of vectors a recall takes less than a hop to a worker thread and back.
 _INLINE_BYTES: Final = 256 * 1024
@@ -57,10 +60,30 @@ class Question(NamedTuple):
     explain: bool
 
 
+async def on_bodies(engine: SpaceEngine, read: Callable[[], Awaitable[T]]) -> T:
+    """Return what `read` returns; it reads anew when segments it was reading are gone meanwhile.
+
+    Bodies move while readers read: what a view names may be removed once a newer view does not.
+    """
+    while True:
+        sealed = engine.view.sealed
+        try:
+            return await read()
+        except DurabilityError:
+            if engine.view.sealed is sealed:
+                raise
+
+
 async def recall(
     core: Core, engine: SpaceEngine, question: Question, arguments: FilterArguments
 ) -> RecallResult:
     """Carry out a recall over the newest durable view."""
+    return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
+
+
+async def _recall(
+    core: Core, engine: SpaceEngine, question: Question, arguments: FilterArguments
+) -> RecallResult:
     started = core.clock.monotonic()
     engine.activity.begin()
     view, words = engine.view, engine.words  # together: both go by the same row numbers
@@ -204,6 +227,16 @@ def _limit(limit: object) -> int:
     return limit
 
 
+async def one(core: Core, engine: SpaceEngine, identity: MemoryId, as_of: int | None) -> Memory:
+    """Return one memory as it is, or was at `as_of`; MemoryNotFound when there is none."""
+    view, now = engine.view, core.clock.now()
+    check_as_of(engine, view, as_of, now)
+    row = view.row_of(*identity, as_of)
+    if row is None:
+        raise MemoryNotFound(str(identity), engine.space)
+    return (await memories_of(engine, view, [row], now))[0]
+
+
 async def listing(
     core: Core,
     engine: SpaceEngine,
@@ -212,6 +245,16 @@ async def listing(
     arguments: FilterArguments,
 ) -> Page:
     """Return one page of the newest durable view; a cursor is the time of its last row."""
+    return await on_bodies(engine, lambda: _listing(core, engine, limit, cursor, arguments))
+
+
+async def _listing(
+    core: Core,
+    engine: SpaceEngine,
+    limit: int,
+    cursor: str | None,
+    arguments: FilterArguments,
+) -> Page:
     view, limit = engine.view, _limit(limit)
     filters = _filters(core, engine, view, arguments)
     after = _after(cursor)

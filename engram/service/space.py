@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
-from engram.model.commands import Forget, Remember, RememberBatch, recorded_bytes_max
+from engram.model.commands import Forget, Remember, RememberBatch
 from engram.model.cue import make_filters
-from engram.model.errors import InvalidRequest, MemoryNotFound
+from engram.model.errors import InvalidRequest
 from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
-from engram.model.limits import BATCH_COUNT_MAX, PART_BYTES_MAX
 from engram.model.memory import (
     Checkpointed,
     Compacted,
+    ForgetReceipt,
     IdColumn,
     Memory,
     Page,
@@ -27,9 +27,9 @@ from engram.model.memory import (
     RememberedMany,
     SpaceStats,
 )
-from engram.service import reading, reembedding
+from engram.service import batching, forgetting, reading, reembedding
 from engram.service.core import Core
-from engram.service.history import check_as_of
+from engram.service.forgetting import ERASE, check_mode
 from engram.service.preparing import (
     Item,
     NewMemory,
@@ -156,7 +156,7 @@ class Space:
         commands = await anyio.to_thread.run_sync(
             prepare_many, texts, core.entropy, embeddings is not None
         )
-        rows = _own_embeddings(texts) if embeddings is None else embeddings
+        rows = batching.own_embeddings(texts) if embeddings is None else embeddings
         given = norms = None
         if rows is not None:
             given, norms = await anyio.to_thread.run_sync(
@@ -165,7 +165,7 @@ class Space:
         engine = await core.registry.open(self.id, create=True)
         engine.activity.begin()
         vector_bytes = 4 * (given.shape[1] if given is not None else self._dimensions())
-        parts = list(_parts(commands, vector_bytes))
+        parts = list(batching.parts(commands, vector_bytes))
         body = b""
         if request_key is not None:
             flat = None if given is None else given.data.cast("B")
@@ -232,13 +232,10 @@ class Space:
         """
         identity = parse_id(memory_id)
         engine = await self._engine()
-        view = engine.view
         moment = make_filters(as_of=as_of).as_of
-        check_as_of(engine, view, moment, self._core.clock.now())
-        row = view.row_of(*identity, moment)
-        if row is None:
-            raise MemoryNotFound(memory_id, self.id)
-        return (await reading.memories_of(engine, view, [row], self._core.clock.now()))[0]
+        return await reading.on_bodies(
+            engine, lambda: reading.one(self._core, engine, identity, moment)
+        )
 
     async def list(
         self,
@@ -255,19 +252,56 @@ class Space:
         engine = await self._engine()
         return await reading.listing(self._core, engine, limit, cursor, filters)
 
-    async def forget(self, memory_id: str, *, request_key: str | None = None) -> None:
+    async def forget(
+        self, memory_id: str, *, mode: str = "delete", request_key: str | None = None
+    ) -> ForgetReceipt:
         """Take a memory out of every answer, durably; MemoryNotFound when it is not there.
 
-        With the `request_key` of a request that was carried out nothing more is done, and
-        Conflict raised if that was another one.
+        Args:
+            memory_id: as `remember` returned it.
+            mode: `delete` leaves it to questions about the past until the history's retention is
+                over; `erase` returns when no byte of it is left in any file of the store, and may
+                be asked of a memory that was deleted before, or again. See `forget_many`.
+            request_key: of a request that was carried out: nothing more is done, and Conflict
+                raised if that was another one. Erasing twice does nothing more without one.
         """
         check_request_key(request_key)
+        check_mode(mode)
+        if mode == ERASE:
+            return await self.forget_many([memory_id], mode=mode)
         command = Forget(parse_id(memory_id))
         if request_key is not None:
             body = body_of("forget", *command.memory)
             command.request = request_of(self._principal, request_key, body)
         engine = await self._engine()
-        await engine.submit(command)
+        _, lsn = await engine.submit(command)
+        return ForgetReceipt((memory_id,), mode, lsn)
+
+    async def forget_many(
+        self, memory_ids: Iterable[str], *, mode: str = "delete", progress: Progress | None = None
+    ) -> ForgetReceipt:
+        """Forget many memories; when one is not there, none is forgotten.
+
+        Erasing overwrites what holds any of them, whether one or a thousand are erased: it writes
+        two snapshots of the space and lets the log before them go.
+
+        Args:
+            memory_ids: as `remember` returned them.
+            mode: `delete` or `erase`, see `forget`.
+            progress: called with (done, total): memories, or steps when they are erased.
+
+        Raises:
+            MemoryNotFound: one of them is not there.
+            DurabilityError, ArchiveUnavailable: the disk, or the archive of the log, failed. An
+                erasure that is durable by then shows the memories to nobody, and goes on later and
+                at the next opening; asking again waits for it.
+        """
+        check_mode(mode)
+        ids = [*dict.fromkeys(map(parse_id, memory_ids))]
+        engine = await self._engine()
+        if mode == ERASE:
+            return await forgetting.erase(engine, self._core, ids, progress)
+        return await forgetting.delete(engine, ids, progress)
 
     async def stats(self) -> SpaceStats:
         """Return what the space holds and where its log stands."""
@@ -337,39 +371,3 @@ class Space:
         made = await embed(embedder, [command.content.decode() for command in part])
         rows, norms = check_vectors(self._core.kernels, made, len(part))
         return columns_of(part, rows, norms, embedder.identity)
-
-
-def _own_embeddings(items: Sequence[NewMemory | str]) -> ArrayLike | None:
-    """Return the embeddings the items carry; all of them do, or none."""
-    own: list[Any] = [
-        item["embedding"]
-        for item in items
-        if not isinstance(item, str) and item.get("embedding") is not None
-    ]
-    if own and len(own) < len(items):
-        raise InvalidRequest(
-            f"{len(own)} of {len(items)} items carry an embedding; give one with every item or "
-            "with none"
-        )
-    lengths = {np.shape(embedding) for embedding in own}
-    if len(lengths) > 1:
-        raise InvalidRequest(
-            f"the items' embeddings have different shapes ({min(lengths)}, {max(lengths)}); all of "
-            "a space have one length"
-        )
-    return np.stack(own) if own else None
-
-
-def _parts(commands: Sequence[Remember], vector_bytes: int) -> Iterator[Sequence[Remember]]:
-    """Cut commands into parts that fit one record of the log each."""
-    first = size = 0
-    for position, command in enumerate(commands):
-        grown = recorded_bytes_max(command) + vector_bytes
-        if position > first and (
-            size + grown > PART_BYTES_MAX or position - first >= BATCH_COUNT_MAX
-        ):
-            yield commands[first:position]
-            first, size = position, 0
-        size += grown
-    if first < len(commands):
-        yield commands[first:]

@@ -228,13 +228,17 @@ class Arena:
 
 
 class Interner:
-    """Gives every distinct label a number from 1; 0 means none. Numbers are never logged."""
+    """Gives every distinct label a number from 1; 0 means none. Numbers are never logged.
 
-    __slots__ = ("__weakref__", "labels", "numbers")
+    Labels are only added, unless `blanks` counts a time when some were blanked.
+    """
+
+    __slots__ = ("__weakref__", "blanks", "labels", "numbers")
 
     def __init__(self) -> None:
         self.labels: list[str] = [""]
         self.numbers: dict[str, int] = {}
+        self.blanks = 0
 
     def intern(self, label: str) -> int:
         """Return the number of `label`, adding it when it is new."""
@@ -243,3 +247,10 @@ class Interner:
             number = self.numbers[label] = len(self.labels)
             self.labels.append(label)
         return number
+
+    def blank(self, numbers: Sequence[int]) -> None:
+        """Forget how these labels read; their numbers are not given again."""
+        for number in numbers:
+            self.numbers.pop(self.labels[number], None)
+            self.labels[number] = ""
+        self.blanks += bool(numbers)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.state.bodies import NO_ROW, SEALED, SEALED_TEXT, HotBodies, SealedPart
+from engram.state.bodies import NO_ROW, SEALED_TEXT, HotBodies, SealedPart
 from engram.state.columns import (
     PAGE_MASK,
     PAGE_ROWS,
@@ -43,20 +43,19 @@ _PLACES: Final = ("place", "content_address", "metadata_address", "tag_start")
 _LABELS: Final = ("source", "session")
 
 
-def rows_to_drop(view: View, horizon: int) -> NDArray[np.bool_]:
+def rows_to_drop(view: View, horizon: int, *, erased_stay: bool) -> NDArray[np.bool_]:
     """Return bool[count]: what was forgotten at `horizon` (nanoseconds) or before, for good.
 
-    An erased memory stays while a segment on disk holds its body: the row tells that it is there.
+    While `erased_stay`, erased memories do: a segment on disk may hold the body of one, wherever
+    its place is now, and only the row tells that.
     """
     drop = np.zeros(view.count, bool)
     for first in range(0, view.count, PAGE_ROWS):
         page = slice(first, min(first + PAGE_ROWS, view.count))
         number, inside = first >> PAGE_SHIFT, page.stop - first
-        flags, ended, place = (
-            view.columns[name][number][:inside] for name in ("flags", "ended_at", "place")
-        )
-        on_disk = ((flags & ERASED) != 0) & ((place & np.uint32(SEALED)) != 0)
-        drop[page] = ((flags & ALIVE) == 0) & (ended <= horizon) & ~on_disk
+        flags, ended = (view.columns[name][number][:inside] for name in ("flags", "ended_at"))
+        stays = (flags & ERASED) != 0 if erased_stay else np.zeros(inside, bool)
+        drop[page] = ((flags & ALIVE) == 0) & (ended <= horizon) & ~stays
     return drop
 
 
@@ -64,12 +63,12 @@ class Compaction:
     """A space without the rows that were forgotten at `horizon` (nanoseconds) or before.
 
     Making it is the long part and needs the RAM of the columns and the hot bodies once more. It
-    reads no segment.
+    reads no segment. `erased_stay` as in `rows_to_drop`.
     """
 
-    def __init__(self, frozen: Frozen, horizon: int) -> None:
+    def __init__(self, frozen: Frozen, horizon: int, *, erased_stay: bool) -> None:
         view = frozen.view
-        drop = rows_to_drop(view, horizon)
+        drop = rows_to_drop(view, horizon, erased_stay=erased_stay)
         self.rows_dropped = int(np.count_nonzero(drop))
         """How many rows go."""
         self._new_rows = np.where(drop, NO_ROW, np.cumsum(~drop) - 1).astype(np.uint32)

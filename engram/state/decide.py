@@ -87,12 +87,12 @@ def _remembered(state: SpaceState, space: str, command: RememberBatch, now: int)
 def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision:
     """Erase what is not erased yet; a repeated erasure has nothing to do and is none the worse."""
     wanted = dict.fromkeys(command.memories)
-    fresh = [each for each in wanted if not state.erasures.holds(*each)]
-    for each in fresh:
-        if state.row_with_id(*each) is None:
+    fresh = {each: None for each in wanted if state.row_with_id(*each) is not None}
+    for each in wanted:
+        if each not in fresh and not state.erasures.holds(*each):
             raise MemoryNotFound(str(each), space)
     outcome = Outcome(tuple(wanted), tuple(each in fresh for each in wanted))
-    return Decision([(Erased(raw_ids(fresh), now), b"")] if fresh else [], [outcome], 1)
+    return Decision([(Erased(raw_ids(list(fresh)), now), b"")] if fresh else [], [outcome], 1)
 
 
 def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event, Vectors]:

@@ -5,8 +5,12 @@ A copy of the space made earlier may still hold them: whoever restores one appli
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from engram.model.errors import check
 
 
 class Erasures:
@@ -42,6 +46,15 @@ class Erasures:
     def lsn_last(self) -> int:
         """Return the LSN of the last erasure, 0 when there was none."""
         return int(self.lsns[-1]) if len(self.lsns) else 0
+
+    def last_of(self, ids: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """Return when and at which LSN the last of these was erased; all of them were."""
+        wanted = set(ids)
+        low = np.array([each[1] for each in wanted], np.uint64)
+        near = np.flatnonzero(np.isin(self.ids[:, 1], low))
+        found = [place for place in near.tolist() if tuple(self.ids[place].tolist()) in wanted]
+        check(len(found) == len(wanted), "a memory is erased once")
+        return int(self.at[found[-1]]), int(self.lsns[found[-1]])
 
     def copy(self) -> Erasures:
         """Return what was erased up to now; later erasures do not change it."""

@@ -72,6 +72,7 @@ class View(msgspec.Struct, frozen=True):
     `recorded_last` is the newest time in the log; what was forgotten at `history_from` or before
     may be gone (both nanoseconds). `ids` is shared with the writer and may know rows of its own.
     A row number means the same in two views of one `numbering`; a compaction begins the next.
+    `erased_lsn` is that of the last erasure, 0 when there was none.
     """
 
     lsn: int
@@ -90,6 +91,7 @@ class View(msgspec.Struct, frozen=True):
     recorded_last: int
     history_from: int
     numbering: int
+    erased_lsn: int
 
     def row_of(self, high: int, low: int, as_of: int | None = None) -> int | None:
         """Return the row of a memory that lives, or lived at `as_of`; None if there is none."""
@@ -302,6 +304,7 @@ class SpaceState:
             recorded_last=self.recorded_last,
             history_from=self.history_from,
             numbering=self.numbering,
+            erased_lsn=self.erasures.lsn_last(),
         )
 
     def freeze(self) -> Frozen:

@@ -77,8 +77,8 @@ class NewFile:
         self._handle.close()
 
 
-def overwrite(filesystem: Filesystem, path: str) -> None:
-    """Write zeros over all bytes of a file, durable on return; its length stays.
+def overwrite(filesystem: Filesystem, path: str) -> int:
+    """Write zeros over all bytes of a file, durable on return; return how many, its length stays.
 
     What the medium itself keeps of them (a copy-on-write filesystem, a flash drive's spare cells)
     is out of reach.
@@ -95,6 +95,7 @@ def overwrite(filesystem: Filesystem, path: str) -> None:
         filesystem.sync(handle)
     finally:
         handle.close()
+    return int(size)
 
 
 class NewBlocks:

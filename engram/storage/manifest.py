@@ -42,12 +42,14 @@ class SnapshotName(msgspec.Struct, array_like=True, frozen=True):
 class ManifestBody(msgspec.Struct, array_like=True, frozen=True):
     """What the manifest says: at most two snapshots, oldest first, and what was durable then.
 
-    `remembered` is the log's: how it makes its writes durable on this disk.
+    `remembered` is the log's: how it makes its writes durable on this disk. Of memories erased up
+    to `erased_lsn` no byte is left in any file.
     """
 
     snapshots: tuple[SnapshotName, ...] = ()
     durable_lsn: int = 0
     remembered: str = ""
+    erased_lsn: int = 0
 
 
 class _Slot(NamedTuple):

@@ -157,8 +157,12 @@ def read_index(
     return index, facts_of(directory, index, found)
 
 
-def remove_segment(filesystem: Filesystem, directory: str, *, shred: bool = False) -> None:
-    """Remove a segment, finished or not; the index goes first, so that no half looks whole.
+def remove_segment(
+    filesystem: Filesystem, directory: str, *, shred: bool = False
+) -> tuple[int, int]:
+    """Remove a segment, finished or not; return how many files and bytes were overwritten.
+
+    The index goes first, so that no half looks whole.
 
     Args:
         filesystem: where it is.
@@ -169,15 +173,18 @@ def remove_segment(filesystem: Filesystem, directory: str, *, shred: bool = Fals
         StorageFailed: the medium refused; calling again goes on.
     """
     names = filesystem.list(directory)
+    files = bytes_count = 0
     if INDEX_FILE in names:
         filesystem.remove(f"{directory}/{INDEX_FILE}")
         filesystem.sync_directory(directory)
     for name in names:
         if name != INDEX_FILE:
             if shred:
-                overwrite(filesystem, f"{directory}/{name}")
+                bytes_count += overwrite(filesystem, f"{directory}/{name}")
+                files += 1
             filesystem.remove(f"{directory}/{name}")
     parent = directory.rpartition("/")[0]
     if directory.rpartition("/")[2] in filesystem.list(parent):
         filesystem.remove(directory)
         filesystem.sync_directory(parent)
+    return files, bytes_count

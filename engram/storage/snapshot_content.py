@@ -284,7 +284,7 @@ def _labels(frozen: Frozen) -> Iterator[Planned]:
         full = last - first == LABELS_A_PAGE
         yield Planned(
             f"labels.{number}",
-            (Mark(ref(interner), last),),
+            (Mark(ref(interner), last, interner.blanks),),
             SMALL_BYTES if full else 0,
             lambda first=first, last=last, number=number: _encoded(  # type: ignore[misc]
                 number, interner.labels[first:last]

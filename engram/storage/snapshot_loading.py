@@ -145,7 +145,7 @@ def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> No
     for lengths, text in texts:
         labels += _split(text.tobytes(), lengths)
     state.labels.labels = labels
-    state.labels.numbers = {label: number for number, label in enumerate(labels) if number}
+    state.labels.numbers = {label: number for number, label in enumerate(labels) if label}
     arrays = [sections.one(f"erased.{name}") for name in ("ids", "at", "lsns")]
     state.erasures = Erasures(*arrays)
     state.request_keys = RequestKeys.load(sections.named("request."))

@@ -20,8 +20,9 @@ from engram.model.errors import (
     StorageFailed,
     StoreTooNew,
 )
-from engram.storage.manifest import Manifest, ManifestBody, SnapshotName
+from engram.storage.manifest import Manifest, SnapshotName
 from engram.storage.parts import Part, write_index, write_part
+from engram.storage.removal import Removal
 from engram.storage.retained import HOT, CheckpointFacts, FoundDamage, Pin, Retained
 from engram.storage.side_index import (
     SavedIndex,
@@ -72,6 +73,7 @@ class Snapshots:
         self.damaged: list[FoundDamage] = []
         self.damaged_words = ""
         self.retained: list[Retained] = []
+        self.removal = Removal(filesystem)
         self._filesystem = filesystem
         self._identity = identity
         self._manifest = Manifest(filesystem, identity.space, identity.as_bytes())
@@ -92,6 +94,11 @@ class Snapshots:
     def remembered(self) -> str:
         """What the log asked to be remembered."""
         return self._manifest.body.remembered
+
+    @property
+    def erased_lsn(self) -> int:
+        """Of memories erased up to this LSN no byte is left in any file."""
+        return self._manifest.body.erased_lsn
 
     @property
     def trim_lsn(self) -> int:
@@ -213,10 +220,10 @@ class Snapshots:
         name = msgspec.structs.replace(name, digest=digest)
         retained = [*self.retained[1 - RETAINED_COUNT :], Retained(name, body, words_body)]
         self._manifest.flip(
-            ManifestBody(
-                tuple(each.name for each in retained),
-                max(self._manifest.body.durable_lsn, body.lsn),
-                self._manifest.body.remembered,
+            msgspec.structs.replace(
+                self._manifest.body,
+                snapshots=tuple(each.name for each in retained),
+                durable_lsn=max(self._manifest.body.durable_lsn, body.lsn),
             )
         )
         self._dropped.update(*(each.segments() for each in self.retained))
@@ -261,13 +268,7 @@ class Snapshots:
         Raises:
             StorageFailed: something could not be removed; the next opening tries again.
         """
-        kept = {directory for each in self.retained for directory in each.segments()}
-        left = [
-            f"{tier}/{name}"
-            for tier in TIERS
-            for name in self._filesystem.list(f"{self._identity.space}/{tier}")
-            if f"{tier}/{name}" not in kept and not name.endswith(KEPT_ASIDE)
-        ]
+        left = self._segments_but(set())
         if not self._may_sweep or not (left or self._unwanted()):
             return
         if self._manifest.is_readable:
@@ -276,7 +277,7 @@ class Snapshots:
             self._manifest.flip(self._manifest.body)
         self._sweep_files()
         for directory in left:
-            self._remove_segment(directory)
+            self.removal.remove_segment(f"{self._identity.space}/{directory}")
 
     def sweep(self) -> None:
         """Remove what only dropped snapshots named, and nothing a pin holds.
@@ -289,8 +290,26 @@ class Snapshots:
         self._sweep_files()
         kept = {directory for each in self.retained for directory in each.segments()}
         for directory in sorted(self._dropped - kept - set(self._pins)):
-            self._remove_segment(directory)
+            self.removal.remove_segment(f"{self._identity.space}/{directory}")
             self._dropped.discard(directory)
+
+    def sweep_segments(self, used: set[str]) -> None:
+        """Remove every tier segment, finished or not, that is neither retained, pinned nor `used`.
+
+        Only while none is being written. Raises as `sweep`.
+        """
+        for directory in self._segments_but(used | set(self._pins)):
+            self.removal.remove_segment(f"{self._identity.space}/{directory}")
+
+    def note_erased(self, lsn: int) -> None:
+        """Keep that of memories erased up to `lsn` no byte is left.
+
+        Raises:
+            StorageFailed: the medium refused; it is not known yet.
+        """
+        if lsn > self.erased_lsn:
+            body = self._manifest.body
+            self._manifest.flip(msgspec.structs.replace(body, erased_lsn=lsn))
 
     def pin(self) -> Pin:
         """Hold the newest snapshot and the log after it until `unpin`.
@@ -327,7 +346,7 @@ class Snapshots:
         gone = self._unwanted()
         # Indexes first: what names a part is gone before the part is.
         for name in sorted(gone, key=lambda name: name.endswith(".part")):
-            self._filesystem.remove(f"{self.directory}/{name}")
+            self.removal.remove(f"{self.directory}/{name}")
         if gone:
             self._filesystem.sync_directory(self.directory)
 
@@ -338,15 +357,22 @@ class Snapshots:
             for name in self._names()
             if name not in wanted
             and f"{HOT}/{name}" not in self._pins
-            and not name.endswith(KEPT_ASIDE)
+            and not self._keeps_aside(name)
         ]
 
-    def _remove_segment(self, directory: str) -> None:
-        path = f"{self._identity.space}/{directory}"
-        for name in self._filesystem.list(path):
-            self._filesystem.remove(f"{path}/{name}")
-        self._filesystem.remove(path)
-        self._filesystem.sync_directory(path.rpartition("/")[0])
+    def _segments_but(self, used: set[str]) -> list[str]:
+        """Return the directories of tier segments that are neither retained nor `used`."""
+        kept = used.union(*(each.segments() for each in self.retained))
+        found = [
+            f"{tier}/{name}"
+            for tier in TIERS
+            for name in self._filesystem.list(f"{self._identity.space}/{tier}")
+        ]
+        return [each for each in found if each not in kept and not self._keeps_aside(each)]
+
+    def _keeps_aside(self, name: str) -> bool:
+        """Whether a repair moved it out of the way, to stay: as long as nothing is erased."""
+        return name.endswith(KEPT_ASIDE) and not self.removal.shreds
 
     def _shared(self, part: Planned) -> Part | None:
         marks, known = self._known.get(part.key, ((), None))

@@ -173,6 +173,12 @@ class TierSegment:
             sketches=Sketches(self.centre, self.signs, self.magnitudes, self.factors)
         )
 
+    def filled(self, offsets: U32) -> NDArray[np.bool_]:
+        """Return bool[m]: whether bodies have a vector or a text in the files."""
+        lengths = self._columns.load("content_bytes", np.uint32, (self.count,))
+        lengths = lengths | self._columns.load("metadata_bytes", np.uint32, (self.count,))
+        return np.asarray((lengths[offsets] != 0) | (self.norms[offsets] != 0))
+
     def let_go(self) -> None:
         """Drop its blocks from the cache and close its files; reading goes on to work."""
         for owner in self._owners:

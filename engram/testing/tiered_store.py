@@ -61,7 +61,7 @@ async def _seal(db: Engram, disk: SimulatedFilesystem, name: str) -> None:
 
     def landing(tier: int) -> Landing:
         rows = np.array(SEALED[tier], np.uint32)
-        return segments.write(name, "cold" if tier else "warm", tier + 1, view, rows)
+        return segments.write(name, "cold" if tier else "warm", view, rows)
 
     landed = [await anyio.to_thread.run_sync(landing, tier) for tier in range(len(SEALED))]
     move = Move(view, landed)

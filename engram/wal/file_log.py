@@ -20,6 +20,7 @@ from engram.wal.closed import ClosedSegment
 from engram.wal.entries import admit, check_fence, check_kept, check_reachable
 from engram.wal.limits import READ_BYTES, RECORD_BYTES_MAX, SPARES_MAX
 from engram.wal.opening import Opened, open_directory
+from engram.wal.protocol import Purged
 from engram.wal.record import Damaged, decode_records
 from engram.wal.segment import GroupReader, LogIdentity, first_lsn_of, read_head
 from engram.wal.spares import is_spare_name, wipe
@@ -238,7 +239,7 @@ class FileLog:
         """
         await self._appender.change(SegmentWriter.rotate)
 
-    async def purge(self, upto: Lsn) -> None:
+    async def purge(self, upto: Lsn) -> Purged:
         """Leave no byte in the medium of the segments wholly up to `upto`, nor of what was trimmed.
 
         Overwrites them with zeros, and likewise the recycled files, the ends of segments that
@@ -252,7 +253,7 @@ class FileLog:
         async with self._trimming:
             await self._let_go(upto, partial(self._drop, for_wiping=True))
             await self._appender.change(_leave_recycled)
-            await self._run(self._wipe_rest)
+            return await self._run(self._wipe_rest)
 
     async def aclose(self) -> None:
         """Finish the flushes that were asked for and release the files; see `Log.aclose`."""
@@ -322,15 +323,16 @@ class FileLog:
             if name.endswith(".cut") and first_lsn_of(name) == segment.first_lsn:
                 self._filesystem.remove(f"{self._directory}/{name}")
 
-    def _wipe_rest(self) -> None:
+    def _wipe_rest(self) -> Purged:
         """Overwrite what else is left of former records: spares, kept bytes, ends of files."""
         names = self._filesystem.list(self._directory)
         kept_aside = [name for name in names if name.endswith(_KEPT_ASIDE)]
-        for name in [*filter(is_spare_name, names), *kept_aside]:
-            wipe(self._filesystem, f"{self._directory}/{name}")
+        gone = [*filter(is_spare_name, names), *kept_aside]
+        bytes_count = sum(wipe(self._filesystem, f"{self._directory}/{name}") for name in gone)
         self._filesystem.sync_directory(self._directory)
         for closed in self.closed_segments:
             closed.wipe_behind()
+        return Purged(len(gone), bytes_count)
 
 
 def _trimmed(segment: Segment) -> Conflict:

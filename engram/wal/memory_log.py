@@ -10,7 +10,7 @@ from anyio import lowlevel
 from engram.model.errors import Closed, Conflict
 from engram.wal.entries import admit, check_fence, check_kept, check_reachable
 from engram.wal.limits import RECORD_BYTES_MAX
-from engram.wal.protocol import Record
+from engram.wal.protocol import Purged, Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -106,6 +106,15 @@ class MemoryLog:
         drop_count = max(0, upto + 1 - self._medium.first_lsn)
         del self._medium.records[:drop_count]
         self._medium.first_lsn += drop_count
+
+    async def rotate(self) -> None:
+        """Do nothing: records go one by one; see `Log.rotate`."""
+        self._check_writable()
+
+    async def purge(self, upto: Lsn) -> Purged:
+        """Drop the records up to `upto`; see `Log.purge`."""
+        await self.trim(upto)
+        return Purged()
 
     async def aclose(self) -> None:
         """Refuse further use; `reopened` still gives what was durable."""

@@ -44,6 +44,13 @@ class Record(NamedTuple):
     payload: bytes | memoryview
 
 
+class Purged(NamedTuple):
+    """How many files a purge overwrote and removed, and their bytes; zeros where there are none."""
+
+    files: int = 0
+    bytes_count: int = 0
+
+
 class Log(Protocol):
     """An ordered, durable sequence of records with one writer.
 
@@ -113,6 +120,23 @@ class Log(Protocol):
             InvalidRequest: `upto` is above `durable_lsn`.
             StorageFailed: something could not be dropped; the log goes on working.
             Closed: the log was closed.
+        """
+
+    async def rotate(self) -> None:
+        """Let `trim` and `purge` reach everything that is durable now, whatever comes after it.
+
+        Raises:
+            LogPoisoned: an earlier write failed, or this one did.
+            StorageFailed: the medium refused; the log is poisoned.
+            Closed: the log was closed.
+        """
+
+    async def purge(self, upto: Lsn) -> Purged:
+        """Trim, and leave no byte of what was trimmed now or ever before; return what went.
+
+        Reaches as far as `trim` may. Calling it again after a failure goes on.
+
+        Raises what `trim` raises, and LogPoisoned.
         """
 
     async def aclose(self) -> None:

@@ -84,19 +84,23 @@ class Spares:
         self._spares.clear()
 
 
-def wipe(filesystem: Filesystem, path: str) -> None:
+def wipe(filesystem: Filesystem, path: str) -> int:
     """Overwrite a file with zeros, make that durable, and remove its name (not yet durable).
+
+    Returns how many bytes it had.
 
     Raises:
         StorageFailed: the medium refused; wiping it again starts over.
     """
     handle = filesystem.open(path)
     try:
-        fill_with_zeros(filesystem, handle, 0, filesystem.size(handle))
+        size_bytes = filesystem.size(handle)
+        fill_with_zeros(filesystem, handle, 0, size_bytes)
         filesystem.sync(handle)
     finally:
         handle.close()
     filesystem.remove(path)
+    return int(size_bytes)
 
 
 def fill_with_zeros(

@@ -205,7 +205,7 @@ class History:
         rows = np.arange(view.count)
         ended = [int(each) for each in view.gather("ended_at", rows) if each] if len(rows) else []
         horizon = self.chance.choice(ended) if ended else 0
-        self.prepared.append((Compaction(self.compacted.freeze(), horizon), view))
+        self.prepared.append((Compaction(self.compacted.freeze(), horizon, erased_stay=True), view))
 
     def catch_up(self) -> None:
         """Let what was prepared take over what happened since."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Parameter
 
 from engram.edges.cli.options import AsOf, Filters, Labels, Moment, SpacePlace
-from engram.edges.cli.wire import memory_value, print_json, recall_value
+from engram.edges.cli.wire import memory_value, print_json, recall_value, receipt_value
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
-    from engram.model.memory import Memory, RecallResult
+    from engram.model.memory import ForgetReceipt, Memory, RecallResult
     from engram.settings import Settings
 
 STANDARD_INPUT: Final = "\0standard input"
@@ -201,26 +201,56 @@ class MemoryCommands:
 
     def forget(
         self,
-        memory_id: Annotated[
-            str, Parameter(name="id", help="An id as remember and list print it.")
+        memory_ids: Annotated[
+            tuple[str, ...],
+            Parameter(name="id", help="Ids as remember and list print them."),
         ],
         /,
         *,
+        erase: Annotated[
+            bool,
+            Parameter(negative="", help="Leave no byte of them in any file; print a receipt."),
+        ] = False,
         place: SpacePlace = _HERE,
     ) -> int:
-        """Take a memory out of every answer, durably."""
+        """Take memories out of every answer, durably."""
         settings = place.settings()
 
         async def command() -> int:
+            from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not for --help
+
             async with self._session.machine.open_store(settings=settings) as db:
-                await (await db.space(settings.memory_space)).forget(memory_id)
+                space = await db.space(settings.memory_space)
+                with progress_bar(self._session.errors) as bar:
+                    task = bar.add_task("Erasing" if erase else "Forgetting", total=None)
+                    receipt = await space.forget_many(
+                        memory_ids,
+                        mode="erase" if erase else "delete",
+                        progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    )
             if place.json:
-                print_json({"id": memory_id, "space": settings.memory_space, "forgotten": True})
+                print_json(receipt_value(receipt, space.id))
             else:
-                self._session.console.print(f"Forgotten: {memory_id}", soft_wrap=True)
+                self._show_receipt(receipt)
             return 0
 
         return int(self._session.run(command))
+
+    def _show_receipt(self, receipt: ForgetReceipt) -> None:
+        console = self._session.console
+        what = "Forgotten" if receipt.erased_at is None else "Erased"
+        for each in receipt.ids:
+            console.print(f"{what}: {each}", soft_wrap=True)
+        if receipt.erased_at is None:
+            return
+        console.print(
+            f"Recorded at {receipt.erased_at.isoformat()}, LSN {receipt.lsn}. Overwritten: "
+            f"{receipt.bytes_overwritten:,} bytes in {receipt.files_overwritten} files; segments "
+            f"written anew: {receipt.segments_rewritten}.",
+            soft_wrap=True,
+        )
+        for archive in receipt.archives:
+            console.print(f"May still be in {archive}; no restore brings it back.", soft_wrap=True)
 
 
 def _metadata(text: str | None) -> Any:

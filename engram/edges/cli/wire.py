@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engram.model.memory import Memory, RecallResult, Recollection
+    from engram.model.memory import ForgetReceipt, Memory, RecallResult, Recollection
 
 
 def memory_value(memory: Memory) -> dict[str, Any]:
@@ -60,3 +60,18 @@ def print_json(value: Any) -> None:
     """Write one JSON value and a line feed to standard output."""
     json.dump(value, sys.stdout, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def receipt_value(receipt: ForgetReceipt, space: str) -> dict[str, Any]:
+    """Return a receipt of forgetting as JSON can hold it."""
+    value = {"ids": list(receipt.ids), "space": space, "mode": receipt.mode, "lsn": receipt.lsn}
+    if receipt.erased_at is None:
+        return value
+    return {
+        **value,
+        "erased_at": receipt.erased_at.isoformat(),
+        "segments_rewritten": receipt.segments_rewritten,
+        "files_overwritten": receipt.files_overwritten,
+        "bytes_overwritten": receipt.bytes_overwritten,
+        "archives": list(receipt.archives),
+    }

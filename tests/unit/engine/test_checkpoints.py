@@ -148,7 +148,7 @@ async def test_a_space_that_nothing_leads_to_is_refused_with_what_is_damaged() -
         for number in range(3):
             await space.remember(f"note {number}")
             log = engine_of(db, "notes").log
-            await log.rotate()  # type: ignore[attr-defined]
+            await log.rotate()
             await db.checkpoint("notes")
         names = [name for name in disk.list("notes/hot") if name.endswith(".snapshot")]
         await (await db.space()).remember("here")
@@ -196,7 +196,7 @@ async def test_a_pinned_snapshot_and_the_log_after_it_stay() -> None:
         async with engine.checkpoints.pinned() as pin:
             for number in range(3):
                 await space.remember(f"later {number}")
-                await engine.log.rotate()  # type: ignore[attr-defined]
+                await engine.log.rotate()
                 await db.checkpoint()
             assert [len(disk.content(f"default/{name}")) for name, _ in pin.files] == [
                 size for _, size in pin.files

@@ -1,0 +1,106 @@
+"""Forgetting: out of every answer, or out of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import anyio
+
+from engram.engine.space_engine import SpaceEngine
+from engram.model.commands import Forget
+from engram.model.errors import EngramError, InvalidRequest, InvariantViolated, MemoryNotFound
+from engram.model.ids import MemoryId
+from engram.model.memory import ForgetReceipt, to_datetime
+from engram.service.core import Core
+from engram.state.space import SpaceState
+
+DELETE: Final = "delete"
+ERASE: Final = "erase"
+# 1,000 commands on their way at once: some commit groups, a tenth of what may wait.
+_AT_ONCE: Final = 1_000
+
+Progress = Callable[[int, int], None]
+
+
+def check_mode(mode: object) -> None:
+    """Raise InvalidRequest for a mode there is not."""
+    if mode not in (DELETE, ERASE):
+        raise InvalidRequest(f"mode is {mode!r}; it must be {DELETE!r} or {ERASE!r}")
+
+
+async def delete(
+    engine: SpaceEngine, ids: Sequence[MemoryId], progress: Progress | None
+) -> ForgetReceipt:
+    """Take memories out of every answer about the present."""
+    view = engine.view
+    for each in ids:
+        if view.row_of(*each) is None:
+            raise MemoryNotFound(str(each), engine.space)
+    lsn, done = view.lsn, 0
+    while done < len(ids):
+        part = ids[done : done + _AT_ONCE]
+        lsn = await _delete(engine, part)
+        done += len(part)
+        if progress is not None:
+            progress(done, len(ids))
+    return ForgetReceipt(tuple(map(str, ids)), DELETE, lsn)
+
+
+async def _delete(engine: SpaceEngine, ids: Sequence[MemoryId]) -> int:
+    """Forget some memories in as few groups as may be; return the last LSN."""
+    lsns: list[int] = []
+    failures: list[EngramError] = []
+
+    async def forget(memory: MemoryId) -> None:
+        try:
+            lsns.append((await engine.submit(Forget(memory)))[1])
+        except EngramError as failure:
+            failures.append(failure)
+
+    async with anyio.create_task_group() as tasks:
+        for each in ids:
+            tasks.start_soon(forget, each)
+    if failures:
+        raise failures[0]
+    return max(lsns)
+
+
+async def erase(
+    engine: SpaceEngine, core: Core, ids: Sequence[MemoryId], progress: Progress | None
+) -> ForgetReceipt:
+    """Leave no byte of memories in any file of the store."""
+    eraser = engine.eraser
+    if eraser is None:
+        raise InvariantViolated("a space that is open can erase")
+    if not ids:
+        return ForgetReceipt((), ERASE, engine.view.lsn)
+    missing = await engine.between_groups(lambda state: _missing(state, ids))
+    if missing is not None:
+        raise MemoryNotFound(str(missing), engine.space)
+    done = await eraser.erase(ids, progress)
+    for archive in core.archives:
+        await archive.prepare()
+        await archive.note_erased(_raw(each) for each in ids)
+    return ForgetReceipt(
+        tuple(map(str, ids)),
+        ERASE,
+        done.lsn,
+        to_datetime(done.at),
+        done.segments_rewritten,
+        done.files,
+        done.bytes_count,
+        tuple(archive.location for archive in core.archives),
+    )
+
+
+def _missing(state: SpaceState, ids: Sequence[MemoryId]) -> MemoryId | None:
+    """Return the first memory that is not there and was not erased either."""
+    for each in ids:
+        if state.row_with_id(*each) is None and not state.erasures.holds(*each):
+            return each
+    return None
+
+
+def _raw(memory: MemoryId) -> bytes:
+    return memory.high.to_bytes(8, "little") + memory.low.to_bytes(8, "little")

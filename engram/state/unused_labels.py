@@ -1,0 +1,55 @@
+"""Labels that no memory has any more: found in a view, blanked between two groups."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.state.columns import PAGE_ROWS, Pages, take
+from engram.state.space import SpaceState, View
+
+
+class UnusedLabels:
+    """The labels that no row of a view has, forgotten rows included. Making it is the long part."""
+
+    def __init__(self, view: View) -> None:
+        self._labels = view.labels
+        self._row_count = view.count
+        self._tag_count = _tag_count(view)
+        used = np.zeros(len(view.labels.labels), bool)
+        for name in ("source", "session"):
+            _mark(used, view.columns[name], view.count)
+        _mark(used, view.tags, self._tag_count)
+        used[0] = True
+        self._numbers = np.flatnonzero(~used)
+
+    def blank(self, state: SpaceState) -> int:
+        """Blank those that newer rows do not have either; return how many. For `between_groups`.
+
+        After a compaction there is none: it takes along what is used.
+        """
+        if state.labels is not self._labels:
+            return 0
+        rows = np.arange(self._row_count, state.count)
+        tags = np.arange(self._tag_count, state.tags.count)
+        columns = [(state.columns[name], rows) for name in ("source", "session")]
+        for column, places in (*columns, (state.tags, tags)):
+            if len(places):
+                self._numbers = np.setdiff1d(self._numbers, take(column.view(), places))
+        labels = state.labels
+        numbers = [number for number in self._numbers.tolist() if labels.labels[number]]
+        labels.blank(numbers)
+        return len(numbers)
+
+
+def _tag_count(view: View) -> int:
+    """Return how many tags the rows of a view have: they lie one after the other without a gap."""
+    if not view.count:
+        return 0
+    last = view.count - 1
+    return int(view.value("tag_start", last)) + int(view.value("tag_count", last))
+
+
+def _mark(used: NDArray[np.bool_], pages: Pages, count: int) -> None:
+    for number, first in enumerate(range(0, count, PAGE_ROWS)):
+        used[pages[number][: min(PAGE_ROWS, count - first)]] = True
