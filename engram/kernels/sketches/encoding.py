@@ -87,7 +87,8 @@ def encode_sketches(vectors: F32, norms: F32) -> Sketches:
 
     Args:
         vectors: float32[n, d], of any length.
-        norms: float32[n], 1 over each row's length; 0 or NaN where there is no vector.
+        norms: float32[n], 1 over each row's length; what is not above 0 and finite counts as no
+            vector.
     """
     n, d = vectors.shape
     bits = sketch_bits(d)
@@ -95,7 +96,7 @@ def encode_sketches(vectors: F32, norms: F32) -> Sketches:
     magnitudes = np.zeros((n, bits // 8), np.uint8)
     factors = np.zeros((3, n), np.float32)
     factors[1] = -np.inf
-    is_there = norms > 0
+    is_there = (norms > 0) & np.isfinite(norms)
     if not d or not is_there.any():
         return Sketches(np.zeros(bits, np.float32), side_by_side(signs), magnitudes, factors)
     centre = _centre(vectors, norms, is_there)

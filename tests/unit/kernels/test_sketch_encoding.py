@@ -147,3 +147,15 @@ def test_the_signs_of_64_rows_stand_side_by_side() -> None:
     assert np.array_equal(blocks[1, 3, :6], planes[64:, 3])
     assert not blocks[1, :, 6:].any()
     assert np.array_equal(row_by_row(blocks)[:70], planes)
+
+
+@pytest.mark.parametrize("norm", [np.inf, np.nan, -1.0])
+def test_a_norm_that_is_no_length_counts_as_no_vector(norm: float) -> None:
+    """A vector too short for its norm to be a float32 is sketched as none, without a warning."""
+    vectors = np.full((2, 8), 1e-40, np.float32)
+    vectors[1] = 1.0
+    norms = np.array([norm, 8**-0.5], np.float32)
+    found = encode_sketches(vectors, norms)
+    alone = encode_sketches(vectors[1:], norms[1:])
+    assert found.factors[1, 0] == -np.inf
+    assert found.factors[:, 1].tolist() == alone.factors[:, 0].tolist()
