@@ -90,6 +90,11 @@ class Budget:
         self._turned_away = max(self._turned_away, body_bytes)
         return False
 
+    def check_conversion(self, count: int, dimensions: int) -> None:
+        """Refuse to convert `count` memories: their new vectors must fit beside each other."""
+        if 4 * count * (dimensions + 1) > self.hot_bytes_max:
+            raise Overloaded("memory_budget", self.total_bytes)
+
     def look_again(self) -> None:
         """Forget who was turned away: they ask again."""
         self._turned_away = 0

@@ -163,8 +163,9 @@ class Housekeeping:
 
     async def remove(self, space: str) -> None:
         """Look after a space no more; a step under way ends first."""
+        self._kept.pop(space, None)
         async with self.moving:
-            self._kept.pop(space, None)
+            return
 
     def grown(self, engine: Tended, body_bytes: int, count: int) -> None:
         """Note that bodies came into RAM."""
@@ -274,7 +275,9 @@ class Housekeeping:
             if plan is None:
                 return False
             if not plan.is_urgent:
-                await self._wait_until_idle()
+                await self._wait_until_idle(kept)
+            if self._kept.get(kept.engine.space) is not kept:
+                return False
             await self._carry_out(kept, plan)
         except Closed:
             return False
@@ -290,9 +293,11 @@ class Housekeeping:
         is_within = view.hot.count < limits.hot + limits.segment
         return is_within and not view.sealed and not self.budget.excess_bytes
 
-    async def _wait_until_idle(self) -> None:
+    async def _wait_until_idle(self, kept: _Kept) -> None:
         patience = self._clock.monotonic() + _PATIENCE_NS
         while self._clock.monotonic() < patience and not self._closing:
+            if self._kept.get(kept.engine.space) is not kept:
+                return
             begun = self._activity.begun
             await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
             if self._activity.begun == begun or self.budget.excess_bytes:

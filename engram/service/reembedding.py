@@ -34,11 +34,13 @@ async def reembed(
 ) -> int:
     """Embed every living text with `embedder` and make its vectors the space's own.
 
-    Writes go on meanwhile; what they add is embedded in a further round before the switch.
+    Writes go on meanwhile; what they add is embedded in a further round before the switch. The new
+    vectors of all memories are in RAM until then: Overloaded when the budget has no room for them.
     """
     textless = vectors_without_text(engine.view)
     if textless:
         raise VectorsWouldBeLost(textless, embedder.identity)
+    core.registry.housekeeping.budget.check_conversion(engine.view.count, embedder.dimensions)
     done_until, embedded = _NONE, 0
     while True:
         view = engine.view

@@ -13,8 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from engram.model.capacities import Capacities
+from engram.model.errors import Overloaded
 from engram.service.space import Space
 from engram.service.store import Engram
+from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.store_insides import engine_of
 from engram.testing.stores import simulated_store
@@ -108,3 +110,13 @@ async def test_segments_that_no_snapshot_names_are_gone_after_reopening() -> Non
     async with tiered(disk) as db:
         space = await db.space()
         assert await _found(space) == expected
+
+
+async def test_a_conversion_whose_vectors_do_not_fit_is_refused_before_it_begins() -> None:
+    embedder = HashingEmbedder(dimensions=512)
+    async with simulated_store(embedder=embedder, memory_budget=1 << 20) as db:
+        space = await db.space()
+        for first in range(0, 300, 100):
+            await space.remember_many([f"text {first + row}" for row in range(100)])
+        with pytest.raises(Overloaded, match="memory_budget of 1048576"):
+            await space.reembed()
