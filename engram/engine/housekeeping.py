@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple
 
 import anyio
 import numpy as np
 
-from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
 from engram.engine.budget import Budget
 from engram.engine.replay import RunBlocking
 from engram.engine.segments import Segments
+from engram.engine.steps import RETRY_NS_FIRST, Kept, Plan, Tended
 from engram.engine.tiers import (
     Sealing,
     bodies_to_cool,
@@ -36,10 +36,7 @@ from engram.model.memory import ResidentBytes
 from engram.ports import Clock
 from engram.state.gathering import body_bytes
 from engram.state.moves import Landing, Move, Rows, exchange, without
-from engram.state.space import SpaceState, View
-
-T = TypeVar("T")
-
+from engram.state.space import View
 
 # 100 ms without a caller count as idle, as for the word index; a step that may wait for that waits
 # 10 s at most: a store that is never idle must move bodies too.
@@ -48,28 +45,6 @@ _PATIENCE_NS: Final = 10_000_000_000
 # 1 s after a recall what it found comes up, together with what others found meanwhile.
 _GATHER_NS: Final = 1_000_000_000
 _NO_ROWS: Final[Rows] = np.zeros(0, np.uint32)
-_RETRY_NS_FIRST: Final = 1_000_000_000
-_RETRY_NS_MAX: Final = 300_000_000_000
-
-
-class Tended(Protocol):
-    """The engine of a space, as far as its bodies are concerned."""
-
-    space: str
-    accesses: Accesses
-
-    @property
-    def view(self) -> View:
-        """What readers see."""
-
-    def resident_parts(self) -> dict[str, int]:
-        """Return bytes in RAM by what they are for."""
-
-    async def between_groups(self, change: Callable[[SpaceState], T]) -> T:
-        """Run a change while nothing is being written."""
-
-    def wake_up(self) -> None:
-        """Look again whether what waits may be written."""
 
 
 class Tiers(NamedTuple):
@@ -95,41 +70,6 @@ class TierStatus(NamedTuple):
     error: str | None
 
 
-class _Kept:
-    """What is known about one space besides its engine."""
-
-    def __init__(self, engine: Tended, capacities: Capacities) -> None:
-        self.engine = engine
-        self.capacities = capacities
-        self.hot_bytes = 0
-        self.recalled: Rows = _NO_ROWS
-        self.checked: object = None  # the segments that were looked through for dead bodies
-        self.steps = 0
-        self.error: str | None = None
-        self.retry_at = 0
-        self.retry_ns = _RETRY_NS_FIRST
-
-    def failed(self, error: EngramError, now: int) -> None:
-        """Note why a step failed, and when to try again."""
-        self.error, self.retry_at = str(error), now + self.retry_ns
-        self.retry_ns = min(2 * self.retry_ns, _RETRY_NS_MAX)
-
-    def worked(self) -> None:
-        """Note that a step was done."""
-        self.steps += 1
-        self.error, self.retry_ns = None, _RETRY_NS_FIRST
-
-
-class _Plan(NamedTuple):
-    """One step: segments to be written, rows to come up, segments nobody needs."""
-
-    view: View
-    sealings: Sequence[Sealing] = ()
-    raised: Rows = _NO_ROWS
-    unused: Sequence[int] = ()
-    is_urgent: bool = False
-
-
 class Housekeeping:
     """One task for all spaces of a store. Belongs to its event loop."""
 
@@ -147,7 +87,7 @@ class Housekeeping:
         self._clock = clock
         self._activity = activity
         self._run_blocking = run
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Kept] = {}
         self._wake = anyio.Event()
         self._scope = anyio.CancelScope()
         self.moving = anyio.Lock()
@@ -156,7 +96,7 @@ class Housekeeping:
 
     def add(self, engine: Tended) -> Capacities:
         """Look after a space from now on; return its capacities."""
-        kept = self._kept[engine.space] = _Kept(engine, self._capacities_of(engine.space))
+        kept = self._kept[engine.space] = Kept(engine, self._capacities_of(engine.space))
         self._measure()
         self._wake.set()
         return kept.capacities
@@ -244,7 +184,7 @@ class Housekeeping:
     async def _rest(self) -> None:
         """Wait for something to do: told so, or to be tried again."""
         if any(kept.error is not None for kept in self._kept.values()):
-            await self._clock.sleep_until(self._clock.monotonic() + _RETRY_NS_FIRST)
+            await self._clock.sleep_until(self._clock.monotonic() + RETRY_NS_FIRST)
         else:
             await self._wake.wait()
             recalled = any(kept.engine.accesses.has_fresh for kept in self._kept.values())
@@ -265,7 +205,7 @@ class Housekeeping:
                         return True
         return False
 
-    async def _tend(self, kept: _Kept) -> bool:
+    async def _tend(self, kept: Kept) -> bool:
         if self._is_small(kept):
             return False
         if kept.engine.accesses.has_fresh:
@@ -287,13 +227,13 @@ class Housekeeping:
         kept.worked()
         return True
 
-    def _is_small(self, kept: _Kept) -> bool:
+    def _is_small(self, kept: Kept) -> bool:
         """Whether all bodies are in RAM and may stay there."""
         view, limits = kept.engine.view, kept.capacities
         is_within = view.hot.count < limits.hot + limits.segment
         return is_within and not view.sealed and not self.budget.excess_bytes
 
-    async def _wait_until_idle(self, kept: _Kept) -> None:
+    async def _wait_until_idle(self, kept: Kept) -> None:
         patience = self._clock.monotonic() + _PATIENCE_NS
         while self._clock.monotonic() < patience and not self._closing:
             if self._kept.get(kept.engine.space) is not kept:
@@ -310,7 +250,7 @@ class Housekeeping:
         fixed = held.columns + held.keys + held.words + held.sealed
         self.budget.measured(fixed, held.hot)
 
-    def _plan(self, kept: _Kept) -> _Plan | None:
+    def _plan(self, kept: Kept) -> Plan | None:
         """Return the next step of a space, None when everything is where it belongs. Blocks."""
         view, limits, now = kept.engine.view, kept.capacities, self._clock.now()
         accesses = kept.engine.accesses
@@ -318,25 +258,25 @@ class Housekeeping:
         if len(rows):
             size = self.budget.segment_bytes_max
             cuts = cut(view, rows, limits.segment, size)
-            return _Plan(view, [Sealing("warm", each) for each in cuts], is_urgent=is_urgent)
+            return Plan(view, [Sealing("warm", each) for each in cuts], is_urgent=is_urgent)
         raised = rows_to_raise(view, kept.recalled)
         kept.recalled = _NO_ROWS
         if len(raised):
-            return _Plan(view, raised=raised)
+            return Plan(view, raised=raised)
         if kept.checked is view.sealed:
             return None
         gone = unused(view)
         if gone:
-            return _Plan(view, unused=gone)
+            return Plan(view, unused=gone)
         chosen = bodies_to_cool(view, accesses, now, limits) or bodies_to_merge(
             view, limits, self.budget.segment_bytes_max
         )
         if chosen is None:
             kept.checked = view.sealed
             return None
-        return _Plan(view, [chosen])
+        return Plan(view, [chosen])
 
-    def _leaving(self, kept: _Kept, view: View, now: int) -> tuple[Rows, bool]:
+    def _leaving(self, kept: Kept, view: View, now: int) -> tuple[Rows, bool]:
         """Return the rows whose bodies must leave RAM, and whether callers may wait for that."""
         limits, held = kept.capacities, kept.hot_bytes
         count, size = 0, min(self.budget.excess_bytes, held)
@@ -349,7 +289,7 @@ class Housekeeping:
             return found, above >= 2 * limits.segment or self.budget.excess_bytes > 0
         return _NO_ROWS, False
 
-    async def _carry_out(self, kept: _Kept, plan: _Plan) -> None:
+    async def _carry_out(self, kept: Kept, plan: Plan) -> None:
         engine, view = kept.engine, plan.view
         if plan.unused:
             parts = without(view, plan.unused)
@@ -372,14 +312,14 @@ class Housekeeping:
         self._let_go(view, engine.view)
         await self._run_blocking(self._give_back)
 
-    async def _write(self, kept: _Kept, view: View, sealing: Sealing) -> Landing:
+    async def _write(self, kept: Kept, view: View, sealing: Sealing) -> Landing:
         space = kept.engine.space
         self.budget.moving_bytes = 4 * view.dimensions * len(sealing.rows)
         return await self._run_blocking(
             partial(self._segments.write, space, sealing.tier, view, sealing.rows)
         )
 
-    async def _move(self, kept: _Kept, view: View, landed: Sequence[Landing], raised: Rows) -> bool:
+    async def _move(self, kept: Kept, view: View, landed: Sequence[Landing], raised: Rows) -> bool:
         def prepared() -> Move:
             move = Move(view, landed, raised)
             move.catch_up(kept.engine.view)
