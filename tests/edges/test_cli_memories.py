@@ -144,6 +144,19 @@ def test_a_forgotten_memory_is_gone_from_every_answer(cli: CommandLine) -> None:
     assert cli("get", made["id"]).code == 1
 
 
+def test_erasing_prints_a_receipt_and_leaves_no_byte(cli: CommandLine) -> None:
+    """Several ids at once; the text is in no file of the store afterwards."""
+    ids = [cli("remember", f"the kettle is zanzi{n}", "--json").json["id"] for n in range(3)]
+    shown = cli("forget", *ids[:2], "--erase")
+    assert shown.code == 0
+    assert shown.out.startswith(f"Erased: {ids[0]}\nErased: {ids[1]}\nRecorded at ")
+    files = b"".join(path.read_bytes() for path in cli.path.rglob("*") if path.is_file())
+    assert [f"zanzi{n}".encode() in files for n in range(3)] == [False, False, True]
+    receipt = cli("forget", ids[0], "--erase", "--json").json
+    assert (receipt["ids"], receipt["mode"], receipt["lsn"]) == ([ids[0]], "erase", 4)
+    assert receipt["archives"] == []
+
+
 def test_the_environment_names_the_space_and_the_store(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
