@@ -24,6 +24,7 @@ from engram.model.limits import (
     HISTORY_RETENTION_SECONDS_MAX,
     HOT_CAPACITY_DEFAULT,
     MEMORY_BUDGET_BYTES_MIN,
+    SCRUB_BYTES_PER_S_DEFAULT,
     WARM_CAPACITY_DEFAULT,
 )
 
@@ -68,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True):
     """In seconds; 0 keeps no history."""
     checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT
     """Log a space may gather before a snapshot of it is written."""
+    scrub_bytes_per_s: int = SCRUB_BYTES_PER_S_DEFAULT
+    """Of snapshots and tier segments that are read again in the background; 0: none."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
@@ -204,6 +207,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "cold_capacity": _capacity(1),
     "checkpoint_log_bytes": _checkpoint_log_bytes,
     "history_retention": _history_retention,
+    "scrub_bytes_per_s": bytes_of,
 }
 
 

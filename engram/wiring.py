@@ -272,6 +272,7 @@ async def open_store(
                 tiers,
                 history_retention_ns=10**9 * settings.history_retention,
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
+                scrub_bytes_per_s=settings.scrub_bytes_per_s,
                 run=run_blocking,
             )
             facts = logs.log_bytes_of, store.store_id, archives

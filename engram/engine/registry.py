@@ -22,6 +22,7 @@ from engram.engine.housekeeping import Housekeeping, Tiers
 from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
 from engram.engine.replay import RunBlocking, in_thread
+from engram.engine.scrubber import Scrubber
 from engram.engine.space_engine import SpaceEngine
 from engram.model.errors import (
     Closed,
@@ -48,7 +49,6 @@ _RESTORING: Final = ".restoring-"
 _REPLACED: Final = ".replaced-"
 _TOKEN_BYTES: Final = 8
 
-
 # Spaces opened at once: recovery is bound by the disk and two cores.
 RECOVERIES_AT_ONCE_MAX: Final = 4
 
@@ -67,6 +67,7 @@ class SpaceRegistry:
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
+        scrub_bytes_per_s: int = 0,
         run: RunBlocking = in_thread,
     ) -> None:
         self._filesystem = filesystem
@@ -89,6 +90,10 @@ class SpaceRegistry:
         self._segments = tiers.segments
         self.housekeeping = Housekeeping(tiers, clock, self._activity, run)
         tasks.start_soon(self.housekeeping.run, name="housekeeping")
+        self.scrubber = Scrubber(
+            filesystem, clock, self._activity, scrub_bytes_per_s, self._engines, run
+        )
+        tasks.start_soon(self.scrubber.run, name="scrub")
 
     @property
     def filesystem(self) -> Filesystem:
@@ -209,6 +214,7 @@ class SpaceRegistry:
         """Close every space, then raise the first failure; harmless when repeated."""
         self._closed = True
         with anyio.CancelScope(shield=True):
+            await self.scrubber.aclose()
             await self.housekeeping.aclose()
         failure: EngramError | None = None
         for engine in list(self._engines.values()):

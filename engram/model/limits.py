@@ -114,3 +114,7 @@ CHECKPOINT_LOG_BYTES_MIN: Final = 1024 * 1024
 # 8 attempts at one compaction: each fails only when a memory was erased, given a vector later or
 # another embedder adopted in the moment between; after eight the caller had better come back.
 COMPACTION_ATTEMPTS_MAX: Final = 8
+
+# 4 MiB a second that are read again in the background unless set otherwise: 360 GB a day, more than
+# a store of ten million memories takes, and four reads of 1 MiB a second.
+SCRUB_BYTES_PER_S_DEFAULT: Final = 4 * 1024 * 1024

@@ -265,6 +265,10 @@ class SpaceStats(msgspec.Struct, frozen=True):
     """The same, compressed."""
     tiers_error: str | None = None
     """Why bodies could not be moved the last time that was tried."""
+    scrubbed_at: datetime | None = None
+    """When all snapshots and tier segments had been read again; None: not yet in this process."""
+    scrub_damage: tuple[str, ...] = ()
+    """What was found damaged by it; the space goes on with what it has."""
 
 
 class Compacted(msgspec.Struct, frozen=True):

@@ -286,6 +286,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     opening = core.registry.opening_of(engine.space)
     checkpoint = engine.checkpoints.status
     tiers = core.registry.housekeeping.status_of(engine)
+    scrub = core.registry.scrubber.status_of(engine)
     return SpaceStats(
         id=engine.space,
         memories=view.count - view.forgotten_count,
@@ -307,4 +308,6 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         warm=tiers.warm,
         cold=tiers.cold,
         tiers_error=tiers.error,
+        scrubbed_at=None if scrub.at is None else to_datetime(scrub.at),
+        scrub_damage=scrub.damage,
     )

@@ -15,6 +15,8 @@ class SmallTiers(Settings, frozen=True):
     """Settings with tiers of a few bodies, which no environment can name."""
 
     tiers: Capacities = SMALL
+    scrub_bytes_per_s: int = 0
+    """Under a clock that does not wait, passes would follow each other without end."""
 
     def capacities_of(self, space: str) -> Capacities:  # noqa: ARG002
         """Return the same few memories for every space."""

@@ -63,6 +63,7 @@ async def simulated_store(
     history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
     memory_budget: int = 1 << 30,
     capacities: Capacities = Capacities(),  # noqa: B008 - immutable
+    scrub_bytes_per_s: int = 0,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
 
@@ -105,6 +106,7 @@ async def simulated_store(
                 Tiers(segments, memory_budget, lambda _: capacities, lambda: None),
                 history_retention_ns=history_retention_ns,
                 checkpoint_log_bytes=checkpoint_log_bytes,
+                scrub_bytes_per_s=scrub_bytes_per_s,
             )
             core = Core(
                 registry,
