@@ -29,6 +29,7 @@ from engram.wiring import FROM_SETTINGS, open_store
 
 if TYPE_CHECKING:
     from engram.kernels.protocol import KernelBackend
+    from engram.model.memory import ResidentBytes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,6 +102,16 @@ class Engram:
         """Who makes the vectors of texts."""
         return self._engram.embedder
 
+    @property
+    def resident_bytes(self) -> ResidentBytes:
+        """Bytes in RAM by what they are for."""
+        return self._portal.call(lambda: self._engram.resident_bytes)
+
+    @property
+    def memory_budget(self) -> int:
+        """How many bytes may be resident."""
+        return self._engram.memory_budget
+
     def space(self, space_id: str = "default") -> Space:
         """Return the handle of a memory space; see `engram.Engram.space`."""
         return Space(self._portal, self._portal.call(self._engram.space, space_id))
@@ -109,6 +120,11 @@ class Engram:
         """Create a memory space; see `engram.Engram.create_space`."""
         return Space(self._portal, self._portal.call(self._engram.create_space, space_id))
 
+    def metrics(self) -> dict[str, float]:
+        """Return every measured number under its Prometheus name; see `engram.Engram.metrics`."""
+        return self._portal.call(self._engram.metrics)
+
+    health = _store_verb(AsyncEngram.health)
     backup = _store_verb(AsyncEngram.backup)
     restore = _store_verb(AsyncEngram.restore)
     drop_space = _store_verb(AsyncEngram.drop_space)

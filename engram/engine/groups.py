@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio
 
 from engram.model.commands import Command, Forget, Remember
-from engram.model.errors import EngramError
-from engram.model.limits import GROUP_COUNT_MAX, PART_BYTES_MAX
+from engram.model.errors import EngramError, Overloaded
+from engram.model.limits import (
+    GROUP_COUNT_MAX,
+    PART_BYTES_MAX,
+    QUEUE_BYTES_MAX,
+    QUEUE_COUNT_MAX,
+)
 from engram.state.outcomes import Outcome
 from engram.state.space import SpaceState
 
@@ -18,10 +23,36 @@ from engram.state.space import SpaceState
 LONE: Final = (Remember, Forget)
 
 
+class Queue(NamedTuple):
+    """What waits to become durable.
+
+    How many commands, their bytes, and since when (monotonic, ns) that waits which waits longest:
+    a group on its way to the disk counts there. None: all is durable.
+    """
+
+    commands_count: int
+    bytes_count: int
+    since: int | None
+
+    @property
+    def fullness(self) -> float:
+        """How much of what may wait does wait; at 1 commands are refused."""
+        return max(self.commands_count / QUEUE_COUNT_MAX, self.bytes_count / QUEUE_BYTES_MAX)
+
+
+def check_queue(count: int, bytes_count: int, added_bytes: int) -> None:
+    """Refuse one more command with Overloaded where so many, and bytes of them, wait already."""
+    if count >= QUEUE_COUNT_MAX:
+        raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
+    if count and bytes_count + added_bytes > QUEUE_BYTES_MAX:
+        raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
+
+
 class Group:
     """Commands that become one write and one sync, and the answers all their callers wait for."""
 
     __slots__ = (
+        "begun",
         "body_bytes",
         "bytes_count",
         "commands",
@@ -32,7 +63,9 @@ class Group:
         "outcomes",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, begun: int) -> None:
+        self.begun = begun
+        """Monotonic time at which the first of them came."""
         self.bytes_count = self.body_bytes = self.memories_count = 0
         self.commands: list[Command] = []
         self.done = anyio.Event()

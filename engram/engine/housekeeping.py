@@ -61,13 +61,17 @@ class Tiers(NamedTuple):
 
 
 class TierStatus(NamedTuple):
-    """How the bodies of a space stand: counts by tier, steps done, why the last one failed."""
+    """How the bodies of a space stand: counts by tier, steps done, why the last one failed.
+
+    `capacity` is how many memories the space may hold, 0 for one that is being closed.
+    """
 
     hot: int
     warm: int
     cold: int
     steps: int
     error: str | None
+    capacity: int
 
 
 class Housekeeping:
@@ -146,7 +150,8 @@ class Housekeeping:
             if part is not None:
                 counts[part.segment.tier] += part.segment.count
         steps, error = (kept.steps, kept.error) if kept is not None else (0, None)
-        return TierStatus(view.hot.count, counts["warm"], counts["cold"], steps, error)
+        capacity = kept.capacities.cold if kept is not None else 0
+        return TierStatus(view.hot.count, counts["warm"], counts["cold"], steps, error, capacity)
 
     def resident(self) -> ResidentBytes:
         """Return the bytes that all open spaces hold in RAM, by what they are for."""

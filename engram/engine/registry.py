@@ -23,6 +23,7 @@ from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.scrubber import Scrubber
+from engram.engine.space_directories import SpaceDirectories
 from engram.engine.space_engine import SpaceEngine
 from engram.model.errors import (
     Closed,
@@ -40,14 +41,6 @@ OpenSpace = Callable[[str], Awaitable[Opened]]
 
 Fill = Callable[[Filesystem, str], Awaitable[None]]
 """Writes all of a space into an empty directory of the filesystem, durably."""
-
-# A dropped space is renamed out of sight first, a restored one is built out of sight; what a crash
-# leaves of either is removed at the next start.
-_DROPPED: Final = ".dropped-"
-_RESTORING: Final = ".restoring-"
-# What is replaced waits under this name, a token and its own until the other is in its place.
-_REPLACED: Final = ".replaced-"
-_TOKEN_BYTES: Final = 8
 
 # Spaces opened at once: recovery is bound by the disk and two cores.
 RECOVERIES_AT_ONCE_MAX: Final = 4
@@ -72,7 +65,7 @@ class SpaceRegistry:
     ) -> None:
         self._filesystem = filesystem
         self._clock = clock
-        self._entropy = entropy
+        self._directories = SpaceDirectories(filesystem, entropy)
         self._tasks = tasks
         self._open_space = open_space
         self._history_retention_ns = history_retention_ns
@@ -82,6 +75,8 @@ class SpaceRegistry:
         self._openings: dict[str, Opening] = {}
         self.unavailable: dict[str, EngramError] = {}
         """Why a space could not be opened the last time, or stopped; the others serve."""
+        self.recovering: set[str] = set()
+        """Spaces that are being opened."""
         self._engines: dict[str, SpaceEngine] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
@@ -166,7 +161,7 @@ class SpaceRegistry:
                 await self._leave_alone(space)
                 await engine.aclose(last_checkpoint=False)
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._remove, space)
+                await anyio.to_thread.run_sync(self._directories.remove, space)
 
     async def restore(self, space: str, fill: Fill, *, replace: bool = False) -> SpaceEngine:
         """Put a space in place that `fill` writes, as a whole or not at all.
@@ -178,17 +173,26 @@ class SpaceRegistry:
         async with self._locks.setdefault(space, anyio.Lock()):
             if not replace:
                 await self._check_empty(space)
-            hidden = f"{_RESTORING}{self._entropy.token(_TOKEN_BYTES).hex()}"
+            hidden = self._directories.hidden_name()
             try:
                 await fill(self._filesystem, hidden)
                 await self._make_way(space, replace=replace)
                 with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(self._put_in_place, hidden, space)
+                    await anyio.to_thread.run_sync(self._directories.put_in_place, hidden, space)
             except BaseException:
                 with anyio.CancelScope(shield=True), suppress(StorageFailed):
-                    await anyio.to_thread.run_sync(self._remove_hidden, hidden)
+                    await anyio.to_thread.run_sync(self._directories.remove_hidden, hidden)
                 raise
             return await self._open(space, create=False)
+
+    def known(self) -> list[str]:
+        """Return the ids of spaces that are open, are being opened, or could not be; sorted."""
+        return sorted({*self._engines, *self.recovering, *self.unavailable})
+
+    def failure_of(self, space: str) -> EngramError | None:
+        """Return why a space does not serve; None when it does, or nobody tried to open it."""
+        engine = self._engines.get(space)
+        return self.unavailable.get(space) if engine is None else engine.failure
 
     def opening_of(self, space: str) -> Opening:
         """Return how opening a space went that is open."""
@@ -204,11 +208,11 @@ class SpaceRegistry:
         """Return the ids of all spaces, sorted; Closed when the store is."""
         if self._closed:
             raise Closed("the store")
-        return await anyio.to_thread.run_sync(self._names)
+        return await anyio.to_thread.run_sync(self._directories.names)
 
     async def sweep(self) -> None:
         """Remove what dropping or restoring a space left behind when it was interrupted."""
-        await anyio.to_thread.run_sync(self._sweep)
+        await anyio.to_thread.run_sync(self._directories.sweep)
 
     async def aclose(self) -> None:
         """Close every space, then raise the first failure; harmless when repeated."""
@@ -249,7 +253,11 @@ class SpaceRegistry:
             return engine
         if not create and not await self.exists(space):
             raise SpaceNotFound(space)
-        opened = await self._open_space(space)
+        self.recovering.add(space)
+        try:
+            opened = await self._open_space(space)
+        finally:
+            self.recovering.discard(space)
         try:
             self._check_open()  # while it recovered; nobody would ever stop this engine
         except Closed:
@@ -323,78 +331,3 @@ class SpaceRegistry:
     def _check_open(self) -> None:
         if self._closed:
             raise Closed("the store")
-
-    def _names(self) -> list[str]:
-        found = []
-        for name in self._filesystem.list(""):
-            try:
-                check_space_id(name)
-            except InvalidRequest:
-                continue
-            try:
-                is_space = bool(self._filesystem.list(f"{name}/wal"))
-            except StorageFailed:
-                # One that cannot be read is not hidden: opening it says why.
-                is_space = True
-            if is_space:
-                found.append(name)
-        return found
-
-    def _put_in_place(self, hidden: str, space: str) -> None:
-        gone = None
-        if self._filesystem.list(space):
-            gone = f"{_REPLACED}{self._entropy.token(_TOKEN_BYTES).hex()}-{space}"
-            self._filesystem.rename(space, gone)
-            # Were the next rename durable without this one, its target would not be free.
-            self._filesystem.sync_directory("")
-        self._filesystem.rename(hidden, space)
-        self._filesystem.sync_directory("")
-        if gone is not None:
-            self._remove_tree(gone)
-
-    def _remove_hidden(self, hidden: str) -> None:
-        if hidden in self._filesystem.list(""):
-            self._remove_tree(hidden)
-
-    def _remove(self, space: str) -> None:
-        gone = f"{_DROPPED}{self._entropy.token(_TOKEN_BYTES).hex()}"
-        self._filesystem.rename(space, gone)
-        self._filesystem.sync_directory("")
-        self._remove_tree(gone)
-
-    def _sweep(self) -> None:
-        hidden = (_DROPPED, _REPLACED, _RESTORING)
-        left = [name for name in self._filesystem.list("") if name.startswith(hidden)]
-        if not left:
-            return
-        try:
-            # A drop that was killed may not have made the new name durable. Were files removed
-            # before it is, a power loss could bring the space back under its old name without them.
-            self._filesystem.sync_directory("")
-            for name in left:
-                space = name.removeprefix(_REPLACED)[2 * _TOKEN_BYTES + 1 :]
-                if name.startswith(_REPLACED) and not self._filesystem.list(space):
-                    # Nothing took its place any more.
-                    self._filesystem.rename(name, space)
-                    self._filesystem.sync_directory("")
-                else:
-                    self._remove_tree(name)
-        except StorageFailed:
-            # The next start tries again: what nobody sees must not keep the spaces from serving.
-            return
-
-    def _remove_tree(self, path: str) -> None:
-        try:
-            self._filesystem.remove(path)
-        except StorageFailed as failure:
-            try:
-                inside = self._filesystem.list(path)
-            except StorageFailed:  # it is a file
-                raise failure from None
-            if not inside:
-                raise
-        else:
-            return
-        for name in inside:
-            self._remove_tree(f"{path}/{name}")
-        self._filesystem.remove(path)

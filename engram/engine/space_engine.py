@@ -22,7 +22,7 @@ from engram.engine.budget import bytes_added
 from engram.engine.checkpointer import Checkpointer, Frozen
 from engram.engine.compactor import Compactor
 from engram.engine.eraser import Eraser
-from engram.engine.groups import LONE, Change, Group
+from engram.engine.groups import LONE, Change, Group, Queue, check_queue
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
 from engram.engine.words import Words
@@ -37,12 +37,7 @@ from engram.model.errors import (
     check,
 )
 from engram.model.events import encode
-from engram.model.limits import (
-    HISTORY_RETENTION_SECONDS_DEFAULT,
-    QUEUE_BYTES_MAX,
-    QUEUE_COUNT_MAX,
-    WORDS_BACKLOG_ROWS_MAX,
-)
+from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
 from engram.ports import Clock
 from engram.retrieval.filters import RowMasker
 from engram.retrieval.vectors import UnrelatedCosine
@@ -100,7 +95,7 @@ class SpaceEngine:
         self._stopped = anyio.Event()
         self.grown = anyio.Event()
         """Set, and another one put in its place, when something was committed or the end came."""
-        self._committing = False
+        self._committing: Group | None = None
         self._failure: EngramError | None = None
         self._housekeeping = housekeeping
         if housekeeping is not None:
@@ -115,6 +110,12 @@ class SpaceEngine:
     def failure(self) -> EngramError | None:
         """Why the space refuses work, None while it serves."""
         return self._failure
+
+    @property
+    def queue(self) -> Queue:
+        """What waits to become durable."""
+        oldest = self._committing or (self._waiting[0] if self._waiting else None)
+        return Queue(self._waiting_count, self._waiting_bytes, oldest.begun if oldest else None)
 
     @property
     def resident_bytes(self) -> int:
@@ -151,16 +152,13 @@ class SpaceEngine:
             raise self._failure.with_traceback(None)
         if self._closing:
             raise Closed(f"memory space {self.space!r}")
-        if self._waiting_count >= QUEUE_COUNT_MAX:
-            raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
         size = recorded_bytes_max(command)
-        if self._waiting_bytes + size > QUEUE_BYTES_MAX and self._waiting:
-            raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
+        check_queue(self._waiting_count, self._waiting_bytes, size)
         added = bytes_added(command)
         if self._housekeeping is not None:
             self._housekeeping.check_room(*added)
         if not self._waiting or not self._waiting[-1].takes(command, size):
-            self._waiting.append(Group())
+            self._waiting.append(Group(self._clock.monotonic()))
         group = self._waiting[-1]
         position = group.add(command, size, added)
         self.activity.begin()
@@ -239,10 +237,10 @@ class SpaceEngine:
                 group = self._waiting.popleft()
                 self._waiting_count -= len(group.commands)
                 self._waiting_bytes -= group.bytes_count
-                self._committing = True
+                self._committing = group
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
-                self._committing = False
+                self._committing = None
                 self._note_growth()
         finally:
             self._closing = True

@@ -10,9 +10,11 @@ from engram.engine.checking import verify_space
 from engram.engine.verification import SpaceReport
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import DurabilityError, SpaceNotFound
+from engram.model.health import StoreHealth
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.memory import Checkpointed, Compacted, ResidentBytes, SpaceInfo
 from engram.ports import Embedder
+from engram.service import health
 from engram.service.backups import (
     BackupMade,
     Backups,
@@ -56,6 +58,23 @@ class Engram:
     def memory_budget(self) -> int:
         """How many bytes may be resident."""
         return self._core.registry.housekeeping.budget.total_bytes
+
+    async def health(self) -> StoreHealth:
+        """Return how the store and each of its spaces stand; none is opened for it.
+
+        Raises:
+            StorageFailed: the store's directory cannot be read.
+            Closed: the store is.
+        """
+        return await health.store_health(self._core)
+
+    def metrics(self) -> dict[str, float]:
+        """Return every measured number under its Prometheus name, labels included.
+
+        `engram_resident_bytes{part="hot"}` is one of them. Spaces that are not open have none but
+        their phase.
+        """
+        return health.metrics(self._core)
 
     async def space(self, space_id: str = DEFAULT_SPACE) -> Space:
         """Return the handle of a memory space; it is created by the first write to it.

@@ -31,3 +31,13 @@ def test_a_backup_is_made_and_restored_without_async(tmp_path: Path) -> None:
         made = db.backup(backups)
         (restored,) = db.restore(backups, space="default", into="copy")
     assert restored.digest == made.backup.spaces[0].digest
+
+
+def test_how_a_store_stands_is_told_without_async(tmp_path: Path) -> None:
+    with engram.sync.open(tmp_path, embedder=None, kernels="numpy") as db:
+        db.space().remember("Ada met Babbage.")
+        health = db.health()
+        assert [(each.space, each.memories) for each in health.spaces] == [("default", 1)]
+        assert health.memory_budget == db.memory_budget
+        assert db.resident_bytes == health.resident_bytes
+        assert db.metrics()['engram_resident_bytes{part="hot"}'] == db.resident_bytes.hot

@@ -22,6 +22,7 @@ from engram.edges.cli.quickstart import Quickstart
 from engram.edges.cli.screen import make_console
 from engram.edges.cli.session import Session
 from engram.edges.cli.spaces import SpaceCommands
+from engram.edges.cli.statistics import StatisticsCommands
 from engram.edges.cli.wire import print_json
 from engram.model.errors import EngramError
 
@@ -71,6 +72,7 @@ def build_app(session: Session, version: str) -> App:
     backup.command(backups.prune)
     app.command(backup)
     app.command(backups.restore, sort_key=10)
+    app.command(StatisticsCommands(session).stats, sort_key=10)
     app.command(spaces.checkpoint, sort_key=11)
     app.command(spaces.compact, sort_key=11)
     app.command(spaces.reembed, sort_key=11)

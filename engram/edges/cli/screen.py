@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from engram.model.health import SpaceHealth
     from engram.model.memory import Memory, Recollection
     from engram.service.backups import BackupInfo
 
@@ -120,6 +121,21 @@ def backups(rows: Iterable[BackupInfo]) -> Table:
                 f"{space.lsn:,}",
                 f"{space.bytes_count:,}",
             )
+    return table
+
+
+def space_standings(rows: Iterable[SpaceHealth]) -> Table:
+    """Return the table of how spaces stand, a line each."""
+    table = _table()
+    table.add_column("space", overflow="fold")
+    table.add_column("phase", no_wrap=True)
+    for column in ("memories", "hot", "warm", "cold", "pressure", "LSN", "snapshot", "lag ms"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for each in rows:
+        numbers = [f"{number:,}" for number in (each.memories, each.hot, each.warm, each.cold)]
+        numbers += [f"{each.pressure:.1%}", f"{each.lsn:,}", f"{each.checkpoint_lsn:,}"]
+        numbers.append(f"{each.wal_lag_ms:,.1f}")
+        table.add_row(each.space, each.phase, *(numbers if each.phase == "ready" else ()))
     return table
 
 

@@ -250,7 +250,7 @@ async def test_a_full_queue_refuses_and_takes_more_later() -> None:
 async def test_more_bytes_than_the_queue_holds_are_refused_until_it_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engram.engine.space_engine.QUEUE_BYTES_MAX", 10_000)
+    monkeypatch.setattr("engram.engine.groups.QUEUE_BYTES_MAX", 10_000)
     log = CountingLog()
     async with running(log) as engine:
         log.held = anyio.Event()
