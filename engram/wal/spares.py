@@ -51,8 +51,14 @@ class Spares:
         return sum(spare.size_bytes for spare in self._spares)
 
     def adopt(self, names: list[str]) -> None:
-        """Take over those of the names that are spares, left by an earlier run."""
-        for name in filter(is_spare_name, names):
+        """Take over those of the names that are spares, left by an earlier run.
+
+        That run may have ended before their names were durable, so they are made so here.
+        """
+        spares = [name for name in names if is_spare_name(name)]
+        if spares:
+            self._filesystem.sync_directory(self._directory)
+        for name in spares:
             path = f"{self._directory}/{name}"
             if len(self._spares) < SPARES_MAX:
                 handle = self._filesystem.open(path)

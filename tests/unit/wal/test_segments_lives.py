@@ -339,3 +339,26 @@ async def test_a_trim_that_fails_leaves_the_log_working_and_no_gap() -> None:
     assert again.last_lsn == last
     assert again.first_lsn > 40
     await again.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_spare_whose_name_never_became_durable_is_not_written_over(seed: int) -> None:
+    filesystem = SimulatedFilesystem(seed)
+    log = await open_simulated(filesystem, 1)
+    await _put(log, 60)
+    await log.trim(log.durable_lsn)
+    await _put(log, 60)  # in segments of the longest size, as those to come
+    filesystem.plan = lambda _, operation: "EIO" if operation == "sync_directory" else None
+    with pytest.raises(StorageFailed):
+        await log.trim(log.durable_lsn)
+    filesystem.plan = None
+    filesystem.crash(keep_all=True)  # the process died: names are as it left them, durable or not
+    again = await open_simulated(filesystem, 2)
+    written = again.durable_lsn
+    filesystem.plan = lambda _, operation: "power" if operation == "rename" else None
+    with pytest.raises(LogPoisoned):
+        await _put(again, 60)
+    filesystem.plan = None
+    filesystem.crash()
+    assert (await open_simulated(filesystem, 3)).durable_lsn >= written
