@@ -124,6 +124,11 @@ class Words:
                 self._snapshot = self._index.snapshot()
             return self._snapshot
 
+    def ready(self, view: View) -> WordView | None:
+        """Return the index if it has come as far as `view`, else None; never waits."""
+        snapshot = self._snapshot
+        return snapshot if snapshot is not None and snapshot.row_count >= view.count else None
+
     def renumbered(self, new_rows: Callable[[int], NDArray[np.uint32]]) -> Words:
         """Return the index under the row numbers of a compaction, for the views after it.
 

@@ -2,8 +2,9 @@
 
 Convex combination of normalised scores rather than reciprocal ranks (Bruch, Gai and Ingber, "An
 analysis of fusion functions for hybrid retrieval", 2023). On three conversations of LoCoMo
-(evidence retrieval, 383 questions, recall_at_10, offline embedder): words alone 0.646, vectors
-alone 0.577, fused 0.704; for shares of similarity from 0.35 to 0.5 it lay between 0.687 and 0.704.
+(evidence retrieval, 383 questions, recall_at_10) words alone found 0.646. With the offline embedder
+vectors alone found 0.577, both 0.704, and 0.711 with what the one who is named says preferred; with
+MiniLM 0.520, 0.735 and, the names taken out of the vector as well, 0.753.
 Retrievability and confidence scale the result: they never lift what neither words nor meaning
 support.
 """
@@ -22,8 +23,8 @@ from engram.kernels.protocol import KernelBackend
 from engram.state.columns import RowSet
 from engram.state.space import View
 
-PARTS_COUNT: Final = 4
-"""Similarity, lexical, retrievability, confidence: the rows of parts, in the order of weights."""
+PARTS_COUNT: Final = 5
+"""Similarity, lexical, speaker, retrievability, confidence: the rows of parts, in this order."""
 
 AS_IT_IS: Final = float("nan")
 """The floor of a share that is already one."""
@@ -33,25 +34,31 @@ Scored = tuple[F32, U32]
 
 
 class FusionWeights(NamedTuple):
-    """How much each part counts; similarity and lexical share 1 between them."""
+    """How much each part counts; the first three share the score as they stand to each other."""
 
-    similarity: float = 0.5
-    lexical: float = 0.5
+    similarity: float = 0.4
+    lexical: float = 0.6
+    # Counts only for a cue that names somebody who speaks in the memory space.
+    speaker: float = 0.25
     # How much of the score a wholly faded or wholly unbelieved memory loses.
     fading: float = 0.2
     doubt: float = 0.1
 
 
 class Candidates(NamedTuple):
-    """Rows that may be recalled: u32[n], with their cosines and BM25 scores, f32[n] each."""
+    """Rows that may be recalled: u32[n], with their cosines and BM25 scores, f32[n] each.
+
+    `speaker` is 1 where somebody whom the cue names says the text; None where it names nobody.
+    """
 
     rows: U32
     cosines: F32
     lexical: F32
+    speaker: F32 | None = None
 
 
 class Fused(NamedTuple):
-    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[4, m]."""
+    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[5, m]."""
 
     rows: U32
     scores: F32
@@ -122,14 +129,19 @@ def fuse(
     chosen, columns = RowSet(candidates.rows), view.columns
     parts = np.empty((PARTS_COUNT, len(chosen)), np.float32)
     parts[0], parts[1] = candidates.cosines, candidates.lexical
+    if candidates.speaker is None:
+        parts[2] = 0.0
+        weights = weights._replace(speaker=0.0)
+    else:
+        parts[2] = candidates.speaker
     kernels.retrievability_fsrs(
         now,
         chosen.take(columns["reviewed_at"]),
         chosen.take(columns["stability_days"]),
-        out=parts[2],
+        out=parts[3],
     )
-    parts[3] = chosen.take(columns["confidence"])
+    parts[4] = chosen.take(columns["confidence"])
     order, scores = kernels.score_fuse(
-        parts, _weights(weights), np.array(floors, np.float32), limit
+        parts, _weights(weights), np.array((*floors, AS_IT_IS), np.float32), limit
     )
     return Fused(candidates.rows[order], scores, parts[:, order])

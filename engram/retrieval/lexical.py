@@ -20,6 +20,7 @@ import numpy as np
 from engram.kernels.words.columns import WordColumns
 from engram.model.errors import InvalidRequest, check
 from engram.retrieval import postings
+from engram.retrieval.speakers import label_words
 from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer
 from engram.retrieval.word_view import WordView
 from engram.state.bodies import NO_ROW
@@ -37,7 +38,7 @@ TEXTS_AT_ONCE_MAX: Final = 128
 """Texts tokenised before their words become a column: few enough that the words stay in the
 processor's cache (8,192 at once took 1.25 times as long)."""
 
-DUMP_VERSION: Final = 1
+DUMP_VERSION: Final = 2
 """One more whenever the same text would be cut into other terms: what was saved before is then
 built anew."""
 
@@ -336,9 +337,14 @@ class WordIndex:
         words_counts = np.zeros(len(texts), np.int64)
         lengths = np.zeros(len(texts), np.uint32)
         for begin in range(0, len(texts), TEXTS_AT_ONCE_MAX):
-            found = [document(text) for text in texts[begin : begin + TEXTS_AT_ONCE_MAX]]
+            part = texts[begin : begin + TEXTS_AT_ONCE_MAX]
+            found = [document(text) for text in part]
             end = begin + len(found)
-            words = [text_words for text_words, _ in found]
+            # Who speaks is no word of the text: lengths are without it.
+            words = [
+                text_words + label_words(text, document)
+                for (text_words, _), text in zip(found, part, strict=True)
+            ]
             words_counts[begin:end] = [len(text_words) for text_words in words]
             lengths[begin:end] = [length for _, length in found]
             ids = map(term_id, chain.from_iterable(words))

@@ -124,6 +124,8 @@ def search(
         lexical = partial(words.scores, kernels, asked)
         candidates = joined(by_vector, by_words, cosines, lexical)
         floor = unrelated(view, cue.vector)
+    if words is not None and (speakers := words.speakers(cue.text or "")):
+        candidates = candidates._replace(speaker=words.said_by(speakers, candidates.rows))
     hits = []
     if len(candidates.rows):
         fused = fuse(kernels, view, candidates, weights, (floor, 0.0), now=now, limit=cue.limit)
@@ -145,13 +147,14 @@ def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
 def _hits(cue: Cue, words: WordView | None, fused: Fused) -> list[Hit]:
     hits = []
     ranked = zip(fused.rows.tolist(), fused.scores.tolist(), *fused.parts.tolist(), strict=True)
-    for row, score, similarity, lexical, strength, confidence in ranked:
+    for row, score, similarity, lexical, speaker, strength, confidence in ranked:
         matched: tuple[str, ...] = ()
         if words is not None and cue.explain:
             matched = tuple(words.matched_terms(cue.text or "", row))
         parts = {
             "similarity": similarity,
             "lexical": lexical,
+            "speaker": speaker,
             "retrievability": strength,
             "confidence": confidence,
         }

@@ -21,6 +21,7 @@ import snowballstemmer
 
 from engram.model.errors import InvalidRequest
 from engram.retrieval.function_words import is_english_function_word
+from engram.retrieval.speakers import SPEAKER_MARK
 
 TERM_CHARACTERS_MAX: Final = 64
 """Longer words are cut: no natural word is longer, and a base64 blob must not fill the terms."""
@@ -194,7 +195,12 @@ class Tokenizer:
         return expanded
 
     def term(self, word: str) -> str:
-        """Return the term of a word of `document` or `query`: cut, joined, stemmed."""
+        """Return the term of a word of `document` or `query`: cut, joined, stemmed.
+
+        The mark of a word of `label_words` stays at its end.
+        """
+        if word.endswith(SPEAKER_MARK):
+            return self.term(word.removesuffix(SPEAKER_MARK)) + SPEAKER_MARK
         if word.isascii():
             return self._ascii_term(word[:TERM_CHARACTERS_MAX])
         if _IS_UNSPACED(word):

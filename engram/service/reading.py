@@ -159,10 +159,20 @@ async def _cue(
     elif text and view.dimensions:
         embedder = embedder_for(engine.space, view, core.embedder)
         if embedder is not None:
-            row, inverse_norm = check_vector(core.kernels, (await embed(embedder, [text]))[0])
+            asked = await _without_speakers(engine, view, text)
+            row, inverse_norm = check_vector(core.kernels, (await embed(embedder, [asked]))[0])
     embedded_us = (core.clock.monotonic() - started) / 1_000
     vector = None if row is None else np.ascontiguousarray(row * np.float32(inverse_norm))
     return pipeline.Cue(text, vector, filters, limit, question.explain), embedded_us
+
+
+async def _without_speakers(engine: SpaceEngine, view: View, text: str) -> str:
+    """Return a cue as it is embedded; catches the word index up in a worker thread if need be."""
+    words = engine.words.ready(view)
+    if words is None:
+        at = engine.words.at
+        words = await engine.readers.run(lambda _: at(view))
+    return words.without_speakers(text)
 
 
 def _search(

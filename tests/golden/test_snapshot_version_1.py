@@ -49,14 +49,14 @@ def test_a_snapshot_of_the_first_release_loads() -> None:
 
 
 def _check_words(snapshots: Snapshots, lsn: int) -> None:
+    """The words file reads as it was; its words were cut in another way and are built anew."""
     saved, words = snapshots.load_words(lsn), Words()
     assert saved is not None
-    assert words.load(saved)
-    assert words.rows_indexed == 6
-    found = words.dump()
-    terms = found.texts[: found.texts_count]
+    assert not words.load(saved)
+    assert words.rows_indexed == 0
+    terms = saved.texts
     assert {"lake", "cold"} <= set(terms)
-    postings = found.groups[1]
+    postings = saved.groups[1]
     for term in map(terms.index, ("lake", "cold")):
         at = int(np.searchsorted(postings["terms"], term))
         first, last = postings["offsets"][at : at + 2].tolist()

@@ -8,6 +8,7 @@ import pytest
 from engram.engine.space_engine import SpaceEngine
 from engram.engine.words import Words
 from engram.kernels.numpy_backend import NumpyBackend
+from engram.retrieval.lexical import DUMP_VERSION
 from engram.service.store import Engram
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import simulated_store
@@ -112,7 +113,7 @@ async def test_the_words_of_an_older_tokeniser_are_not_taken(
 ) -> None:
     disk = SimulatedFilesystem()
     await filled(disk)
-    monkeypatch.setattr("engram.retrieval.lexical.DUMP_VERSION", 2)
+    monkeypatch.setattr("engram.retrieval.lexical.DUMP_VERSION", DUMP_VERSION + 1)
     async with simulated_store(disk) as db:
         await db.space()
         assert engine_of(db).words.rows_indexed == 0
