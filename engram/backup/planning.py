@@ -46,26 +46,31 @@ async def plan(
     backup_id: str | None = None,
     space: str | None = None,
     goal: Goal = Goal(),  # noqa: B008 - immutable
+    is_one: bool = False,
     store_id: str | None = None,
 ) -> list[Plan]:
     """Choose, for one space or all, the backup that leads to the goal with the least to read.
 
     Without a backup id it is the newest of the store that leads there. `store_id` decides when the
-    repository holds backups of several stores and no backup was named.
+    repository holds backups of several stores and no backup was named. With `is_one`, or an LSN,
+    a space is named or the backup holds just one.
 
     Raises:
         BackupNotFound: there is no repository, backup or space of that name.
         InvalidRequest: the goal is not reached by any backup, or it is not clear which is meant.
         ArchiveCorrupted: a manifest that has to be read is damaged.
     """
-    if goal.lsn is not None and (goal.time is not None or space is None):
-        raise InvalidRequest("an LSN is one of one space: name the space, and give no time with it")
+    if goal.lsn is not None and goal.time is not None:
+        raise InvalidRequest("give an LSN or a time to go to, not both")
     await repository.check_there()
     if backup_id is not None:
         manifests = [await repository.manifest(backup_id)]
     else:
         manifests = _of_one_store(repository, await repository.manifests(), store_id)
     wanted = [space] if space is not None else sorted(_spaces_to_restore(manifests, goal))
+    if len(wanted) > 1 and (is_one or goal.lsn is not None):
+        meant = "that is to get another id" if is_one else "that the LSN is one of"
+        raise InvalidRequest(f"the backup holds {', '.join(wanted)}: name the space {meant}")
     return [await _choose(repository, manifests, name, goal) for name in wanted]
 
 

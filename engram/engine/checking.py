@@ -94,12 +94,12 @@ async def verify_store(
         StoreTooNew: a later release wrote it.
         LogCorrupted: neither STORE nor any log tells whose the files are.
     """
-    blocking: Callable[..., Awaitable[tuple[Store, bool]]] = anyio.to_thread.run_sync
-    store, is_whole = await blocking(Store.open_as_it_is, filesystem, path)
+    blocking: Callable[..., Awaitable[tuple[Store, str]]] = anyio.to_thread.run_sync
+    store, instead = await blocking(Store.open_as_it_is, filesystem, path)
     report = StoreReport()
     try:
-        if not is_whole:
-            report.damage.append(store_damage())
+        if instead:
+            report.damage.append(store_damage(instead))
         found = await anyio.to_thread.run_sync(spaces_of, filesystem)
         for space in found if spaces is None else spaces:
             if space not in found:
@@ -137,7 +137,7 @@ async def repair_space(
         StorageFailed: the medium refused; repairing again goes on.
     """
     run: Callable[..., Awaitable[Any]] = anyio.to_thread.run_sync
-    store, is_whole = await run(Store.open_as_it_is, filesystem, path)
+    store, instead = await run(Store.open_as_it_is, filesystem, path)
     try:
         if space not in await run(spaces_of, filesystem):
             raise SpaceNotFound(space)
@@ -146,19 +146,19 @@ async def repair_space(
             if not accept_loss:
                 repair = await repairer.plan()
             else:
-                if not is_whole:
+                if instead:
                     await run(store.write_header, filesystem)
                 repair = await repairer.repair()
         finally:
             repairer.close()
-        if not is_whole:
-            repair.damage.insert(0, store_damage())
+        if instead:
+            repair.damage.insert(0, store_damage(instead))
     finally:
         store.close()
     return repair
 
 
-def store_damage() -> Damage:
-    """Return what is to be said of a STORE file that is not whole."""
-    reason = "the store's header is not intact"
-    return Damage(STORE_FILE, 0, reason, NOTHING, "the store id that the logs name")
+def store_damage(instead: str) -> Damage:
+    """Return what is to be said of a STORE file that is not whole, and of what serves instead."""
+    reason = "it is not as it was written"
+    return Damage(STORE_FILE, 0, reason, NOTHING, instead)

@@ -10,7 +10,13 @@ import anyio
 
 from engram.engine.replay import Replayer, RunBlocking, in_thread
 from engram.engine.words import Words
-from engram.model.errors import Conflict, FileCorrupted, LogCorrupted, StorageFailed
+from engram.model.errors import (
+    Conflict,
+    DurabilityError,
+    FileCorrupted,
+    LogCorrupted,
+    StorageFailed,
+)
 from engram.ports import Clock, Filesystem
 from engram.state.bodies import Sealed
 from engram.state.space import SpaceState
@@ -105,7 +111,7 @@ class Opener:
             FileCorrupted: no snapshot is whole, and the log does not reach back to its beginning.
             LogCorrupted: acknowledged data in the log is damaged or missing.
             StoreTooNew: a later release wrote it.
-            StorageFailed: the medium refused.
+            StorageFailed: the medium refused; of snapshots, all that could be used.
         """
         started = self._clock.monotonic()
         snapshots = Snapshots(self._filesystem, Identity(self._store_id, space))
@@ -157,9 +163,15 @@ def _load_words(snapshots: Snapshots, words: Words, lsn: Lsn) -> None:
         snapshots.remember_words(words.dump())
 
 
-def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> FileCorrupted:
-    """Return the error that says why neither a snapshot nor the log leads to the present."""
-    damaged = "".join(f"; {file}: {reason}" for file, reason in snapshots.damaged)
+def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> DurabilityError:
+    """Return the error that says why neither a snapshot nor the log leads to the present.
+
+    Where a snapshot could not be read that is the reason: the medium may yet give it.
+    """
+    for _, error in snapshots.damaged:
+        if isinstance(error, StorageFailed):
+            return error
+    damaged = "".join(f"; {file}: {error}" for file, error in snapshots.damaged)
     reason = f"what follows LSN {lsn} cannot be recovered: {why}{damaged}"
     return FileCorrupted(snapshots.directory, 0, reason)
 

@@ -83,10 +83,11 @@ class Store:
             raise
 
     @classmethod
-    def open_as_it_is(cls, filesystem: Filesystem, path: str) -> tuple[Store, bool]:
-        """Take the lock of a store that may be damaged; return it and whether STORE is whole.
+    def open_as_it_is(cls, filesystem: Filesystem, path: str) -> tuple[Store, str]:
+        """Take the lock of a store that may be damaged; return it and what serves instead of STORE.
 
-        Where it is not, the id is the one that the logs of its spaces name. Nothing is written.
+        That is its other header, or else what the logs of its spaces name; empty where all of STORE
+        is whole. Nothing is written.
 
         Raises:
             InvalidRequest: there is no store.
@@ -104,8 +105,9 @@ class Store:
         try:
             data, header = _read(filesystem, lock, path)
             if header is not None:
-                return cls(header.store_id, lock), _is_whole(data, header)
-            return cls(_id_from_logs(filesystem, names, path), lock), False
+                is_whole = _is_whole(data, header)
+                return cls(header.store_id, lock), "" if is_whole else "its other header"
+            return cls(_id_from_logs(filesystem, names, path), lock), "the id that the logs name"
         except BaseException:
             lock.close()
             raise

@@ -149,7 +149,8 @@ class SpaceVerifier:
         log = self._read_log(stored)
         self._find_ways(stored, log)
         report = self._report
-        report.opens = report.ways[0].error is None if report.ways else False
+        leads = bool(report.ways) and report.ways[0].error is None
+        report.opens = leads and stored.manifest_failure is None
         if report.opens:
             report.lsn, report.digest = report.ways[0].lsn, report.ways[0].digest
         self._judge(stored, log)
@@ -237,8 +238,9 @@ class SpaceVerifier:
         serving = report.ways[0].name if report.opens else ""
         space = self._identity.space
         for bad in stored.manifest_damage:
-            readable = stored.manifest.is_readable
-            self._add(bad, NOTHING, "the other slot" if readable else "each snapshot's own index")
+            readable, failed = stored.manifest.is_readable, stored.manifest_failure is not None
+            instead = "the other slot" if readable else "each snapshot's own index"
+            self._add(bad, NOTHING, "" if failed else instead)
         for bad in stored.words_damage:
             self._add(bad, NOTHING, "the index made anew from the texts")
         for snapshot in stored.snapshots:

@@ -161,13 +161,12 @@ class Backups:
         """Return what the request comes to, a plan for each space."""
         if request.into is not None:
             check_space_id(request.into)
-            if request.space is None:
-                raise InvalidRequest("name the space of the backup that is to get another id")
         return await planning.plan(
             self.repository,
             backup_id=request.backup_id,
             space=request.space,
             goal=request.goal(),
+            is_one=request.into is not None,
             store_id=None if store_id is None else store_id.hex(),
         )
 

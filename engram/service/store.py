@@ -196,8 +196,8 @@ class Engram:
             backups: where the backups are.
             backup_id: which one; left out, the newest, or the one that leads to the goal.
             space: which space of it; left out, all.
-            into: the id that space gets; left out, the one it had.
-            to_lsn: how far to go, for one space; left out, as far as the backup goes.
+            into: the id that one space gets; left out, the one it had.
+            to_lsn: how far to go, of one space; left out, as far as the backup goes.
             to_time: the last moment whose writes are to be there, with a zone.
             replace: take the place of a space that holds something; that one is removed.
             check: read all that is needed once before anything changes; False when `Backups.check`

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from engram.model.errors import DurabilityError
     from engram.storage.manifest import SnapshotName
     from engram.storage.side_index import SideBody
     from engram.storage.snapshot_content import SnapshotBody
@@ -61,4 +62,4 @@ class FoundDamage(NamedTuple):
     """A snapshot that could not be used, and why."""
 
     file: str
-    reason: str
+    error: DurabilityError

@@ -121,12 +121,12 @@ class Snapshots:
     def load(self, open_segment: OpenSegment) -> Loaded | None:
         """Return the newest snapshot that is whole, None when the log alone has to serve.
 
-        Those that are not are in `damaged`. Without a readable manifest every snapshot file is
-        tried: each vouches for itself.
+        Those that are not, or cannot be read, are in `damaged`. Without a readable manifest every
+        snapshot file is tried: each vouches for itself.
 
         Raises:
             StoreTooNew: a later release wrote one.
-            StorageFailed: the medium cannot be read.
+            StorageFailed: the directory cannot be read.
         """
         names = list(self._manifest.body.snapshots)
         indexes = sorted(filter(_SNAPSHOT.fullmatch, self._names()))
@@ -147,10 +147,10 @@ class Snapshots:
                 if found is None:
                     found = load(self._filesystem, self.directory, body, open_segment)
                     self._remember(found)
-            except (StoreTooNew, StorageFailed):
+            except StoreTooNew:
                 raise
             except DurabilityError as damage:
-                self.damaged.append(FoundDamage(name.file, str(damage)))
+                self.damaged.append(FoundDamage(name.file, damage))
                 self._may_sweep = False
                 continue
             self.retained.insert(0, Retained(name, body, self._words_of(name)))
@@ -159,17 +159,14 @@ class Snapshots:
     def load_words(self, lsn: int) -> SavedIndex | None:
         """Return the word index saved with the snapshot at `lsn`, None when there is none.
 
-        A damaged one is left out: it is built anew, and `damaged_words` says why.
-
-        Raises:
-            StorageFailed: the medium cannot be read.
+        A damaged or unreadable one is left out: it is built anew; `damaged_words` says why.
         """
         newest = self.retained[-1] if self.retained else None
         if newest is None or newest.words is None or newest.words.lsn != lsn:
             return None
         try:
             return load_side(self._filesystem, self.directory, newest.words)
-        except FileCorrupted as damage:
+        except (FileCorrupted, StorageFailed) as damage:
             self.damaged_words = str(damage)
             return None
 
@@ -392,7 +389,7 @@ class Snapshots:
         file, digest = name.words_file, name.words_digest
         try:
             return read_side(self._filesystem, self.directory, file, digest, self._identity)
-        except (FileCorrupted, StoreTooNew) as damage:
+        except (FileCorrupted, StorageFailed, StoreTooNew) as damage:
             self.damaged_words = str(damage)
             return None
 

@@ -62,6 +62,8 @@ class StoredFiles:
     segments: dict[str, list[BadFile]] = field(default_factory=dict)
     words_damage: list[BadFile] = field(default_factory=list)
     durable_lsn: int = 0
+    manifest_failure: StorageFailed | None = None
+    """Why the medium did not give the manifest; opening stops there, for it may say much."""
 
     def is_whole(self, snapshot: StoredSnapshot) -> bool:
         """Whether a state can be loaded from the snapshot."""
@@ -136,6 +138,7 @@ def _read_manifest(found: StoredFiles, path: str, *, has_snapshots: bool) -> Non
         manifest.read()
     except StorageFailed as failure:
         found.manifest_damage.append(BadFile(path, 0, str(failure)))
+        found.manifest_failure = failure
         return
     found.manifest_damage += [
         BadFile(path, offset, "this slot is not whole") for offset in manifest.damaged_offsets

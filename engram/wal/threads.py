@@ -7,6 +7,7 @@ more to do gives way by submitting itself again.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import deque
 from queue import SimpleQueue
@@ -44,20 +45,28 @@ class _QueueWake:
         return
 
 
-class _EventWake:
-    """Linux's counter: a thread that waits for it was there 3 us after the call, not 13."""
+if sys.platform == "linux":
 
-    def __init__(self) -> None:
-        self._descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
+    class _EventWake:
+        """Linux's counter: a thread that waits for it was there 3 us after the call, not 13."""
 
-    def post(self) -> None:
-        os.eventfd_write(self._descriptor, 1)
+        def __init__(self) -> None:
+            self._descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
 
-    def wait(self) -> None:
-        os.eventfd_read(self._descriptor)
+        def post(self) -> None:
+            os.eventfd_write(self._descriptor, 1)
 
-    def close(self) -> None:
-        os.close(self._descriptor)
+        def wait(self) -> None:
+            os.eventfd_read(self._descriptor)
+
+        def close(self) -> None:
+            os.close(self._descriptor)
+
+
+def _make_wake() -> _Wake:
+    if sys.platform == "linux" and hasattr(os, "eventfd"):
+        return _EventWake()
+    return _QueueWake()
 
 
 class AppenderThreads:
@@ -70,7 +79,7 @@ class AppenderThreads:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._closed = False
-        self._wake: _Wake = _EventWake() if hasattr(os, "eventfd") else _QueueWake()
+        self._wake = _make_wake()
 
     @property
     def has_waiting(self) -> bool:

@@ -48,8 +48,15 @@ def test_a_space_is_restored_as_another_up_to_an_lsn(cli: CommandLine, tmp_path:
     done = cli("restore", where, "--space", "default", "--as", "then", "--to-lsn", "1")
     assert done.out.startswith("Restored space then from ")
     assert [space["memories"] for space in cli("space", "list", "--json").json] == [2, 1]
+    assert cli("restore", where, "--as", "again", "--to-lsn", "1").code == 0
+    cli("backup", "create", where)
+    for option in (("--as", "more"), ("--to-lsn", "1")):
+        refused = cli("restore", where, *option)
+        assert refused.err.startswith(
+            "INVALID_REQUEST: the backup holds again, default, then: name"
+        )
     refused = cli("restore", where)
-    assert refused.err.startswith("CONFLICT: memory space 'default' exists already")
+    assert refused.err.startswith("CONFLICT: memory space 'again' exists already")
     assert cli("restore", where, "--replace").code == 0
 
 

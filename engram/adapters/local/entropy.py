@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from threading import Lock
 
 POOL_BYTES = 8192
@@ -18,7 +19,8 @@ class SystemEntropy:
         self._lock = Lock()
         self._pool = b""
         self._used = 0
-        os.register_at_fork(after_in_child=self._drop)
+        if sys.platform != "win32":  # which cannot fork
+            os.register_at_fork(after_in_child=self._drop)
 
     def token(self, bytes_count: int) -> bytes:
         """Return that many unpredictable bytes."""

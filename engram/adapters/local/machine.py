@@ -63,24 +63,24 @@ def take_blocks_from_system() -> None:
 
 @cache
 def _option() -> Callable[[int, int], int] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    option: Callable[[int, int], int] | None = getattr(ctypes.CDLL(None), "mallopt", None)
-    return option
+    return _glibc("mallopt")
 
 
 @cache
 def _trim() -> Callable[[int], int] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    return trim
+    return _glibc("malloc_trim")
+
+
+def _glibc(name: str) -> Callable[..., int] | None:
+    """Return a function of the C library where it is glibc, None elsewhere."""
+    found: Callable[..., int] | None = None
+    if sys.platform == "linux":
+        found = getattr(ctypes.CDLL(None), name, None)
+    return found
 
 
 def _physical_bytes() -> int:
-    if not hasattr(os, "sysconf"):
-        return _UNKNOWN_BYTES
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return _UNKNOWN_BYTES
+    if sys.platform != "win32":
+        with suppress(OSError, ValueError):
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return _UNKNOWN_BYTES

@@ -30,7 +30,7 @@ import cyclopts, hypothesis.strategies, rich.console
 import fcntl
 
 for name in ("eventfd", "pread", "preadv", "pwrite", "pwritev", "fdatasync", "sysconf", "RWF_DSYNC",
-             "O_DIRECTORY", "geteuid", "getuid", "fork"):
+             "O_DIRECTORY", "geteuid", "getuid", "fork", "register_at_fork"):
     delattr(os, name)
 for name in ("fcntl", "resource", "termios", "pwd", "grp"):
     sys.modules[name] = None

@@ -140,6 +140,16 @@ async def test_a_header_of_the_store_is_written_anew() -> None:
     flip(disk, "STORE", 14)
     done = await repair(disk)
     assert [each.path for each in done.damage] == ["STORE"]
+    assert done.damage[0].instead == "its other header"
+    assert disk.content("STORE") == before
+
+
+async def test_without_any_header_the_logs_tell_whose_the_store_is() -> None:
+    disk = await tiered_store()
+    before = disk.content("STORE")
+    disk.damage("STORE", lambda data: data.__setitem__(slice(None), bytes(len(data))))
+    done = await repair(disk)
+    assert done.damage[0].instead == "the id that the logs name"
     assert disk.content("STORE") == before
 
 

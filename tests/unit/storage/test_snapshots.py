@@ -177,11 +177,11 @@ def test_a_missing_or_shortened_part_is_noticed() -> None:
     space.filesystem.damage(f"{SPACE}/hot/{part}", lambda data: data.__delitem__(slice(-1, None)))
     snapshots, loaded = space.reopened()
     assert loaded is None
-    assert "bytes" in snapshots.damaged[0].reason
+    assert "bytes" in str(snapshots.damaged[0].error)
     space.filesystem.remove(f"{SPACE}/hot/{part}")
     snapshots, loaded = space.reopened()
     assert loaded is None
-    assert "it is missing" in snapshots.damaged[0].reason
+    assert "it is missing" in str(snapshots.damaged[0].error)
 
 
 def test_what_is_damaged_is_not_removed_before_another_snapshot_counts() -> None:
@@ -220,7 +220,7 @@ def test_the_files_of_another_space_are_not_taken_for_its_own() -> None:
     other = type(space.snapshots)(space.filesystem, store)
     other.read()
     assert other.load(open_no_segment(SPACE)) is None
-    assert "another space" in other.damaged[0].reason
+    assert "another space" in str(other.damaged[0].error)
 
 
 @pytest.mark.parametrize("fault", ["power", "EIO", "ENOSPC", "short"])
