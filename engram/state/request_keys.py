@@ -8,7 +8,9 @@ About 65 bytes a key and 17 an id, no Python object a key.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -28,7 +30,8 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("at", "i8"),
     ("id_start", "u8"),
 )
-# Rows that have left are cleared away once they are more than the others, and at least this many.
+# Rows that have left are cleared away once they are more than the others, and at least this many;
+# wiped ones, which stand between others, once they are this many.
 _CLEARED_MIN: Final = 4_096
 
 
@@ -91,6 +94,7 @@ class RequestKeys:
     def __init__(self) -> None:
         self.last_at = 0
         self._first = 0
+        self._wiped: list[int] = []  # rows from the first on that answer nothing any more
         self._view: RequestKeysView | None = None
         self._columns = {name: PagedColumn(dtype) for name, dtype in _COLUMNS}
         self._ids = PagedColumn("u8", 2)
@@ -98,8 +102,8 @@ class RequestKeys:
         self._index = KeyIndex(self._columns["key_low"])
 
     def __len__(self) -> int:
-        """Return how many answers take room, those that point to erased memories included."""
-        return self._count - self._first
+        """Return how many answers are kept."""
+        return self._count - self._first - len(self._wiped)
 
     def find(self, key: tuple[int, int], now: int) -> Answer | None:
         """Return the answer to the request with this key, None when none is kept at `now`."""
@@ -144,9 +148,12 @@ class RequestKeys:
         kept = self.view().ids_at(np.arange(start, self._ids.count))
         wanted = {(high, low) for high, low in ids.tolist()}
         near = np.flatnonzero(np.isin(kept[:, 1], ids[:, 1])).tolist()
-        for place in (n for n in near if tuple(kept[n].tolist()) in wanted):
-            row = bisect_right(range(self._count), start + place, key=self._id_start) - 1
+        places = [start + n for n in near if tuple(kept[n].tolist()) in wanted]
+        rows = range(self._count)
+        for row in {bisect_right(rows, place, key=self._id_start) - 1 for place in places}:
             self._wipe(row)
+        if len(self._wiped) >= _CLEARED_MIN:
+            self._clear_away()
 
     def view(self) -> RequestKeysView:
         """Return what a reader may hold while answers come and go."""
@@ -211,17 +218,35 @@ class RequestKeys:
     def _let_go(self, now: int) -> None:
         """Move the first row behind all that are too old or too many."""
         rows = range(self._first, self._count)
-        first = max(self._first, self._count - REQUEST_KEYS_MAX)
+        first = self._first
         if int(self._columns["at"].value(first)) + REQUEST_KEYS_NS <= now:
             times = self._columns["at"].value
-            first = max(first, self._first + bisect_right(rows, now - REQUEST_KEYS_NS, key=times))
-        excess = self._ids.count - REQUEST_IDS_MAX
-        if self._id_start(first) < excess:
-            starts = self._id_start
-            first = max(first, self._first + bisect_right(rows, excess - 1, key=starts))
+            first += bisect_right(rows, now - REQUEST_KEYS_NS, key=times)
+        if self._count - first > REQUEST_KEYS_MAX:
+            first = max(first, self._first_within(self._answers_from(), REQUEST_KEYS_MAX))
+        if self._ids.count - self._id_start(first) > REQUEST_IDS_MAX:
+            first = max(first, self._first_within(self._ids_from(), REQUEST_IDS_MAX))
         self._first = first
+        del self._wiped[: bisect_left(self._wiped, first)]
         if first >= _CLEARED_MIN and first > self._count - first:
             self._clear_away()
+
+    def _first_within(self, held_from: Callable[[int], int], limit: int) -> int:
+        """Return the first row from which on so much is held as may be; wiped rows hold nothing."""
+        rows = range(self._first, self._count)
+        return self._first + bisect_left(rows, -limit, key=lambda row: -held_from(row))
+
+    def _answers_from(self) -> Callable[[int], int]:
+        wiped = self._wiped
+        return lambda row: self._count - row - (len(wiped) - bisect_left(wiped, row))
+
+    def _ids_from(self) -> Callable[[int], int]:
+        wiped = self._wiped
+        counts = [self._id_start(row + 1) - self._id_start(row) for row in wiped]
+        before = [0, *accumulate(counts)]
+        return lambda row: (
+            self._ids.count - self._id_start(row) - before[-1] + before[bisect_left(wiped, row)]
+        )
 
     def _clear_away(self) -> None:
         """Begin anew with the rows that are kept."""
@@ -229,7 +254,7 @@ class RequestKeys:
         kept = RequestKeys.load(self.view().dump())
         for name in ("_columns", "_ids", "_created", "_index"):
             setattr(self, name, getattr(kept, name))
-        self._first, self.last_at, self._view = 0, last_at, None
+        self._first, self.last_at, self._view, self._wiped = 0, last_at, None, []
 
     def _wipe(self, row: int) -> None:
         """Overwrite a row with zeros: a key of zeros stands for none."""
@@ -240,6 +265,7 @@ class RequestKeys:
         places = np.arange(self._id_start(row), self._id_start(row + 1))
         self._ids.set(places, 0)
         self._created.set(places, 0)
+        insort(self._wiped, row)
         self._view = None
 
 

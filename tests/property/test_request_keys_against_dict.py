@@ -40,7 +40,7 @@ class AgainstDict(RuleBasedStateMachine):
         )
         self.small.start()
         self.keys = RequestKeys()
-        self.model: dict[tuple[int, int], _Kept | None] = {}
+        self.model: dict[tuple[int, int], _Kept] = {}
         self.now = self.lsn = self.next_id = 1
 
     def _model_find(self, key: tuple[int, int]) -> _Kept | None:
@@ -83,27 +83,22 @@ class AgainstDict(RuleBasedStateMachine):
         self._let_go()
 
     def _let_go(self) -> None:
-        # A wiped row keeps its place in the queue until its turn comes.
         while self.model and (
             len(self.model) > KEYS_MAX
-            or sum(len(kept.ids) for kept in self.model.values() if kept) > IDS_MAX
-            or (kept := next(iter(self.model.values()))) is None
-            or kept.at + REQUEST_KEYS_NS <= self.now
+            or sum(len(kept.ids) for kept in self.model.values()) > IDS_MAX
+            or next(iter(self.model.values())).at + REQUEST_KEYS_NS <= self.now
         ):
             del self.model[next(iter(self.model))]
 
-    @rule(share=st.floats(0, 1))
-    def drop(self, share: float) -> None:
-        """Erase a memory: every answer that names it goes."""
-        with_ids = [key for key, kept in self.model.items() if kept and kept.ids]
+    @rule(share=st.floats(0, 1), also=st.floats(0, 1))
+    def drop(self, share: float, also: float) -> None:
+        """Erase memories: every answer that names one goes, and counts for nothing any more."""
+        with_ids = [key for key, kept in self.model.items() if kept.ids]
         if not with_ids:
             return
-        key = with_ids[int(share * (len(with_ids) - 1))]
-        kept = self.model.pop(key)
-        assert kept is not None
-        self.keys.drop(np.array(kept.ids[-1:], np.uint64))
-        # The row still counts; so the model may only be compared where no limit was in reach.
-        self.keys = RequestKeys.load(self.keys.view().dump())
+        keys = {with_ids[int(each * (len(with_ids) - 1))] for each in (share, also)}
+        erased = [each for key in keys for each in self.model.pop(key).ids]
+        self.keys.drop(np.array(erased, np.uint64))
 
     @rule()
     def reload(self) -> None:
@@ -113,6 +108,12 @@ class AgainstDict(RuleBasedStateMachine):
         for name, values in self.keys.view().dump().items():
             assert np.array_equal(values, before[name])
             assert values.dtype == before[name].dtype
+
+    @invariant()
+    def holds_as_many_as_the_model(self) -> None:
+        """What was answered and not erased, too old or too many."""
+        assert len(self.keys) == len(self.model)
+        assert len(self.keys.view().dump()["keys"]) == len(self.model)
 
     @invariant()
     def finds_what_the_model_holds(self) -> None:
