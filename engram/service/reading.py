@@ -195,6 +195,7 @@ def _search(
         share=engine.readers.share,
         masks_of=engine.row_masks,
         unrelated=engine.unrelated_cosine,
+        weights=core.weights,
     )
 
 
