@@ -252,7 +252,7 @@ class Housekeeping:
         for kept in self._kept.values():
             kept.hot_bytes = kept.engine.resident_parts()["hot"]
         held = self.resident()
-        fixed = held.columns + held.keys + held.words + held.sealed
+        fixed = held.columns + held.keys + held.words + held.sealed + held.sketches
         self.budget.measured(fixed, held.hot)
 
     def _plan(self, kept: Kept) -> Plan | None:

@@ -40,6 +40,7 @@ from engram.model.events import encode
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
 from engram.ports import Clock
 from engram.retrieval.filters import RowMasker
+from engram.retrieval.sketch_index import SketchIndex
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
 from engram.state.decide import decide
@@ -76,7 +77,7 @@ class SpaceEngine:
         self.words = Words()
         self.accesses = Accesses()
         self.unrelated_cosine = UnrelatedCosine()
-        self.row_masks = RowMasker()
+        self.row_masks, self.sketches = RowMasker(), SketchIndex()
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0
@@ -124,7 +125,8 @@ class SpaceEngine:
 
     def resident_parts(self) -> dict[str, int]:
         """Return bytes of state and indexes in RAM, by what they are for."""
-        return {**self._state.resident_parts(), "words": self.words.resident_bytes}
+        derived = {"words": self.words.resident_bytes, "sketches": self.sketches.resident_bytes}
+        return {**self._state.resident_parts(), **derived}
 
     def recalled(self, view: View, rows: Sequence[int]) -> None:
         """Note that the memories in `rows` of `view` were recalled: they are better near."""

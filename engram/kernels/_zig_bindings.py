@@ -303,6 +303,13 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_top_k_sketches.restype = c_int64
+    library.engram_bound_sketches.argtypes = [
+        c_void_p,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+    ]
+    library.engram_bound_sketches.restype = c_int32
     library.engram_bm25_top_k.argtypes = [
         c_void_p,
         c_void_p,

@@ -22,6 +22,7 @@ _BLOCK_ELEMENTS: Final = 1 << 18
 EXACT: Final = frozenset(
     {
         "bit_top_k",
+        "bound_sketches",
         "quantize_bits",
         "quantize_i8",
         "spread",

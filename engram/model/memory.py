@@ -217,7 +217,7 @@ class ResidentBytes(NamedTuple):
     """Bytes of an open store in RAM by what they are for.
 
     Columns and key indexes of all memories, the word index, sketches of bodies on disk, bodies in
-    RAM, blocks read from disk, and copies held while bodies move.
+    RAM, their sketches, blocks read from disk, and copies held while bodies move.
     """
 
     columns: int = 0
@@ -225,6 +225,7 @@ class ResidentBytes(NamedTuple):
     words: int = 0
     sealed: int = 0
     hot: int = 0
+    sketches: int = 0
     cache: int = 0
     moving: int = 0
 

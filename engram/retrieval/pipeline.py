@@ -20,6 +20,7 @@ from engram.model.cue import Filters
 from engram.retrieval import tiered, vectors
 from engram.retrieval.filters import RowMasks, rows_known
 from engram.retrieval.fusion import AS_IT_IS, Fused, FusionWeights, alone, fuse, joined
+from engram.retrieval.sketch_index import SketchView
 from engram.retrieval.word_view import WordView
 from engram.state.space import View
 
@@ -28,7 +29,6 @@ from engram.state.space import View
 # of their lists is still seen.
 CANDIDATES_MIN: Final = 100
 CANDIDATES_PER_RESULT: Final = 4
-_WEIGHTS: Final = FusionWeights()
 _NOTHING: Final = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
 
 
@@ -83,15 +83,16 @@ def search(
     monotonic: Callable[[], int],
     masks_of: Callable[[View, Filters], RowMasks],
     unrelated: Callable[[View, F32], float],
-    weights: FusionWeights = _WEIGHTS,
+    weights: FusionWeights | None = None,
     cancel: CancelFlag | None = None,
     share: Callable[[tiered.Scan], tiered.Scan] = tiered.alone,
+    sketches: SketchView | None = None,
 ) -> Found:
     """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
 
     `masks_of` gives the rows that pass filters (`RowMasker`); `unrelated` says what the cosine of a
     cue with an unrelated row is like in the view. `share` may begin a part of the search in another
-    thread (`Readers.share`).
+    thread (`Readers.share`). `sketches` are of the bodies in RAM; without, all of them are scanned.
     KernelCancelled when `cancel` was set before the search ended.
     """
     stages = _Stages(monotonic)
@@ -103,7 +104,10 @@ def search(
     by_vector = by_words = _NOTHING
     words = asked = None
     if cue.vector is not None and masks.candidates:
-        wanted = tiered.Search(kernels, cue.vector, k, cancel, stages.done, share)
+        sure = max(cue.limit, k // CANDIDATES_PER_RESULT)
+        wanted = tiered.Search(
+            kernels, cue.vector, k, cancel, stages.done, share, sketches=sketches, sure=sure
+        )
         by_vector = vectors.top_k(wanted, view, masks.vectors)
     if cancel is not None:
         cancel.check()
@@ -114,7 +118,7 @@ def search(
             words = words.of(rows_known(view, cue.filters.as_of), asked)
         by_words = words.top_k(kernels, asked, k, _words_mask(masks, words), cancel)
         stages.done("words")
-    floor = AS_IT_IS
+    weights, floor = weights or FusionWeights(), AS_IT_IS
     if words is None or asked is None:
         candidates = alone(by_vector, are_cosines=True)
         weights = weights._replace(similarity=1.0, lexical=0.0)

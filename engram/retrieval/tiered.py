@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engram.kernels.arrays import F32, I64, U8, U32
     from engram.kernels.cancel import CancelFlag
     from engram.kernels.protocol import KernelBackend
+    from engram.retrieval.sketch_index import SketchView
     from engram.state.bodies import SealedPart
     from engram.state.space import View
 
@@ -66,7 +67,9 @@ def alone(scan: Scan) -> Scan:
 class Search(NamedTuple):
     """What is looked for: `query` is a float32[d] of length 1; `done` is told each stage's end.
 
-    `share` begins a call in another thread, if one is free, and returns what waits for it.
+    `share` begins a call in another thread, if one is free, and returns what waits for it. With
+    `sketches` the bodies in RAM are not scanned, and the first `sure` should not be missed (0:
+    none of the k).
     """
 
     kernels: KernelBackend
@@ -75,6 +78,8 @@ class Search(NamedTuple):
     cancel: CancelFlag | None
     done: Callable[[str], None]
     share: Callable[[Scan], Scan] = alone
+    sketches: SketchView | None = None
+    sure: int = 0
 
 
 def top_k(search: Search, view: View, mask: U8 | None) -> tuple[F32, U32]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engram.kernels.arrays import F32
 from engram.kernels.protocol import KernelBackend
 from engram.retrieval import hot, tiered
+from engram.retrieval.scan import Wanted
 from engram.retrieval.tiered import Search
 from engram.state.columns import Pages
 from engram.state.space import View
@@ -25,8 +26,8 @@ def top_k(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
     """Return the `k` rows of `view` nearest to a unit query by cosine, best first.
 
-    Exact among the bodies in RAM; of the sealed ones a few of the nearest may be missed
-    (`engram.retrieval.tiered`), whose cosines are exact too.
+    Where sketches are searched a few of the nearest may be missed (`engram.retrieval.sketched` in
+    RAM, `engram.retrieval.tiered` on disk); cosines are exact.
 
     Args:
         search: what is looked for.
@@ -41,7 +42,8 @@ def top_k(
         DurabilityError: a sealed segment is damaged or cannot be read.
     """
     k = search.k
-    found = hot.top_k(search.kernels, view.hot, search.query, k, mask, search.cancel)
+    wanted = Wanted(search.query, k, search.sure or k, mask, search.cancel)
+    found = hot.top_k(search.kernels, view.hot, wanted, search.sketches)
     search.done("vectors")
     if not view.sealed:
         return found

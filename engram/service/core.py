@@ -9,7 +9,6 @@ from engram.backup.repository import Repository
 from engram.engine.registry import SpaceRegistry
 from engram.kernels.protocol import KernelBackend
 from engram.ports import Clock, Embedder, Entropy
-from engram.retrieval.fusion import FusionWeights
 
 
 class Core(NamedTuple):
@@ -24,5 +23,3 @@ class Core(NamedTuple):
     store_id: bytes
     archives: Sequence[Repository] = ()
     """Where copies of what the log lets go are kept."""
-    weights: FusionWeights = FusionWeights()
-    """How recall weighs what it finds; evaluations compare others."""

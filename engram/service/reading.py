@@ -21,6 +21,7 @@ from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
 from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats, to_datetime
 from engram.retrieval import pipeline
 from engram.retrieval.filters import rows_known, rows_passing
+from engram.retrieval.sketch_index import CATCH_UP_ROWS, ROWS_MIN
 from engram.service.core import Core
 from engram.service.history import check_as_of
 from engram.service.preparing import check_vector
@@ -30,8 +31,15 @@ from engram.state.space import View
 
 T = TypeVar("T")
 
-# Below this many bytes of vectors a recall takes less than a hop to a worker thread and back.
-_INLINE_BYTES: Final = 256 * 1024
+# What takes less is carried out on the event loop: a hop to a worker thread and back takes 50 to
+# 120 us, and rather more where the caches are full of something else.
+INLINE_US: Final = 200.0
+# Microseconds a row: to scan 384 dimensions of float32, to bound it by its sketch, to score it
+# again, to look it up in postings of 40 words, to index it first, and to
+# judge it by a filter.
+_SCAN_US, _BOUND_US, _SCORE_US = 0.04, 0.0012, 0.065
+_WORDS_US, _INDEX_US, _FILTER_US = 0.006, 10.0, 0.02
+_DIMENSIONS: Final = 384
 
 
 class FilterArguments(TypedDict, total=False):
@@ -90,7 +98,7 @@ async def _recall(
     filters = _filters(core, engine, view, arguments)
     cue, embedded_us = await _cue(core, engine, view, question, filters)
     now = core.clock.now()
-    if not view.sealed and view.count * max(view.dimensions, 64) * 4 <= _INLINE_BYTES:
+    if _is_quick(engine, view, cue):
         found = _search(core, engine, view, words, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, words, cue, now))
@@ -109,6 +117,24 @@ async def _recall(
         lsn=view.lsn,
         note=None if recollections else _why_nothing(searched, found, cue),
     )
+
+
+def _is_quick(engine: SpaceEngine, view: View, cue: pipeline.Cue) -> bool:
+    """Whether a search is expected to take less than a hop to a worker thread costs."""
+    if view.sealed or cue.filters.as_of is not None:
+        return False
+    expected = 0.0 if cue.filters.empty else view.count * _FILTER_US
+    if cue.vector is not None:
+        behind = engine.sketches.behind(view.hot)
+        is_sketched = view.hot.count >= ROWS_MIN
+        scanned = behind if is_sketched else view.hot.count
+        expected += scanned * _SCAN_US + (view.hot.count - scanned) * _BOUND_US
+        expected += engine.sketches.scored_expected * _SCORE_US * is_sketched
+        expected *= max(view.dimensions, 64) / _DIMENSIONS
+    if cue.text:
+        behind = view.count - engine.words.rows_indexed
+        expected += view.count * _WORDS_US + max(0, behind) * _INDEX_US
+    return expected <= INLINE_US
 
 
 def _filters(core: Core, engine: SpaceEngine, view: View, arguments: FilterArguments) -> Filters:
@@ -184,6 +210,11 @@ def _search(
     now: int,
     cancel: CancelFlag | None = None,
 ) -> pipeline.Found:
+    sketches = None
+    if cue.vector is not None:
+        # On the event loop nothing is caught up with.
+        rows_max = CATCH_UP_ROWS if cancel is not None else 0
+        sketches = engine.sketches.at(view.hot, core.kernels, rows_max)
     return pipeline.search(
         view,
         cue,
@@ -193,9 +224,9 @@ def _search(
         monotonic=core.clock.monotonic,
         cancel=cancel,
         share=engine.readers.share,
+        sketches=sketches,
         masks_of=engine.row_masks,
         unrelated=engine.unrelated_cosine,
-        weights=core.weights,
     )
 
 

@@ -129,6 +129,7 @@ def sketch_cases(random: np.random.Generator) -> Iterator[Case]:
     counts = random.integers(0, 90, 3).tolist()
     parts = random_parts(random, counts, int(random.integers(1, 400)), masked=True)
     yield Case("top_k_sketches", {"parts": parts, "k": 20, "cancel": None})
+    yield Case("bound_sketches", {"part": parts[0], "cancel": None})
 
 
 def make_cases(zig: KernelBackend) -> list[Case]:

@@ -1,4 +1,5 @@
 //! Rows of two bits a dimension, and the estimate of their cosine with a query of int8 codes.
+//! `bounds` stops at what the signs alone say of each row; `scan` goes on from there:
 //!
 //! Every row is estimated from its signs, with coarse codes: 64 rows at once, whose signs stand side by
 //! side, look up what four of their bits are worth. Only a row whose estimate and a margin together come
@@ -38,9 +39,10 @@ const code_max = 127;
 /// What a level offers of this family.
 pub const Table = extern struct {
     scan_sketches: *const @TypeOf(scan),
+    bound_sketches: *const @TypeOf(bounds),
 };
 
-pub const table: Table = .{ .scan_sketches = scan };
+pub const table: Table = .{ .scan_sketches = scan, .bound_sketches = bounds };
 
 /// The sketches of one segment, and the query as it looks from its centre.
 pub const Part = extern struct {
@@ -65,8 +67,7 @@ fn scan(part: *const Part, bits: usize, best: *Best, flag: cancel.Flag) callconv
         .part = part,
         .row_bytes = bits / 8,
         .sum = sumOf(part.codes[0..bits]),
-        .taken_off = makeTables(part.codes[0..bits], part.tables),
-        .coarse_scale = part.scale * (@as(f32, code_max) / coarse_max),
+        .scale = boundScale(part, makeTables(part.codes[0..bits], part.tables)),
         .best = best,
     };
     const step = cancel.rowsBetweenPolls(scanner.row_bytes);
@@ -77,6 +78,70 @@ fn scan(part: *const Part, bits: usize, best: *Best, flag: cancel.Flag) callconv
     }
     scanner.takeWaiting();
     return status.ok;
+}
+
+/// Writes the highest estimate each row may come to by its signs; -inf where the mask leaves it out.
+fn bounds(part: *const Part, bits: usize, out: [*]f32, flag: cancel.Flag) callconv(.c) i32 {
+    const row_bytes = bits / 8;
+    const scale = boundScale(part, makeTables(part.codes[0..bits], part.tables));
+    const step = cancel.rowsBetweenPolls(row_bytes);
+    var first: usize = 0;
+    while (first < part.rows_count) : (first += block_rows) {
+        if (first % step == 0 and cancel.isSet(flag)) return status.cancelled;
+        var sums: [block_rows]u16 = undefined;
+        lookUp(part.signs + first * row_bytes, row_bytes, part.tables, &sums);
+        const factors = factorsOf(part, first);
+        var found: Bounds = undefined;
+        inline for (0..block_rows / width) |i| {
+            found[i * width ..][0..width].* = boundOf(scale, &sums, &factors, i * width);
+        }
+        if (part.mask) |mask| {
+            const chosen = visit.maskWord(mask, first, part.rows_count);
+            for (&found, 0..) |*bound, i| {
+                if (chosen >> @intCast(i) & 1 == 0) bound.* = -std.math.inf(f32);
+            }
+        }
+        const used = @min(block_rows, part.rows_count - first);
+        if (used == block_rows) out[first..][0..block_rows].* = found else @memcpy(out[first..][0..used], found[0..used]);
+    }
+    return status.ok;
+}
+
+const width = 16;
+const Floats = @Vector(width, f32);
+
+/// What turns a sum of lookups into a bound, the same for all rows of a part.
+const BoundScale = struct { taken_off: i32, coarse: f32, margin: f32, bias: f32 };
+
+fn boundScale(part: *const Part, taken_off: i32) BoundScale {
+    const coarse = part.scale * (@as(f32, code_max) / coarse_max);
+    return .{ .taken_off = taken_off, .coarse = coarse, .margin = part.margin, .bias = part.bias };
+}
+
+/// Slopes by signs and offsets of a block of rows, zeros past the last row.
+const Factors = struct { slopes: [block_rows]f32, offsets: [block_rows]f32 };
+
+inline fn factorsOf(part: *const Part, first: usize) Factors {
+    const offsets = part.factors + part.rows_count;
+    if (first + block_rows <= part.rows_count) {
+        return .{ .slopes = part.factors[first..][0..block_rows].*, .offsets = offsets[first..][0..block_rows].* };
+    }
+    const rows_count = part.rows_count - first;
+    var found: Factors = .{ .slopes = @splat(0), .offsets = @splat(0) };
+    @memcpy(found.slopes[0..rows_count], part.factors[first..part.rows_count]);
+    @memcpy(found.offsets[0..rows_count], offsets[first..part.rows_count]);
+    return found;
+}
+
+/// The bounds of `width` rows of a block from `of` on.
+inline fn boundOf(scale: BoundScale, sums: *const [block_rows]u16, factors: *const Factors, comptime of: usize) Floats {
+    const found: @Vector(width, u16) = sums[of..][0..width].*;
+    const wide: @Vector(width, i32) = found;
+    const product = wide + wide - @as(@Vector(width, i32), @splat(scale.taken_off));
+    const scaled = @as(Floats, @floatFromInt(product)) * @as(Floats, @splat(scale.coarse));
+    const slope: Floats = factors.slopes[of..][0..width].*;
+    const offset: Floats = factors.offsets[of..][0..width].*;
+    return (scaled + @as(Floats, @splat(scale.margin))) * slope + offset + @as(Floats, @splat(scale.bias));
 }
 
 fn sumOf(codes: []const i8) i32 {
@@ -121,13 +186,12 @@ const Scanner = struct {
     row_bytes: usize,
     /// Of all codes: a product with signs is twice the sum of the codes that meet a set bit less this.
     sum: i32,
-    taken_off: i32,
-    coarse_scale: f32,
+    scale: BoundScale,
     best: *Best,
     /// Rows of the block before, whose second bits are on their way from memory.
     waiting: u64 = 0,
     waiting_first: usize = 0,
-    bounds: Bounds = undefined,
+    highest: Bounds = undefined,
 
     fn visitBlock(self: *Scanner, first: usize) void {
         const part = self.part;
@@ -138,45 +202,26 @@ const Scanner = struct {
         if (hopeful == 0) return;
         var sums: [block_rows]u16 = undefined;
         lookUp(part.signs + first * self.row_bytes, self.row_bytes, part.tables, &sums);
-        var bounds: Bounds = undefined;
-        if (first + block_rows <= part.rows_count) {
-            const offsets = part.factors + part.rows_count;
-            hopeful &= self.above(&sums, part.factors[first..][0..block_rows], offsets[first..][0..block_rows], &bounds);
-        } else {
-            const rows_count = part.rows_count - first;
-            var slopes: [block_rows]f32 = @splat(0);
-            var offsets: [block_rows]f32 = @splat(0);
-            @memcpy(slopes[0..rows_count], part.factors[first..part.rows_count]);
-            @memcpy(offsets[0..rows_count], part.factors[part.rows_count + first .. 2 * part.rows_count]);
-            hopeful &= self.above(&sums, &slopes, &offsets, &bounds);
-        }
+        var highest: Bounds = undefined;
+        hopeful &= self.above(&sums, &factorsOf(part, first), &highest);
         if (self.waiting != 0) self.takeWaiting();
-        if (hopeful != 0) self.wait(hopeful, first, &bounds);
+        if (hopeful != 0) self.wait(hopeful, first, &highest);
     }
 
     /// Writes the highest estimates that rows may come to; returns a bit for each that is hopeful.
     inline fn above(
         self: *const Scanner,
         sums: *const [block_rows]u16,
-        slopes: *const [block_rows]f32,
-        offsets: *const [block_rows]f32,
-        bounds: *Bounds,
+        factors: *const Factors,
+        highest: *Bounds,
     ) u64 {
-        const width = 16;
-        const Floats = @Vector(width, f32);
         const is_open = self.best.len < self.best.capacity;
         const worst: Floats = @splat(if (is_open) 0 else self.best.scores[0]);
         var hopeful: u64 = 0;
         inline for (0..block_rows / width) |i| {
             const of = i * width;
-            const found: @Vector(width, u16) = sums[of..][0..width].*;
-            const wide: @Vector(width, i32) = found;
-            const product = wide + wide - @as(@Vector(width, i32), @splat(self.taken_off));
-            const scaled = @as(Floats, @floatFromInt(product)) * @as(Floats, @splat(self.coarse_scale));
-            const slope: Floats = slopes[of..][0..width].*;
-            const offset: Floats = offsets[of..][0..width].*;
-            const bound = (scaled + @as(Floats, @splat(self.part.margin))) * slope + offset + @as(Floats, @splat(self.part.bias));
-            bounds[of..][0..width].* = bound;
+            const bound = boundOf(self.scale, sums, factors, of);
+            highest[of..][0..width].* = bound;
             const bits: @Int(.unsigned, width) = @bitCast(bound > worst);
             hopeful |= @as(u64, bits) << of;
         }
@@ -184,10 +229,10 @@ const Scanner = struct {
     }
 
     /// Asks for the second bits of rows, and comes back to them after the next block.
-    noinline fn wait(self: *Scanner, hopeful: u64, first: usize, bounds: *const Bounds) void {
+    noinline fn wait(self: *Scanner, hopeful: u64, first: usize, highest: *const Bounds) void {
         self.waiting = hopeful;
         self.waiting_first = first;
-        self.bounds = bounds.*;
+        self.highest = highest.*;
         var left = hopeful;
         while (left != 0) : (left &= left - 1) {
             const start = self.part.magnitudes + (first + @ctz(left)) * self.row_bytes;
@@ -202,7 +247,7 @@ const Scanner = struct {
         self.waiting = 0;
         while (left != 0) : (left &= left - 1) {
             const i = @ctz(left);
-            self.take(self.bounds[i], self.waiting_first + i);
+            self.take(self.highest[i], self.waiting_first + i);
         }
     }
 

@@ -79,7 +79,7 @@ def sketch_bits(dimensions: int) -> int:
 
 def rotated(vectors: F32) -> F32:
     """Return float32[..., D]: float32[..., d] turned, all lengths and angles as they were."""
-    return np.asarray(vectors @ _rotation(vectors.shape[-1]), np.float32)
+    return np.asarray(vectors @ rotation(vectors.shape[-1]), np.float32)
 
 
 def encode_sketches(vectors: F32, norms: F32) -> Sketches:
@@ -113,6 +113,29 @@ def encode_sketches(vectors: F32, norms: F32) -> Sketches:
         factors[1, rows] = np.einsum("ij,j->i", rests, centre, dtype=np.float64)
         factors[2, rows] = _shares(squares, by_signs + (_LARGE_LEVEL - 1) * large)
     return Sketches(centre, side_by_side(signs), magnitudes, factors)
+
+
+def encode_signs(turned: F32, is_there: Bools, centre: F32) -> tuple[U8, F32]:
+    """Return the signs and the factors of rows as seen from a centre, without second bits.
+
+    Args:
+        turned: float32[n, D], unit rows turned (`rotation`); overwritten.
+        is_there: bool[n], which of them are vectors.
+        centre: float32[D], turned.
+
+    Returns:
+        uint8[ceil(n / 64), D / 8, 64] signs; float32[3, n]: slopes, offsets, zeros. Sums are
+        float32's, near those of `encode_sketches`.
+    """
+    rests = np.subtract(turned, centre, out=turned)
+    factors = np.zeros((3, len(rests)), np.float32)
+    signs = np.packbits(rests > 0, axis=1, bitorder="little")
+    factors[1] = np.einsum("ij,j->i", rests, centre)
+    squares = np.einsum("ij,ij->i", rests, rests)
+    by_signs = np.abs(rests, out=rests).sum(axis=1)
+    np.divide(squares, by_signs, out=factors[0], where=by_signs > 0)
+    factors[:2, ~is_there] = np.array([[0], [-np.inf]])
+    return side_by_side(signs), factors
 
 
 def side_by_side(planes: U8) -> U8:
@@ -152,8 +175,8 @@ def _blocks(is_there: Bools) -> Iterator[NDArray[np.int64]]:
 
 
 @lru_cache(_ROTATIONS_MAX)
-def _rotation(dimensions: int) -> F32:
-    """Return float32[d, D] with orthonormal rows, the same in every process."""
+def rotation(dimensions: int) -> F32:
+    """Return float32[d, D] with orthonormal rows, the same in every process; a product turns."""
     bits = sketch_bits(dimensions)
     raw = shake_256(_SEED + dimensions.to_bytes(4, "little")).digest(4 * bits * dimensions)
     noise = np.frombuffer(raw, "<i4").reshape(bits, dimensions) / 2.0**31

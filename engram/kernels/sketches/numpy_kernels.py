@@ -43,29 +43,61 @@ class NumpySketches:
         scores = np.array([score for score, _ in held], np.float32)
         return scores, np.array([-number for _, number in held], np.uint32)
 
+    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+        """See `SketchKernels.bound_sketches`."""
+        check_top_k_sketches([part], 1)
+        query = _Query(part)
+        bounds = np.full(len(part.magnitudes), -np.inf, np.float32)
+        with np.errstate(all="ignore"):
+            for start in range(0, len(bounds), _BLOCK_ROWS):
+                if cancel is not None:
+                    cancel.check()
+                rows = _candidates(part, start)
+                bounds[rows] = query.bounds(rows, _signs(part, start)[rows - start])
+        return bounds
+
+
+class _Query:
+    """A part's query in codes, and what it makes of the part's rows."""
+
+    def __init__(self, part: SketchPart) -> None:
+        quantized, scales = _CODES.quantize_i8(part.query[None])
+        self._part = part
+        self._codes, self._scale = quantized[0].astype(np.float32), scales[0]
+        self._bias, self._margin = np.float32(part.bias), np.float32(part.margin)
+        self._coarse = np.rint(self._codes * (np.float32(COARSE_MAX) / np.float32(CODE_MAX)))
+        self._coarse_scale = self._scale * (np.float32(CODE_MAX) / np.float32(COARSE_MAX))
+
+    def bounds(self, rows: I64, signs: U8) -> F32:
+        """Return what rows may come to, by their signs uint8[m, D / 8]."""
+        by_signs, offsets, _ = self._part.factors
+        scaled = _products(signs, self._coarse) * self._coarse_scale
+        bounds = (scaled + self._margin) * by_signs[rows] + offsets[rows] + self._bias
+        return np.asarray(bounds, np.float32)
+
+    def estimates(self, rows: I64, signs: U8) -> F32:
+        """Return what rows come to, by both bits."""
+        _, offsets, by_levels = self._part.factors
+        codes, magnitudes = self._codes, self._part.magnitudes[rows]
+        large = 2 * _masked(signs & magnitudes, codes) - _masked(magnitudes, codes)
+        scaled = (_products(signs, codes) + 2 * large) * self._scale
+        return np.asarray(scaled * by_levels[rows] + offsets[rows] + self._bias, np.float32)
+
 
 def _visit(part: SketchPart, k: int, held: _Held, cancel: CancelFlag | None) -> None:
-    quantized, scales = _CODES.quantize_i8(part.query[None])
-    codes, scale = quantized[0].astype(np.float32), scales[0]
-    bias, margin = np.float32(part.bias), np.float32(part.margin)
-    by_signs, offsets, by_levels = part.factors
-    coarse = np.rint(codes * (np.float32(COARSE_MAX) / np.float32(CODE_MAX)))
-    coarse_scale = scale * (np.float32(CODE_MAX) / np.float32(COARSE_MAX))
+    query = _Query(part)
     for start in range(0, len(part.magnitudes), _BLOCK_ROWS):
         if cancel is not None:
             cancel.check()
         rows = _candidates(part, start)
-        signs = _signs(part, start)
-        scaled = _products(signs[rows - start], coarse) * coarse_scale
-        bounds = (scaled + margin) * by_signs[rows] + offsets[rows] + bias
+        signs = _signs(part, start)[rows - start]
+        bounds = query.bounds(rows, signs)
         if len(held) == k:
-            rows, bounds = rows[bounds > held[0][0]], bounds[bounds > held[0][0]]
+            is_hopeful = bounds > held[0][0]
+            rows, signs, bounds = rows[is_hopeful], signs[is_hopeful], bounds[is_hopeful]
         if not len(rows):
             continue
-        signs, magnitudes = signs[rows - start], part.magnitudes[rows]
-        large = 2 * _masked(signs & magnitudes, codes) - _masked(magnitudes, codes)
-        scaled = (_products(signs, codes) + 2 * large) * scale
-        scores = scaled * by_levels[rows] + offsets[rows] + bias
+        scores = query.estimates(rows, signs)
         numbers = -(rows + part.first)
         _hold(held, k, bounds.tolist(), zip(scores.tolist(), numbers.tolist(), strict=True))
 

@@ -14,7 +14,8 @@ Rule 1: rows are visited in order. One whose bound is not above the lowest estim
         their estimates, the best k of them.
 Rule 2: everything is exact: scores and rows are the same bits in every backend.
 Rule 3: best first; equal scores by lower number.
-Rule 4: this is a first pass. Who wants the k nearest asks for many more and scores those again.
+Rule 4: this is a first pass. Who wants the k nearest asks for many more and scores those again, or
+        all those whose bounds come above the k-th best score that is known.
 """
 
 from __future__ import annotations
@@ -73,6 +74,18 @@ class SketchKernels(Protocol):
 
         Returns:
             float32[m] estimates, best first, and uint32[m] row numbers; both new.
+
+        Raises:
+            InvalidRequest: an argument has another type, dtype, shape or layout.
+            KernelCancelled: `cancel` was set before the scan ended.
+            ArenaExhausted: the Zig backend's arena has no five bytes a bit for the query.
+        """
+
+    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+        """Return float32[n]: the bound of each row of a part, -inf where the mask leaves it out.
+
+        The second bits are not looked at. `first` does not count. Every bound is the same bits in
+        every backend; NaN where the formula gives it.
 
         Raises:
             InvalidRequest: an argument has another type, dtype, shape or layout.

@@ -38,6 +38,19 @@ class ReferenceSketches:
         scores = np.array([score for score, _ in held], np.float32)
         return scores, np.array([number for _, number in held], np.uint32)
 
+    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+        """See `SketchKernels.bound_sketches`."""
+        check_top_k_sketches([part], 1)
+        query = _Query(part)
+        bounds = np.full(len(part.magnitudes), -np.inf, np.float32)
+        with np.errstate(all="ignore"):
+            for row in range(len(bounds)):
+                if cancel is not None:
+                    cancel.check()
+                if _is_candidate(part, row):
+                    bounds[row] = query.bound(row)
+        return bounds
+
     def _visit(
         self,
         part: SketchPart,
@@ -46,29 +59,48 @@ class ReferenceSketches:
         cancel: CancelFlag | None,
     ) -> None:
         """Hold the rows of one part that deserve it, best first."""
-        quantized, scales = _CODES.quantize_i8(part.query[None])
-        codes, scale = quantized[0].tolist(), scales[0]
-        bias, margin = _f32(part.bias), _f32(part.margin)
-        coarse = [_coarse(code) for code in codes]
-        coarse_scale = scale * (_f32(CODE_MAX) / _f32(COARSE_MAX))
+        query = _Query(part)
         for row in range(len(part.magnitudes)):
             if cancel is not None:
                 cancel.check()
-            if part.mask is not None and not part.mask[row >> 3] >> (row & 7) & 1:
+            if not _is_candidate(part, row):
                 continue
-            by_signs, offset, by_levels = part.factors[:, row]
-            levels = _levels(part, row)
-            signs = [1 if level > 0 else -1 for level in levels]
-            scaled = _f32(_dot(signs, coarse)) * coarse_scale
-            bound = (scaled + margin) * by_signs + offset + bias
-            if len(held) == k and not bound > held[-1][0]:
+            if len(held) == k and not query.bound(row) > held[-1][0]:
                 continue
-            scaled = _f32(_dot(levels, codes)) * scale
-            score = scaled * by_levels + offset + bias
+            score = query.estimate(row)
             if score > -np.inf:
                 held.append((score, part.first + row))
                 held.sort(key=lambda pair: (-pair[0], pair[1]))
                 del held[k:]
+
+
+class _Query:
+    """A part's query in codes, and what it makes of the part's rows."""
+
+    def __init__(self, part: SketchPart) -> None:
+        quantized, scales = _CODES.quantize_i8(part.query[None])
+        self._part = part
+        self._codes, self._scale = quantized[0].tolist(), scales[0]
+        self._bias, self._margin = _f32(part.bias), _f32(part.margin)
+        self._coarse = [_coarse(code) for code in self._codes]
+        self._coarse_scale = self._scale * (_f32(CODE_MAX) / _f32(COARSE_MAX))
+
+    def bound(self, row: int) -> np.float32:
+        """Return what the row may come to, by its signs."""
+        by_signs, offset, _ = self._part.factors[:, row]
+        signs = [1 if level > 0 else -1 for level in _levels(self._part, row)]
+        scaled = _f32(_dot(signs, self._coarse)) * self._coarse_scale
+        return _f32((scaled + self._margin) * by_signs + offset + self._bias)
+
+    def estimate(self, row: int) -> np.float32:
+        """Return what the row comes to, by both bits."""
+        _, offset, by_levels = self._part.factors[:, row]
+        scaled = _f32(_dot(_levels(self._part, row), self._codes)) * self._scale
+        return _f32(scaled * by_levels + offset + self._bias)
+
+
+def _is_candidate(part: SketchPart, row: int) -> bool:
+    return part.mask is None or bool(part.mask[row >> 3] >> (row & 7) & 1)
 
 
 def _levels(part: SketchPart, row: int) -> list[int]:

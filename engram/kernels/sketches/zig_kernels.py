@@ -29,6 +29,7 @@ class ZigSketches(ZigFamily):
     def __init__(self, library: CDLL) -> None:
         super().__init__(library)
         self._top_k_sketches = library.engram_top_k_sketches
+        self._bound_sketches = library.engram_bound_sketches
 
     def top_k_sketches(
         self, parts: Sequence[SketchPart], k: int, *, cancel: CancelFlag | None = None
@@ -53,6 +54,20 @@ class ZigSketches(ZigFamily):
             return scores, numbers
         raise_status(count)
         return scores[:count].copy(), numbers[:count].copy()
+
+    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+        """See `SketchKernels.bound_sketches`."""
+        check_top_k_sketches((part,), 1)
+        bounds = np.empty(len(part.magnitudes), np.float32)
+        status = self._bound_sketches(
+            _packed(part),
+            len(part.query),
+            address(bounds),
+            None if cancel is None else cancel.address,
+        )
+        if status:
+            raise_status(status)
+        return bounds
 
 
 def _packed(part: SketchPart) -> bytes:

@@ -60,7 +60,11 @@ def random_parts(
 def check_sketches_against_reference(
     backend: KernelBackend, parts: Sequence[SketchPart], k: int
 ) -> None:
-    """Compare one call with the reference: the same numbers."""
+    """Compare one call of each kernel with the reference: the same numbers."""
+    for part in parts:
+        bounds, meant_bounds = backend.bound_sketches(part), _REFERENCE.bound_sketches(part)
+        check(bounds.dtype == np.float32, "bounds have their dtype")
+        check(np.array_equal(bounds, meant_bounds, equal_nan=True), "bounds are exact")
     own, meant = backend.top_k_sketches(parts, k), _REFERENCE.top_k_sketches(parts, k)
     check(own[0].dtype == np.float32 and own[1].dtype == np.uint32, "results have their dtypes")
     check(np.array_equal(own[1], meant[1]), "the reference's rows are listed")
@@ -133,13 +137,30 @@ def check_margins(backend: KernelBackend) -> None:
 
 
 def check_cancelled(backend: KernelBackend) -> None:
-    """Check that a flag that is set ends the scan."""
+    """Check that a flag that is set ends a scan."""
     parts = random_parts(np.random.default_rng(4), (9,), 64, masked=False)
-    try:
-        backend.top_k_sketches(parts, 1, cancel=CancelFlag().set())
-    except KernelCancelled:
-        return
-    check(condition=False, sentence="a cancelled scan raises KernelCancelled")
+    for scan in (
+        partial(backend.top_k_sketches, parts, 1),
+        partial(backend.bound_sketches, *parts),
+    ):
+        try:
+            scan(cancel=CancelFlag().set())
+        except KernelCancelled:
+            continue
+        check(condition=False, sentence="a cancelled scan raises KernelCancelled")
+
+
+def check_bounds(backend: KernelBackend) -> None:
+    """Check that bounds are those of the rows the mask leaves, and higher by margins."""
+    [part] = random_parts(np.random.default_rng(6), (70,), 64, masked=False)
+    bounds = backend.bound_sketches(part)
+    chosen = np.zeros(70, np.bool_)
+    chosen[[0, 7, 8, 63, 69]] = True
+    masked = backend.bound_sketches(part._replace(mask=np.packbits(chosen, bitorder="little")))
+    check(np.array_equal(masked[chosen], bounds[chosen]), "a mask changes no bound")
+    check(bool(np.isneginf(masked[~chosen]).all()), "what is no candidate has no bound")
+    higher = backend.bound_sketches(part._replace(margin=part.margin + 1))
+    check(bool((higher >= bounds).all()), "a margin lifts bounds")
 
 
 def check_refusals(backend: KernelBackend) -> None:
@@ -164,6 +185,7 @@ def check_refusals(backend: KernelBackend) -> None:
     calls: list[tuple[str, Callable[[], object]]] = [
         (name, partial(backend.top_k_sketches, [odd], 1)) for name, odd in wrong
     ]
+    calls += [(name, partial(backend.bound_sketches, odd)) for name, odd in wrong]
     calls += [
         ("query", lambda: backend.top_k_sketches([part, other._replace(first=99)], 1)),
         ("first", lambda: backend.top_k_sketches([part, part], 1)),
@@ -184,6 +206,7 @@ CHECKS: Final = (
     check_ties,
     check_odd_numbers,
     check_margins,
+    check_bounds,
     check_cancelled,
     check_refusals,
 )

@@ -45,6 +45,24 @@ def test_the_boundary_refuses_each_null_and_each_wrong_size() -> None:
     assert _call((*_PART[:5], 0, *_PART[6:]), 1, 128, _AT, _AT, 1, None) == 0
 
 
+def test_the_boundary_of_bounds_refuses_each_null_and_each_wrong_size() -> None:
+    part = abi.SKETCH_PART.pack(*_PART)
+    assert _LIBRARY.engram_bound_sketches(part, 128, _AT, None) == 0
+    for position in range(4):
+        odd = abi.SKETCH_PART.pack(*_PART[:position], 0, *_PART[position + 1 :])
+        assert _LIBRARY.engram_bound_sketches(odd, 128, _AT, None) == abi.STATUS_INVALID_ARGUMENT
+    for arguments in (
+        (None, 128, _AT, None),
+        (part, 0, _AT, None),
+        (part, 100, _AT, None),
+        (part, 1 << 16, _AT, None),
+        (part, 128, None, None),
+    ):
+        assert _LIBRARY.engram_bound_sketches(*arguments) == abi.STATUS_INVALID_ARGUMENT
+    empty = abi.SKETCH_PART.pack(*_PART[:5], 0, *_PART[6:])
+    assert _LIBRARY.engram_bound_sketches(empty, 128, None, None) == 0
+
+
 @pytest.mark.parametrize("backend", [NumpyBackend(), ZigBackend()], ids=["numpy", "zig"])
 @settings(deadline=None)  # the reference is slow
 @given(

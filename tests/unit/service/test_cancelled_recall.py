@@ -13,6 +13,7 @@ import pytest
 
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import KernelCancelled
+from engram.service import reading
 from engram.testing.stores import simulated_store
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ Pair = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 pytestmark = pytest.mark.anyio
 
 PATIENCE_SECONDS = 10
-# More than 256 KiB of vectors: the scan goes to a reader thread.
 MEMORIES, DIMENSIONS = 1100, 64
 
 
@@ -63,7 +63,10 @@ class SlowBackend(NumpyBackend):
 
 
 @pytest.mark.parametrize("by", ["vector", "words"])
-async def test_a_recall_past_its_deadline_stops_its_search(by: str) -> None:
+async def test_a_recall_past_its_deadline_stops_its_search(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "INLINE_US", 0.0)  # every search goes to a reader thread
     kernels = SlowBackend()
     vectors = np.random.default_rng(1).standard_normal((MEMORIES, DIMENSIONS), dtype=np.float32)
     cue = {"embedding": vectors[7]} if by == "vector" else {"cue": "number7"}

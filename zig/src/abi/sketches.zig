@@ -3,6 +3,7 @@
 const arena = @import("../arena.zig");
 const Best = @import("../best.zig").Best;
 const isa = @import("../isa.zig");
+const Kernels = @import("../kernels.zig").Kernels;
 const sketches = @import("../sketches.zig");
 const status = @import("../status.zig");
 
@@ -43,29 +44,53 @@ export fn engram_top_k_sketches(
     var scratch = arena.begin();
     defer scratch.end();
     const room = scratch.take(u8, bits + sketches.tablesBytes(bits)) orelse return status.out_of_space;
-    const codes: [*]i8 = @ptrCast(room.ptr);
     const kernels = isa.kernels();
-    for (given[0..parts_count]) |part| {
+    for (given[0..parts_count]) |*part| {
         if (part.rows_count == 0) continue;
-        var scale: [1]f32 = undefined;
-        const query = part.query orelse return status.invalid_argument;
-        _ = kernels.int8.quantize_i8(query, 1, bits, codes, &scale, null);
-        const scan: sketches.Part = .{
-            .codes = codes,
-            .tables = room.ptr + bits,
-            .scale = scale[0],
-            .bias = part.bias,
-            .margin = part.margin,
-            .first = part.first,
-            .signs = part.signs orelse return status.invalid_argument,
-            .magnitudes = part.magnitudes orelse return status.invalid_argument,
-            .factors = part.factors orelse return status.invalid_argument,
-            .mask = part.mask,
-            .rows_count = part.rows_count,
-        };
+        const scan = scanned(part, bits, room, kernels) orelse return status.invalid_argument;
         const result = kernels.sketches.scan_sketches(&scan, bits, &best, cancel);
         if (result != status.ok) return result;
     }
     best.sort();
     return @intCast(best.len);
+}
+
+/// Writes for each row of a part the highest estimate it may come to by its signs, -inf for one that is
+/// no candidate. Takes five bytes a bit from the arena.
+export fn engram_bound_sketches(
+    given: ?*const SketchPart,
+    bits: usize,
+    out_bounds: ?[*]f32,
+    cancel: ?[*]const u32,
+) i32 {
+    if (bits == 0 or bits > sketches.bits_max or bits % sketches.word_bits != 0) return status.invalid_argument;
+    const part = given orelse return status.invalid_argument;
+    if (part.rows_count == 0) return status.ok;
+    const out = out_bounds orelse return status.invalid_argument;
+    var scratch = arena.begin();
+    defer scratch.end();
+    const room = scratch.take(u8, bits + sketches.tablesBytes(bits)) orelse return status.out_of_space;
+    const kernels = isa.kernels();
+    const scan = scanned(part, bits, room, kernels) orelse return status.invalid_argument;
+    return kernels.sketches.bound_sketches(&scan, bits, out, cancel);
+}
+
+/// Returns a part with its query in int8 codes, which take the first bytes of `room`; null for a null.
+fn scanned(part: *const SketchPart, bits: usize, room: []u8, kernels: *const Kernels) ?sketches.Part {
+    const codes: [*]i8 = @ptrCast(room.ptr);
+    var scale: [1]f32 = undefined;
+    _ = kernels.int8.quantize_i8(part.query orelse return null, 1, bits, codes, &scale, null);
+    return .{
+        .codes = codes,
+        .tables = room.ptr + bits,
+        .scale = scale[0],
+        .bias = part.bias,
+        .margin = part.margin,
+        .first = part.first,
+        .signs = part.signs orelse return null,
+        .magnitudes = part.magnitudes orelse return null,
+        .factors = part.factors orelse return null,
+        .mask = part.mask,
+        .rows_count = part.rows_count,
+    };
 }
