@@ -16,10 +16,13 @@ import numpy as np
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.words import Words
+from engram.model.commands import Command, EndExpired
 from engram.model.errors import Closed, EngramError, Overloaded
 from engram.model.limits import COMPACTION_ATTEMPTS_MAX
 from engram.ports import Clock
 from engram.state.compaction import Compaction, rows_to_drop
+from engram.state.expiry import expiring_rows
+from engram.state.outcomes import Outcome
 from engram.state.space import SpaceState, View
 
 SHARE_MIN: Final = 0.2
@@ -59,6 +62,9 @@ class Compacting(Protocol):
     @property
     def resident_bytes(self) -> int:
         """Bytes of state and indexes in RAM."""
+
+    async def submit(self, command: Command) -> tuple[Outcome, int]:
+        """Carry out a command, durably."""
 
     async def between_groups(
         self, change: Callable[[SpaceState], T], published: Callable[[T], None] | None = None
@@ -145,7 +151,11 @@ class Compactor:
 
     async def _attempt(self) -> Compacted | None:
         """Return what a compaction came to, None when it no longer fitted."""
-        engine, view = self._engine, self._engine.view
+        engine = self._engine
+        now = self._clock.now()
+        while len(await self._run_blocking(partial(expiring_rows, engine.view, now))):
+            await engine.submit(EndExpired())
+        view = engine.view
         horizon = self._clock.now() - engine.history_retention_ns
         if not engine.history_retention_ns:
             horizon = max(horizon, view.recorded_last)  # whatever the clock says, nothing is kept
@@ -173,7 +183,7 @@ class Compactor:
         """Return in how many nanoseconds enough rows can go; None when too few are forgotten."""
         view = self._engine.view
         wanted = max(ROWS_MIN, int(SHARE_MIN * view.count))
-        if view.forgotten_count < wanted:
+        if view.forgotten_count + view.expiring_count < wanted:
             return None
         stay = self._is_erasing()
         ended = await self._run_blocking(partial(_nth_end, view, wanted, erased_stay=stay))
@@ -183,8 +193,9 @@ class Compactor:
 
 
 def _nth_end(view: View, nth: int, *, erased_stay: bool) -> int | None:
-    """Return when the `nth` of the memories that can be dropped was forgotten."""
+    """Return when the `nth` of the memories that can be dropped was forgotten, or expires."""
     rows = np.flatnonzero(rows_to_drop(view, _AT_ANY_TIME, erased_stay=erased_stay))
+    rows = np.concatenate([rows, expiring_rows(view, _AT_ANY_TIME)])
     if len(rows) < nth:
         return None
     return int(np.partition(view.gather("ended_at", rows), nth - 1)[nth - 1])

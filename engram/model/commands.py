@@ -6,13 +6,21 @@ Vectors travel as raw little-endian float32 bytes so that values stay free of ar
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from engram.model.errors import check
 from engram.model.ids import MemoryId
+from engram.model.limits import EXPIRED_COUNT_MAX
+from engram.model.particulars import (
+    ENTITY,
+    FACT_KEY,
+    PRIORITY_DEFAULT,
+    ParticularColumns,
+    Particulars,
+)
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +54,7 @@ class Remember(msgspec.Struct, gc=False):
     embedder: str
     chance: bytes
     request: Request | None = None
+    particulars: Particulars | None = None
 
 
 # 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
@@ -53,14 +62,20 @@ _ROW_BYTES: Final = 128
 # A character takes at most 4 bytes of UTF-8, and a label 5 more in its table.
 _CHARACTER_BYTES_MAX: Final = 4
 _LABEL_BYTES: Final = 5
+_ENDED_BYTES_MAX: Final = 16 * EXPIRED_COUNT_MAX
+_NO_PARTICULARS: Final = Particulars()
+_NO_COLUMNS: Final = ParticularColumns()
+_PRIORITY_DEFAULT: Final = bytes([PRIORITY_DEFAULT])
 
 
 class RememberBatch(msgspec.Struct):
     """Remember many memories as columns; every column has one entry a memory.
 
     `labels` is the table the `sources`, `sessions` and `tags` columns point into, 0 meaning none
-    and i meaning `labels[i - 1]`. `vectors` holds a row only for memories whose inverse norm is not
-    NaN. Columns are raw little-endian bytes of the type in brackets.
+    and i meaning `labels[i - 1]`. A number in `tags` with the bit ENTITY or FACT_KEY is no tag but
+    an entity or a fact's key; `tag_counts` counts them as well. `vectors` holds a row only for
+    memories whose inverse norm is not NaN. Columns are raw little-endian bytes of the type in
+    brackets.
     """
 
     count: int
@@ -84,6 +99,7 @@ class RememberBatch(msgspec.Struct):
     embedder: str
     chance: bytes  # RANDOM_BYTES_PER_ID a memory
     request: Request | None = None
+    particulars: ParticularColumns | None = None
 
 
 class Forget(msgspec.Struct, gc=False):
@@ -97,6 +113,10 @@ class Erase(msgspec.Struct, gc=False):
     """Take memories out of every answer, the past ones too, and their bytes out of every file."""
 
     memories: tuple[MemoryId, ...]
+
+
+class EndExpired(msgspec.Struct, gc=False):
+    """Note as forgotten, from when it expired, some of what expired and is kept."""
 
 
 class Reembed(msgspec.Struct):
@@ -116,7 +136,7 @@ class AdoptEmbedder(msgspec.Struct, gc=False):
     dimensions: int
 
 
-Command = Remember | RememberBatch | Forget | Erase | Reembed | AdoptEmbedder
+Command = Remember | RememberBatch | Forget | Erase | EndExpired | Reembed | AdoptEmbedder
 
 
 def recorded_bytes_max(command: Command) -> int:
@@ -127,13 +147,16 @@ def recorded_bytes_max(command: Command) -> int:
             for label in (command.source, command.session, *command.tags):
                 if label is not None:
                     size += _CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES
+        if command.particulars is not None:
+            for label in (command.particulars.fact_key or "", *command.particulars.entities):
+                size += _CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES
         return size
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata) + len(command.vectors)
         return texts + _ROW_BYTES * command.count
     if isinstance(command, Reembed):
         return len(command.vectors) + len(command.ids) + len(command.inverse_norms)
-    return _ROW_BYTES
+    return _ENDED_BYTES_MAX if isinstance(command, EndExpired) else _ROW_BYTES
 
 
 class LabelTable:
@@ -162,8 +185,12 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
     rows = map(msgspec.structs.astuple, items)
     (
         contents, keys, kinds, confidences, occurred, sources, sessions, tags, metadata, vectors,
-        norms, _, chances, _,
-    ) = zip(*rows, strict=True) if count else ((),) * 14  # fmt: skip
+        norms, _, chances, _, particulars,
+    ) = zip(*rows, strict=True) if count else ((),) * 15  # fmt: skip
+    if any(particulars):
+        labelled = [_labels(number, *each) for each in zip(tags, particulars, strict=True)]
+    else:
+        labelled = [[number(tag) for tag in own] if own else own for own in tags]
     return RememberBatch(
         count=count,
         contents=b"".join(contents),
@@ -175,8 +202,8 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
         dated=bytes([moment is not None for moment in occurred]),
         sources=array("I", map(number, sources)).tobytes(),
         sessions=array("I", map(number, sessions)).tobytes(),
-        tag_counts=bytes(map(len, tags)),
-        tags=array("I", [number(tag) for own in tags for tag in own]).tobytes(),
+        tag_counts=bytes(map(len, labelled)),
+        tags=array("I", [each for own in labelled for each in own]).tobytes(),
         labels=table.labels,
         metadata=b"".join(metadata),
         metadata_bytes=array("I", map(len, metadata)).tobytes(),
@@ -185,4 +212,28 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
         dimensions=dimensions,
         embedder=embedder,
         chance=b"".join(chances),
+        particulars=_particular_columns(particulars) if any(particulars) else None,
     )
+
+
+def _labels(
+    number: Callable[[str | None], int], tags: tuple[str, ...], particulars: Particulars | None
+) -> list[int]:
+    """Return the numbers of all labels of a memory: tags, then entities, then its fact's key."""
+    numbers = [number(tag) for tag in tags]
+    if particulars is not None:
+        numbers += [number(entity) | ENTITY for entity in particulars.entities]
+        if particulars.fact_key is not None:
+            numbers.append(number(particulars.fact_key) | FACT_KEY)
+    return numbers
+
+
+def _particular_columns(given: Sequence[Particulars | None]) -> ParticularColumns | None:
+    """Return the columns of what some memories have; None when labels are all of it."""
+    rows = [each or _NO_PARTICULARS for each in given]
+    priorities, ends = bytes([row.priority for row in rows]), [row.expires_at for row in rows]
+    columns = ParticularColumns(
+        priorities if priorities.strip(_PRIORITY_DEFAULT) else b"",
+        array("q", ends).tobytes() if any(ends) else b"",
+    )
+    return None if columns == _NO_COLUMNS else columns

@@ -10,6 +10,7 @@ import msgspec
 
 from engram.model.errors import InvalidRequest
 from engram.model.memory import MemoryKind, to_nanoseconds
+from engram.model.particulars import PRIORITY_MAX, PRIORITY_MIN
 
 # A datetime names a microsecond: this many nanoseconds lie between its first and its last.
 _MICROSECOND_REST: Final = 999
@@ -33,6 +34,17 @@ class Filters(msgspec.Struct, frozen=True, gc=False):
     recorded_before: int | None = None
     confidence_min: float | None = None
     as_of: int | None = None
+    entities_all: tuple[str, ...] = ()
+    entities_any: tuple[str, ...] = ()
+    entities_none: tuple[str, ...] = ()
+    priority_min: int | None = None
+    priority_max: int | None = None
+    include_expired: bool = False
+
+    @property
+    def priorities(self) -> tuple[int | None, int | None]:
+        """The least priority that passes, and the first above that does not."""
+        return self.priority_min, None if self.priority_max is None else self.priority_max + 1
 
     @property
     def empty(self) -> bool:
@@ -57,6 +69,12 @@ def make_filters(
     recorded_before: datetime | None = None,
     confidence_min: float | None = None,
     as_of: datetime | None = None,
+    entities_all: Sequence[str] = (),
+    entities_any: Sequence[str] = (),
+    entities_none: Sequence[str] = (),
+    priority_min: int | None = None,
+    priority_max: int | None = None,
+    include_expired: bool = False,
 ) -> Filters:
     """Return the filters a caller wrote; InvalidRequest lists every one that breaks a rule.
 
@@ -77,6 +95,12 @@ def make_filters(
         recorded_before=_nanoseconds("recorded_before", recorded_before, violations),
         confidence_min=_share("confidence_min", confidence_min, violations),
         as_of=_moment("as_of", as_of, violations),
+        entities_all=_names("entities_all", entities_all, violations),
+        entities_any=_names("entities_any", entities_any, violations),
+        entities_none=_names("entities_none", entities_none, violations),
+        priority_min=_priority("priority_min", priority_min, violations),
+        priority_max=_priority("priority_max", priority_max, violations),
+        include_expired=bool(include_expired),
     )
     if violations:
         raise InvalidRequest(*violations)
@@ -125,6 +149,18 @@ def _moment(field: str, moment: object, violations: list[str]) -> int | None:
     """Return the last nanosecond of a datetime, so that a memory's own times show its changes."""
     nanoseconds = _nanoseconds(field, moment, violations)
     return None if nanoseconds is None else nanoseconds + _MICROSECOND_REST
+
+
+def _priority(field: str, value: object, violations: list[str]) -> int | None:
+    if value is None:
+        return None
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not PRIORITY_MIN <= cast("int", value) <= PRIORITY_MAX:
+        violations.append(
+            f"{field} {value!r} is not a whole number from {PRIORITY_MIN} to {PRIORITY_MAX}"
+        )
+        return None
+    return cast("int", value)
 
 
 def _share(field: str, value: object, violations: list[str]) -> float | None:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from engram.model.errors import InvariantViolated, UnknownEvent, check
+from engram.model.particulars import ParticularColumns
 
 _LENGTH: Final = struct.Struct("<I")
 
@@ -42,6 +43,7 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
     inverse_norms: bytes  # [f32]; NaN: no vector
     dimensions: int
     embedder: str
+    particulars: ParticularColumns | None = None
 
 
 class SeenAgain(msgspec.Struct, array_like=True, gc=False):

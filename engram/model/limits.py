@@ -21,6 +21,20 @@ METADATA_DEPTH_MAX: Final = 64
 TAGS_COUNT_MAX: Final = 64
 LABEL_CHARACTERS_MAX: Final = 128
 
+# 64 entities a memory, as many as tags: whom and what one text speaks of; a longer list is an index
+# of its own. They are labels, as long as tags are.
+ENTITIES_COUNT_MAX: Final = 64
+
+# 64 names in `who` of an episode: a gathering; a crowd has a name of its own.
+EPISODE_WHO_COUNT_MAX: Final = 64
+
+# 1,024 characters of a part of an episode, of a reason or of a fact's value: a sentence or two.
+# What is longer is the content.
+DETAIL_CHARACTERS_MAX: Final = 1_024
+
+# 65,536 expired memories noted as forgotten at once: 1 MiB of ids in a record of the log.
+EXPIRED_COUNT_MAX: Final = 65_536
+
 # 4,096 dimensions: above every embedding model in common use (OpenAI's largest has 3,072).
 DIMENSIONS_MAX: Final = 4_096
 

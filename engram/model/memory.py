@@ -10,8 +10,11 @@ from typing import Any, Final, NamedTuple, overload
 
 import msgspec
 
+from engram.model.categories import category_of
+from engram.model.details import Episode
 from engram.model.errors import InvalidRequest
 from engram.model.ids import format_id
+from engram.model.particulars import PRIORITY_DEFAULT
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ID: Final = struct.Struct("<QQ")
@@ -76,6 +79,18 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
     difficulty: float = 0.0
     retrievability: float = 1.0
     ended_at: datetime | None = None
+    entities: tuple[str, ...] = ()
+    priority: int = PRIORITY_DEFAULT
+    expires_at: datetime | None = None
+    episode: Episode | None = None
+    confidence_reason: str | None = None
+    fact_key: str | None = None
+    fact_value: str | None = None
+
+    @property
+    def confidence_category(self) -> str:
+        """The confidence in a word: none, low, medium, high or certain."""
+        return category_of(self.confidence)
 
 
 class Remembered(msgspec.Struct, frozen=True, gc=False):

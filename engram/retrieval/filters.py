@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.model.cue import Filters
+from engram.model.particulars import ENTITY
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Array, take
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, View
 
 Bools = NDArray[np.bool_]
 
+_EVER: Final = (-(1 << 63), 1 << 63)
 _FEW: Final = 8  # values that are sooner compared one by one than looked up
 
 
@@ -41,10 +43,14 @@ class _PageMasks(NamedTuple):
     words: NDArray[np.uint8]
     vectors: NDArray[np.uint8]
     candidates: int
+    since: int
+    """With `until`: nanoseconds between which none of its memories expires."""
+    until: int
 
-    def hold_for(self, flags: Array, rows_count: int) -> bool:
+    def hold_for(self, flags: Array, rows_count: int, now: int) -> bool:
         """Whether they speak of a page; a page that a view has shown never changes."""
-        return self.flags is flags and self.rows_count == rows_count
+        is_same = self.flags is flags and self.rows_count == rows_count
+        return is_same and self.since <= now < self.until
 
 
 class RowMasker:
@@ -57,39 +63,51 @@ class RowMasker:
     def __init__(self) -> None:
         self._kept: tuple[list[_PageMasks], RowMasks] | None = None
 
-    def __call__(self, view: View, filters: Filters) -> RowMasks:
-        """Return the rows of `view` that live, or lived at `filters.as_of`, and pass `filters`."""
+    def __call__(self, view: View, filters: Filters, now: int) -> RowMasks:
+        """Return the rows of `view` that pass `filters`, and live at `now` or lived at `as_of`."""
         count = view.count
-        if filters.empty and not view.forgotten_count and view.vector_count == count:
+        all_live = not view.forgotten_count and not view.expiring_count
+        if filters.empty and all_live and view.vector_count == count:
             return RowMasks(None, None, count, count)
         if not filters.empty:
-            return _joined([_judged(page, filters) for page in _pages(view)], count)
+            return _joined([_judged(page, filters, now) for page in _pages(view)], count)
         kept, masks = self._kept or ([], None)
         pages, is_other = [], False
         for number, page in enumerate(_pages(view)):
             flags = view.columns["flags"][number]
-            if number < len(kept) and kept[number].hold_for(flags, page.rows_count):
+            if number < len(kept) and kept[number].hold_for(flags, page.rows_count, now):
                 pages.append(kept[number])
             else:
-                pages.append(_judged(page, filters))
+                pages.append(_judged(page, filters, now))
                 is_other = True
         if masks is None or is_other or len(kept) != len(pages):
             masks = _joined(pages, count)
             self._kept = (pages, masks)
-        return masks if view.forgotten_count else masks._replace(words=None)
+        return masks._replace(words=None) if all_live else masks
 
 
-def rows_passing(view: View, filters: Filters) -> Bools:
-    """Return bool[count]: whether each row lives, or lived at that time, and passes `filters`."""
-    return _together([_passing(page, filters) for page in _pages(view)])
+def rows_passing(view: View, filters: Filters, now: int | None = None) -> Bools:
+    """Return bool[count]: which rows pass `filters`, and live at `now` or lived at `as_of`.
+
+    Without `now` (nanoseconds) those that expired are among them.
+    """
+    return _together([_passing(page, filters, now) for page in _pages(view)])
 
 
-def rows_known(view: View, as_of: int | None) -> Bools:
-    """Return bool[count]: whether each row lives, or lived at `as_of` (nanoseconds).
+def rows_known(view: View, as_of: int | None, now: int | None = None) -> Bools:
+    """Return bool[count]: whether each row lives at `now`, or lived at `as_of` (nanoseconds).
 
     A memory lives from `recorded_at` until before `ended_at`; one that was erased never did.
+    Without `now` one that expired lives still.
     """
-    return _together([_known(page, as_of) for page in _pages(view)])
+    return _together([_known(page, as_of, now) for page in _pages(view)])
+
+
+def living_count(view: View, now: int) -> int:
+    """Return how many memories live at `now`: neither forgotten nor expired."""
+    if not view.expiring_count:
+        return view.count - view.forgotten_count
+    return int(np.count_nonzero(rows_known(view, None, now)))
 
 
 class _Page(NamedTuple):
@@ -114,16 +132,30 @@ def _together(parts: list[Bools]) -> Bools:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _judged(page: _Page, filters: Filters) -> _PageMasks:
-    passing = _passing(page, filters)
+def _judged(page: _Page, filters: Filters, now: int) -> _PageMasks:
+    passing = _passing(page, filters, now)
     flags = page.column("flags")
+    since, until = _lasting(page, now)
     return _PageMasks(
         flags=page.view.columns["flags"][page.number],
         rows_count=page.rows_count,
         words=np.packbits(passing, bitorder="little"),
         vectors=np.packbits(passing & ((flags & HAS_VECTOR) != 0), bitorder="little"),
         candidates=int(np.count_nonzero(passing)),
+        since=since,
+        until=until,
     )
+
+
+def _lasting(page: _Page, now: int) -> tuple[int, int]:
+    """Return nanoseconds around `now` between which no memory of the page expires."""
+    if not page.view.expiring_count:
+        return _EVER
+    ends = page.column("ended_at")[(page.column("flags") & ALIVE) != 0]
+    ends = ends[ends != 0]
+    before, after = ends[ends <= now], ends[ends > now]
+    since = int(before.max()) if len(before) else _EVER[0]
+    return since, int(after.min()) if len(after) else _EVER[1]
 
 
 def _joined(pages: list[_PageMasks], count: int) -> RowMasks:
@@ -138,8 +170,8 @@ def _joined(pages: list[_PageMasks], count: int) -> RowMasks:
     )
 
 
-def _passing(page: _Page, filters: Filters) -> Bools:
-    passing = _known(page, filters.as_of)
+def _passing(page: _Page, filters: Filters, now: int | None) -> Bools:
+    passing = _known(page, filters.as_of, None if filters.include_expired else now)
     if filters.empty or not passing.any():
         return passing
     if filters.kinds:
@@ -148,6 +180,7 @@ def _passing(page: _Page, filters: Filters) -> Bools:
         if wanted:
             passing &= _is_one_of(page.column(column), _numbers(page.view, wanted))
     for column, after, before in (
+        ("priority", *filters.priorities),
         ("occurred_at", filters.occurred_after, filters.occurred_before),
         ("recorded_at", filters.recorded_after, filters.recorded_before),
     ):
@@ -157,20 +190,33 @@ def _passing(page: _Page, filters: Filters) -> Bools:
             passing &= page.column(column) < before
     if filters.confidence_min is not None:
         passing &= page.column("confidence") >= np.float32(filters.confidence_min)
-    if filters.tags_any:
-        passing &= _tagged(page, filters.tags_any)
-    for tag in filters.tags_all:
-        passing &= _tagged(page, (tag,))
-    if filters.tags_none:
-        passing &= ~_tagged(page, filters.tags_none)
+    return _passing_labels(page, filters, passing)
+
+
+def _passing_labels(page: _Page, filters: Filters, passing: Bools) -> Bools:
+    for bit, any_of, all_of, none_of in (
+        (0, filters.tags_any, filters.tags_all, filters.tags_none),
+        (ENTITY, filters.entities_any, filters.entities_all, filters.entities_none),
+    ):
+        if any_of:
+            passing &= _labelled(page, any_of, bit)
+        for label in all_of:
+            passing &= _labelled(page, (label,), bit)
+        if none_of:
+            passing &= ~_labelled(page, none_of, bit)
     return passing
 
 
-def _known(page: _Page, as_of: int | None) -> Bools:
+def _known(page: _Page, as_of: int | None, now: int | None) -> Bools:
     flags = page.column("flags")
     living: Bools = (flags & ALIVE) != 0
     if as_of is None:
+        if now is not None and page.view.expiring_count:
+            ended_at = page.column("ended_at")
+            living &= (ended_at == 0) | (ended_at > now)
         return living
+    if page.view.expiring_count:
+        living &= page.column("ended_at") == 0
     living |= page.column("ended_at") > as_of
     living &= page.column("recorded_at") <= as_of
     living &= (flags & ERASED) == 0
@@ -191,10 +237,10 @@ def _numbers(view: View, labels: tuple[str, ...]) -> list[int]:
     return [known[label] for label in labels if label in known]
 
 
-def _tagged(page: _Page, tags: tuple[str, ...]) -> Bools:
-    """Return bool[rows_count]: whether each row has at least one of `tags`."""
+def _labelled(page: _Page, labels: tuple[str, ...], bit: int) -> Bools:
+    """Return bool[rows_count]: which rows have one of `labels`, as tags or as what `bit` says."""
     out = np.zeros(page.rows_count, bool)
-    wanted = _numbers(page.view, tags)
+    wanted = [number | bit for number in _numbers(page.view, labels)]
     counts = page.column("tag_count").astype(np.int64)
     total = int(counts.sum())
     if wanted and total:

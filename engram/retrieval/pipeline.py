@@ -81,7 +81,7 @@ def search(
     *,
     now: int,
     monotonic: Callable[[], int],
-    masks_of: Callable[[View, Filters], RowMasks],
+    masks_of: Callable[[View, Filters, int], RowMasks],
     unrelated: Callable[[View, F32], float],
     weights: FusionWeights | None = None,
     cancel: CancelFlag | None = None,
@@ -96,7 +96,7 @@ def search(
     KernelCancelled when `cancel` was set before the search ended.
     """
     stages = _Stages(monotonic)
-    masks = masks_of(view, cue.filters)
+    masks = masks_of(view, cue.filters, now)
     stages.done("filter")
     k = CANDIDATES_PER_RESULT * cue.limit
     if cue.text:

@@ -30,12 +30,12 @@ def check_mode(mode: object) -> None:
 
 
 async def delete(
-    engine: SpaceEngine, ids: Sequence[MemoryId], progress: Progress | None
+    engine: SpaceEngine, core: Core, ids: Sequence[MemoryId], progress: Progress | None
 ) -> ForgetReceipt:
     """Take memories out of every answer about the present."""
-    view = engine.view
+    view, now = engine.view, core.clock.now()
     for each in ids:
-        if view.row_of(*each) is None:
+        if view.row_of(*each, now=now) is None:
             raise MemoryNotFound(str(each), engine.space)
     lsn, done = view.lsn, 0
     while done < len(ids):

@@ -15,19 +15,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engram.kernels.protocol import KernelBackend
+from engram.model.categories import NUMBERS
 from engram.model.commands import Remember, RememberBatch, collect
+from engram.model.details import joined
 from engram.model.errors import InvalidRequest
 from engram.model.ids import RANDOM_BYTES_PER_ID
 from engram.model.limits import (
     CONTENT_BYTES_MAX,
     DIMENSIONS_MAX,
-    LABEL_CHARACTERS_MAX,
     METADATA_BYTES_MAX,
     METADATA_DEPTH_MAX,
     TAGS_COUNT_MAX,
 )
 from engram.model.memory import MemoryKind, to_nanoseconds
 from engram.ports import Entropy
+from engram.service.labels import label, labels
+from engram.service.particulars import FIELDS as PARTICULAR_FIELDS
+from engram.service.particulars import EpisodeParts, read_particulars
 
 # Of a batch with many bad items the first are named; the count of all is given.
 VIOLATIONS_SHOWN_MAX: Final = 20
@@ -58,12 +62,19 @@ class NewMemory(TypedDict, total=False):
     content: str
     embedding: ArrayLike
     kind: str
-    confidence: float
+    confidence: float | str
     occurred_at: datetime
     tags: Sequence[str]
     source: str
     session: str
     metadata: Mapping[str, Any]
+    entities: Sequence[str]
+    priority: int
+    expires_at: datetime
+    episode: EpisodeParts
+    confidence_reason: str
+    fact_key: str
+    fact_value: str
 
 
 class Item(NamedTuple):
@@ -78,9 +89,10 @@ class Item(NamedTuple):
     source: object = None
     session: object = None
     metadata: object = None
+    particulars: Mapping[str, object] | None = None
 
 
-_FIELDS: Final = frozenset(Item._fields)
+_FIELDS: Final = frozenset(NewMemory.__annotations__)
 
 
 def item_of(fields: NewMemory | str) -> Item:
@@ -92,7 +104,8 @@ def item_of(fields: NewMemory | str) -> Item:
         known = ", ".join(sorted(_FIELDS))
         raise InvalidRequest(f"unknown field {min(unknown)!r}; a memory has {known}")
     written: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
-    return Item(**written)
+    particulars = {name: written.pop(name) for name in PARTICULAR_FIELDS & written.keys()}
+    return Item(**written, particulars=particulars or None)
 
 
 def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remember:
@@ -104,14 +117,14 @@ def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remembe
 
     Raises InvalidRequest that lists every rule the item breaks.
     """
-    text, embedding, kind, confidence, occurred, tags, source, session, metadata = item
+    text, embedding, kind, confidence, occurred, tags, source, session, metadata, more = item
     violations: list[str] = []
     content = _content(text, violations)
     if not (content or vector_given or embedding is not None or violations):
         violations.append("content is empty and there is no embedding; give at least one of them")
     # What was left out needs no look: checks cost more than the rest of a write's preparation.
-    source = None if source is None else _label("source", source, violations)
-    session = None if session is None else _label("session", session, violations)
+    source = None if source is None else label("source", source, violations)
+    session = None if session is None else label("session", session, violations)
     occurred_at = None if occurred is None else _occurred_at(occurred, violations)
     command = Remember(
         content,
@@ -121,13 +134,16 @@ def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remembe
         occurred_at,
         source,
         session,
-        _tags(tags, violations) if tags else (),
+        labels("tags", "tag", tags, TAGS_COUNT_MAX, violations) if tags else (),
         b"" if metadata is None else _metadata(metadata, violations),
         b"",
         _NO_NORM,
         "",
         chance,
     )
+    if more:
+        command.particulars, details = read_particulars(more, violations)
+        command.metadata = joined(details, command.metadata)
     if violations:
         raise InvalidRequest(*violations)
     return command
@@ -275,37 +291,6 @@ def _content_key(
     return int.from_bytes(hasher.digest(), "little") or 1
 
 
-def _label(field: str, value: object, violations: list[str]) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not 1 <= len(value) <= LABEL_CHARACTERS_MAX:
-        violations.append(f"{field} must be text of 1 to {LABEL_CHARACTERS_MAX} characters")
-        return None
-    if not _encodes(value):
-        violations.append(f"{field} holds a lone surrogate, which is no text")
-        return None
-    return value
-
-
-def _encodes(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _tags(tags: object, violations: list[str]) -> tuple[str, ...]:
-    if isinstance(tags, str):
-        violations.append(f"tags must be a list of texts, not one text; use [{tags!r}]")
-        return ()
-    try:
-        distinct = tuple(dict.fromkeys(cast("Sequence[str]", tags)))
-    except TypeError:
-        violations.append(f"tags is {type(tags).__name__}, not a list of texts")
-        return ()
-    if len(distinct) > TAGS_COUNT_MAX:
-        violations.append(f"{len(distinct)} tags; a memory has at most {TAGS_COUNT_MAX}")
-        return ()
-    return tuple(tag for tag in distinct if _label("tag", tag, violations) is not None)
-
-
 def _kind(name: object, violations: list[str]) -> int:
     try:
         return int(MemoryKind.parse(cast("str", name)))
@@ -315,8 +300,12 @@ def _kind(name: object, violations: list[str]) -> int:
 
 
 def _confidence(value: object, violations: list[str]) -> float:
+    if isinstance(value, str) and value in NUMBERS:
+        return NUMBERS[value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        violations.append(f"confidence {value!r} is not a number from 0 to 1")
+        violations.append(
+            f"confidence {value!r} is not a number from 0 to 1, nor one of {', '.join(NUMBERS)}"
+        )
         return 0.0
     return float(value)
 

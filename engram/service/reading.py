@@ -20,7 +20,7 @@ from engram.model.ids import MemoryId
 from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
 from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats, to_datetime
 from engram.retrieval import pipeline
-from engram.retrieval.filters import rows_known, rows_passing
+from engram.retrieval.filters import living_count, rows_known, rows_passing
 from engram.retrieval.sketch_index import CATCH_UP_ROWS, ROWS_MIN
 from engram.service.core import Core
 from engram.service.history import check_as_of
@@ -57,6 +57,12 @@ class FilterArguments(TypedDict, total=False):
     recorded_before: datetime | None
     confidence_min: float | None
     as_of: datetime | None
+    entities_all: Sequence[str]
+    entities_any: Sequence[str]
+    entities_none: Sequence[str]
+    priority_min: int | None
+    priority_max: int | None
+    include_expired: bool
 
 
 class Question(NamedTuple):
@@ -107,7 +113,7 @@ async def _recall(
     engine.recalled(view, rows)
     recollections = tuple(map(partial(_recollection, question), found.hits, memories))
     timings = {"embed": embedded_us, **found.timings_us}
-    searched = await _searched(view, filters)
+    searched = await _searched(view, filters, now)
     timings["total"] = (core.clock.monotonic() - started) / 1_000
     return RecallResult(
         recollections=recollections,
@@ -144,10 +150,12 @@ def _filters(core: Core, engine: SpaceEngine, view: View, arguments: FilterArgum
     return filters
 
 
-async def _searched(view: View, filters: Filters) -> int:
+async def _searched(view: View, filters: Filters, now: int) -> int:
     """Return how many memories the space holds, or held at the time asked about."""
-    if filters.as_of is None:
+    if filters.as_of is None and not view.expiring_count:
         return view.count - view.forgotten_count
+    if filters.as_of is None:
+        return await anyio.to_thread.run_sync(living_count, view, now)
     known = await anyio.to_thread.run_sync(rows_known, view, filters.as_of)
     return int(np.count_nonzero(known))
 
@@ -273,7 +281,7 @@ async def one(core: Core, engine: SpaceEngine, identity: MemoryId, as_of: int | 
     """Return one memory as it is, or was at `as_of`; MemoryNotFound when there is none."""
     view, now = engine.view, core.clock.now()
     check_as_of(engine, view, as_of, now)
-    row = view.row_of(*identity, as_of)
+    row = view.row_of(*identity, as_of, now=now)
     if row is None:
         raise MemoryNotFound(str(identity), engine.space)
     return (await memories_of(engine, view, [row], now))[0]
@@ -300,11 +308,11 @@ async def _listing(
     view, limit = engine.view, _limit(limit)
     filters = _filters(core, engine, view, arguments)
     after = _after(cursor)
-    rows = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, filters))
+    now = core.clock.now()
+    rows = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, filters, now))
     recorded = view.gather("recorded_at", rows) if len(rows) else np.zeros(0, np.int64)
     first = int(np.searchsorted(recorded, after, side="right"))
     shown = rows[first : first + limit].tolist()
-    now = core.clock.now()
     more = first + limit < len(rows)
     return Page(
         memories=tuple(await memories_of(engine, view, shown, now)),
@@ -331,7 +339,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     scrub = core.registry.scrubber.status_of(engine)
     return SpaceStats(
         id=engine.space,
-        memories=view.count - view.forgotten_count,
+        memories=living_count(view, core.clock.now()),
         forgotten=view.forgotten_count,
         with_vectors=view.vector_count,
         embedder=view.embedder or None,

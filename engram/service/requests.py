@@ -65,7 +65,7 @@ def body_of_remember_many(
 
 
 def _fields(command: Remember) -> tuple[object, ...]:
-    return (
+    fields = (
         command.content,
         command.kind,
         command.confidence,
@@ -75,3 +75,4 @@ def _fields(command: Remember) -> tuple[object, ...]:
         command.tags,
         command.metadata,
     )
+    return fields if command.particulars is None else (*fields, command.particulars)

@@ -30,6 +30,7 @@ from engram.model.memory import (
 from engram.service import batching, forgetting, reading, reembedding
 from engram.service.core import Core
 from engram.service.forgetting import ERASE, check_mode
+from engram.service.particulars import ParticularArguments
 from engram.service.preparing import (
     Item,
     NewMemory,
@@ -74,13 +75,14 @@ class Space:
         *,
         embedding: ArrayLike | None = None,
         kind: str = "episodic",
-        confidence: float = 1.0,
+        confidence: float | str = 1.0,
         occurred_at: datetime | None = None,
         tags: Sequence[str] = (),
         source: str | None = None,
         session: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         request_key: str | None = None,
+        **particulars: Unpack[ParticularArguments],
     ) -> Remembered:
         """Remember one memory; when this returns it is durable and the next recall sees it.
 
@@ -91,7 +93,7 @@ class Space:
             content: text of at most 100 KiB; may be empty beside an embedding.
             embedding: float[d]; left out, the store's embedder makes it from the content.
             kind: episodic, semantic, procedural or concept.
-            confidence: how sure the caller is, 0 to 1.
+            confidence: how sure the caller is, 0 to 1, or none, low, medium, high or certain.
             occurred_at: when it was true, with a zone; left out, now.
             tags: labels to filter by, at most 64.
             source: where it comes from.
@@ -100,6 +102,10 @@ class Space:
             request_key: what the caller calls this request, at most 255 characters. The same
                 request with the same key gets the first answer again and stores nothing, for 24
                 hours: repeat it after a DurabilityError to learn what became of it.
+            **particulars: `entities` (names, at most 64), `priority` (1 to 10, 5 left out),
+                `expires_at` (from then on no answer about the present shows it), `episode` (what,
+                where, who, why, how), `confidence_reason`, and `fact_key` with `fact_value` (left
+                out: the content): what it says of which subject, for `contradictions`.
 
         Raises:
             InvalidRequest: a field breaks a rule; every violation is listed.
@@ -110,8 +116,9 @@ class Space:
             DurabilityError: the disk failed; it is unknown whether the memory was stored.
         """
         item = Item(
-            content, embedding, kind, confidence, occurred_at, tags, source, session, metadata
-        )
+            content, embedding, kind, confidence, occurred_at, tags, source, session, metadata,
+            particulars,
+        )  # fmt: skip
         core = self._core
         check_request_key(request_key)
         command = prepare(item, core.entropy.token(RANDOM_BYTES_PER_ID))
@@ -301,7 +308,7 @@ class Space:
         engine = await self._engine()
         if mode == ERASE:
             return await forgetting.erase(engine, self._core, ids, progress)
-        return await forgetting.delete(engine, ids, progress)
+        return await forgetting.delete(engine, self._core, ids, progress)
 
     async def stats(self) -> SpaceStats:
         """Return what the space holds and where its log stands."""

@@ -24,8 +24,10 @@ from engram.model.events import (
     SeenAgain,
     Vectors,
 )
+from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
+from engram.state.particulars import append_particulars, numbered
 from engram.state.space import ALIVE, DATED, ERASED, HAS_VECTOR, SpaceState, Staged, vector_rows
 
 _NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
@@ -75,14 +77,14 @@ def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) 
         ("tag_count", "u1", event.tag_counts),
     ):
         columns[name].append(np.frombuffer(data, dtype))
-    columns["ended_at"].append_zeros(count)
+    append_particulars(state, event.particulars, count)
     columns["seen_count"].append(np.ones(count, np.uint32))
     numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
     columns["source"].append(numbers[np.frombuffer(event.sources, "<u4")])
     columns["session"].append(numbers[np.frombuffer(event.sessions, "<u4")])
     counts = np.frombuffer(event.tag_counts, "u1").astype(np.uint64)
     columns["tag_start"].append(np.cumsum(counts) - counts + np.uint64(state.tags.count))
-    state.tags.append(numbers[np.frombuffer(event.tags, "<u4")])
+    state.tags.append(numbered(numbers, np.frombuffer(event.tags, "<u4")))
     dated = np.frombuffer(event.dated, "u1")
     columns["flags"].append(ALIVE | HAS_VECTOR * with_vector.view(np.uint8) | DATED * dated)
     _index(state, first, ids[:, 1], np.frombuffer(event.content_keys, "<u8"))
@@ -156,10 +158,8 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
     flags = state.columns["flags"]
     for row in _rows(state, event.ids):
         before = int(flags.value(row))
+        state.end(row, event.at)
         flags.set(np.array([row]), before & ~ALIVE)
-        state.columns["ended_at"].set(np.array([row]), event.at)
-        state.forgotten_count += 1
-        state.vector_count -= bool(before & HAS_VECTOR)
         key = int(state.columns["content_key"].value(row))
         if key:
             state.content_keys.remove(key, row)
@@ -219,9 +219,7 @@ def _erase(state: SpaceState, row: int, at: int) -> None:
     columns, where = state.columns, np.array([row])
     flags = int(columns["flags"].value(row))
     if flags & ALIVE:
-        state.forgotten_count += 1
-        state.vector_count -= bool(flags & HAS_VECTOR)
-        columns["ended_at"].set(where, at)
+        state.end(row, at)
     key = int(columns["content_key"].value(row))
     if key:
         state.content_keys.remove(key, row)
@@ -229,6 +227,7 @@ def _erase(state: SpaceState, row: int, at: int) -> None:
     columns["flags"].set(where, ERASED)
     for name in ("content_key", "source", "session", "content_bytes", "metadata_bytes"):
         columns[name].set(where, 0)
+    columns["priority"].set(where, PRIORITY_DEFAULT)
     # The count of its tags stays: the tags of all rows lie one after the other without a gap.
     start, count = int(columns["tag_start"].value(row)), int(columns["tag_count"].value(row))
     state.tags.set(np.arange(start, start + count), 0)

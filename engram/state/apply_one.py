@@ -14,6 +14,8 @@ import numpy as np
 
 from engram.model.errors import check
 from engram.model.events import Remembered, Vectors
+from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
+from engram.state.particulars import append_particulars
 from engram.state.space import ALIVE, DATED, HAS_VECTOR, SpaceState
 
 _I64: Final = struct.Struct("<q")
@@ -40,7 +42,6 @@ def remembered_one(state: SpaceState, event: Remembered, vectors: Vectors) -> No
     columns["id_low"].append_one(low)
     columns["recorded_at"].append_one(recorded)
     columns["reviewed_at"].append_one(recorded)
-    columns["ended_at"].append_one(0)
     columns["occurred_at"].append_one(_I64.unpack(event.occurred_at)[0])
     columns["stability_days"].append_one(_F32.unpack(event.stabilities)[0])
     columns["difficulty"].append_one(_F32.unpack(event.difficulties)[0])
@@ -53,7 +54,12 @@ def remembered_one(state: SpaceState, event: Remembered, vectors: Vectors) -> No
     columns["tag_start"].append_one(state.tags.count)
     columns["tag_count"].append_one(event.tag_counts[0])
     for (number,) in _U32.iter_unpack(event.tags):
-        state.tags.append_one(labels[number])
+        state.tags.append_one(labels[number & LABEL_MASK] | number & ~LABEL_MASK)
+    if event.particulars is None:
+        columns["ended_at"].append_one(0)
+        columns["priority"].append_one(PRIORITY_DEFAULT)
+    else:
+        append_particulars(state, event.particulars, 1)
     columns["flags"].append_one(flags)
     state.ids.add(low, row)
     if key:

@@ -14,6 +14,7 @@ from engram.model.ids import RANDOM_BYTES_PER_ID
 from engram.state.columns import take
 from engram.state.effects import Effects
 from engram.state.forgetting import DIFFICULTY_FIRST, STABILITY_DAYS_FIRST
+from engram.state.particulars import selected
 from engram.state.space import HAS_VECTOR, SpaceState
 
 _STABILITY_FIRST: Final = struct.pack("<f", STABILITY_DAYS_FIRST)
@@ -60,6 +61,7 @@ def remembered(batch: RememberBatch, ids: bytes, recorded_first: int) -> Remembe
         inverse_norms=batch.inverse_norms,
         dimensions=batch.dimensions,
         embedder=batch.embedder,
+        particulars=batch.particulars,
     )
 
 
@@ -78,7 +80,7 @@ def decide_batch(
     state: SpaceState, batch: RememberBatch, now: int
 ) -> tuple[Effects, NDArray[np.uint64], NDArray[np.bool_]]:
     """Return what a batch does, an id u64[n, 2] for each item, and which were created."""
-    known, twin = _duplicates(state, batch)
+    known, twin = _duplicates(state, batch, now)
     created = (known < 0) & (twin < 0)
     fresh = batch if created.all() else _select(batch, created)
     ids = np.empty((batch.count, 2), np.uint64)
@@ -134,7 +136,7 @@ def _give_vectors(
 
 
 def _duplicates(
-    state: SpaceState, batch: RememberBatch
+    state: SpaceState, batch: RememberBatch, now: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return for each item the stored row with its content, and its first twin in the batch."""
     keys = np.frombuffer(batch.content_keys, "<u8")
@@ -142,7 +144,7 @@ def _duplicates(
     twin = np.full(batch.count, -1, np.int64)
     suspects = np.flatnonzero((state.content_keys.find_many(keys) >= 0) & (keys != 0))
     for position in suspects.tolist():
-        row = state.row_with_content(int(keys[position]), _content(batch, position))
+        row = state.row_with_content(int(keys[position]), _content(batch, position), now)
         known[position] = -1 if row is None else row
     _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
     earlier = firsts[inverse]
@@ -196,4 +198,5 @@ def _select(batch: RememberBatch, keep: NDArray[np.bool_]) -> RememberBatch:
         dimensions=batch.dimensions,
         embedder=batch.embedder,
         chance=np.frombuffer(batch.chance, "u1").reshape(-1, RANDOM_BYTES_PER_ID)[keep].tobytes(),
+        particulars=None if batch.particulars is None else selected(batch.particulars, keep),
     )

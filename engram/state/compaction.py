@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.model.particulars import LABEL_MASK
 from engram.state.bodies import NO_ROW, SEALED_TEXT, HotBodies, SealedPart
 from engram.state.columns import (
     PAGE_MASK,
@@ -186,7 +187,9 @@ class Compaction:
         if counts.any():
             starts = chosen.take(columns["tag_start"]).astype(np.int64)
             at = np.repeat(starts - begins, counts) + np.arange(int(counts.sum()))
-            self._tags.append(self._labels.numbers(take(view.tags, at)))
+            tags = take(view.tags, at)
+            numbers = self._labels.numbers(tags & np.uint32(LABEL_MASK))
+            self._tags.append(numbers | (tags & np.uint32(~LABEL_MASK & 0xFFFF_FFFF)))
         for name, source, target in (
             ("content", view.hot.contents, self._hot.contents),
             ("metadata", view.hot.metadata, self._hot.metadata),

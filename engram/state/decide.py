@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engram.model.commands import (
     AdoptEmbedder,
     Command,
+    EndExpired,
     Erase,
     Forget,
     Reembed,
@@ -38,6 +39,7 @@ from engram.model.events import (
 )
 from engram.model.ids import MemoryId
 from engram.state.batches import decide_batch
+from engram.state.expiry import ended
 from engram.state.lone import LoneGroup, raw_ids
 from engram.state.outcomes import (
     Decision,
@@ -64,9 +66,13 @@ def decide(state: SpaceState, space: str, commands: Sequence[Command], now: int)
             return _remembered(state, space, first, now)
         if isinstance(first, Erase):
             return _erased(state, space, first, now)
+        if isinstance(first, EndExpired):
+            return ended(state, now)
         if isinstance(first, Reembed):
-            return Decision([_reembedded(state, space, first)], [Outcome()], 1)
-        return Decision([(_adopted(state, first, now), b"")], [Outcome()], 1)
+            event = _reembedded(state, space, first)
+        else:
+            event = _adopted(state, first, now), b""
+        return Decision([event], [Outcome()], 1)
     except EngramError as refusal:
         return Decision([], [Outcome(refusal=refusal)], 1)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
 from engram.state.columns import Array
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SpaceState, View
 
@@ -69,6 +70,23 @@ def _digest(view: View, rows: Array, numbers: tuple[str, ...]) -> str:
     return hasher.hexdigest()
 
 
+def _hash_particulars(hasher: hashlib.blake2b, view: View, rows: Array) -> None:
+    """Add what few memories have; where none has it nothing is added, as in earlier releases."""
+    labels = view.labels.labels
+    if (view.gather("tag_count", rows) > 0).any():
+        others = [
+            [(number & ~LABEL_MASK, labels[number & LABEL_MASK]) for number in numbers]
+            for row in rows.tolist()
+            if (numbers := [each for each in view.labels_of(row) if each > LABEL_MASK])
+        ]
+        if others:
+            hasher.update(repr(others).encode())
+    for name, usual in (("priority", PRIORITY_DEFAULT), ("ended_at", 0)):
+        values = view.gather(name, rows)
+        if (values != usual).any():
+            hasher.update(f"{name} ".encode() + values.tobytes())
+
+
 def _hash_bodies(hasher: hashlib.blake2b, view: View, rows: Array) -> None:
     """Add texts, labels, tags, metadata and vectors of some rows."""
     lengths = (view.gather("content_bytes", rows), view.gather("metadata_bytes", rows))
@@ -81,6 +99,7 @@ def _hash_bodies(hasher: hashlib.blake2b, view: View, rows: Array) -> None:
     hasher.update(b"".join(view.contents(rows)))
     hasher.update(b"".join(map(view.metadata_of, rows[lengths[1] > 0].tolist())))
     hasher.update(repr((sources, sessions, tags)).encode())
+    _hash_particulars(hasher, view, rows)
     with_vector = rows[(view.gather("flags", rows) & HAS_VECTOR) != 0]
     if len(with_vector):
         hasher.update(view.vectors_of(with_vector).astype("<f4", copy=False).tobytes())

@@ -176,7 +176,7 @@ class LoneGroup:
         self._accepted = (embedder, vector_bytes)
 
     def _stored(self, command: Remember) -> int | None:
-        row = self._state.row_with_content(command.content_key, command.content)
+        row = self._state.row_with_content(command.content_key, command.content, self._now)
         return None if row in self._forgotten.values() else row
 
     def _again(self, row: int, command: Remember) -> Outcome:
@@ -198,7 +198,7 @@ class LoneGroup:
         return memory in self._seen or memory in self._ids()
 
     def _forget(self, command: Forget) -> Outcome:
-        row = self._state.row_of(*command.memory)
+        row = self._state.row_of(*command.memory, self._now)
         if row is None or command.memory in self._forgotten:
             return Outcome(refusal=MemoryNotFound(str(command.memory), self._space))
         self._forgotten[command.memory] = row

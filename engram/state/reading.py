@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 
+from engram.model.details import NO_DETAILS, Told, taken_apart
 from engram.model.ids import format_id
 from engram.model.memory import Memory, MemoryKind, to_datetime
+from engram.model.particulars import FACT_KEY, LABEL_MASK
 from engram.state.bodies import read_text
 from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
 from engram.state.forgetting import retrievability
 from engram.state.space import ALIVE, View
 
+_NOTHING_TOLD: Final = Told(None, NO_DETAILS)
+
+
+class _Labels(NamedTuple):
+    tags: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    fact_key: str | None = None
+
+
+_NO_LABELS: Final = _Labels()
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in MemoryKind}
 
 
@@ -47,12 +59,14 @@ def _memory(view: View, row: int, space: str, strength: float) -> Memory:
     metadata_bytes = columns["metadata_bytes"][page].item(at)
     address = columns["content_address"][page].item(at)
     content = read_text(view.hot.contents, view.sealed, address, content_bytes)
-    metadata = None
+    told = _NOTHING_TOLD
     if metadata_bytes:
         address = columns["metadata_address"][page].item(at)
-        metadata = msgspec.json.decode(
-            read_text(view.hot.metadata, view.sealed, address, metadata_bytes)
-        )
+        told = taken_apart(read_text(view.hot.metadata, view.sealed, address, metadata_bytes))
+    has_labels = columns["tag_count"][page].item(at)
+    tags, entities, fact_key = _labels(view, row) if has_labels else _NO_LABELS
+    is_alive = columns["flags"][page].item(at) & ALIVE
+    ended_at = columns["ended_at"][page].item(at)
     return Memory(
         id=format_id(columns["id_high"][page].item(at), columns["id_low"][page].item(at)),
         space=space,
@@ -61,18 +75,33 @@ def _memory(view: View, row: int, space: str, strength: float) -> Memory:
         confidence=_shortest(columns["confidence"][page][at]),
         occurred_at=to_datetime(columns["occurred_at"][page].item(at)),
         recorded_at=to_datetime(columns["recorded_at"][page].item(at)),
-        tags=view.tags_of(row) if columns["tag_count"][page].item(at) else (),
+        tags=tags,
         source=labels[columns["source"][page].item(at)] or None,
         session=labels[columns["session"][page].item(at)] or None,
-        metadata=metadata,
+        metadata=told.metadata,
         seen_count=columns["seen_count"][page].item(at),
         stability_days=columns["stability_days"][page].item(at),
         difficulty=columns["difficulty"][page].item(at),
         retrievability=strength,
-        ended_at=None
-        if columns["flags"][page].item(at) & ALIVE
-        else to_datetime(columns["ended_at"][page].item(at)),
+        ended_at=None if is_alive else to_datetime(ended_at),
+        entities=entities,
+        priority=columns["priority"][page].item(at),
+        expires_at=to_datetime(ended_at) if is_alive and ended_at else None,
+        episode=told.details.episode,
+        confidence_reason=told.details.confidence_reason,
+        fact_key=fact_key,
+        fact_value=told.details.fact_value,
     )
+
+
+def _labels(view: View, row: int) -> _Labels:
+    """Return the tags, the entities and the fact's key of a row."""
+    labels = view.labels.labels
+    sorted_out: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for number in view.labels_of(row):
+        sorted_out[number // FACT_KEY].append(labels[number & LABEL_MASK])
+    tags, fact_keys, entities = sorted_out
+    return _Labels(tuple(tags), tuple(entities), fact_keys[0] if fact_keys else None)
 
 
 def _shortest(value: np.float32) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engram.model.errors import check
 from engram.model.events import Vectors
 from engram.model.limits import COLD_CAPACITY_DEFAULT
+from engram.model.particulars import LABEL_MASK
 from engram.state.bodies import (
     SEALED,
     SEALED_TEXT,
@@ -41,7 +42,7 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("recorded_at", "i8"),
     ("occurred_at", "i8"),
     ("reviewed_at", "i8"),
-    ("ended_at", "i8"),  # 0: it lives
+    ("ended_at", "i8"),  # when it was forgotten; of one that lives when it expires, 0: never
     ("stability_days", "f4"),
     ("difficulty", "f4"),
     ("confidence", "f4"),
@@ -58,6 +59,7 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("tag_start", "u8"),
     ("tag_count", "u1"),
     ("place", "u4"),
+    ("priority", "u1"),
 )
 
 
@@ -78,6 +80,7 @@ class View(msgspec.Struct, frozen=True):
     lsn: int
     count: int
     forgotten_count: int
+    expiring_count: int
     vector_count: int
     embedder: str
     dimensions: int
@@ -93,15 +96,20 @@ class View(msgspec.Struct, frozen=True):
     numbering: int
     erased_lsn: int
 
-    def row_of(self, high: int, low: int, as_of: int | None = None) -> int | None:
-        """Return the row of a memory that lives, or lived at `as_of`; None if there is none."""
+    def row_of(
+        self, high: int, low: int, as_of: int | None = None, *, now: int | None = None
+    ) -> int | None:
+        """Return the row of a memory that lives, or lived at `as_of`; None if there is none.
+
+        One that expired at `now` or before lives no longer; without `now` every one does.
+        """
         for row in self.ids.find(low):
             if row < self.count and int(self._value("id_high", row)) == high:
-                flags = int(self._value("flags", row))
+                flags, ended_at = int(self._value("flags", row)), int(self._value("ended_at", row))
                 if as_of is None:
-                    known = bool(flags & ALIVE)
+                    known = bool(flags & ALIVE) and (now is None or not 0 != ended_at <= now)
                 else:
-                    ended = not flags & ALIVE and int(self._value("ended_at", row)) <= as_of
+                    ended = (ended_at != 0 or not flags & ALIVE) and ended_at <= as_of
                     known = int(self._value("recorded_at", row)) <= as_of and not ended
                 if known and not flags & ERASED:
                     return row
@@ -123,7 +131,10 @@ class View(msgspec.Struct, frozen=True):
         return [text.decode() for text in self.contents(np.arange(first, last))]
 
     def metadata_of(self, row: int) -> bytes | bytearray:
-        """Return the JSON of a row's metadata, empty when it has none; may read a segment."""
+        """Return the JSON of a row's metadata and details, or nothing; may read a segment.
+
+        `engram.model.details` takes them apart.
+        """
         return self._text(self.hot.metadata, "metadata", row)
 
     def vectors_of(self, rows: Array) -> NDArray[np.float32]:
@@ -144,12 +155,17 @@ class View(msgspec.Struct, frozen=True):
 
     def tags_of(self, row: int) -> tuple[str, ...]:
         """Return the tags of a row."""
+        labels = self.labels.labels
+        return tuple(labels[number] for number in self.labels_of(row) if number <= LABEL_MASK)
+
+    def labels_of(self, row: int) -> list[int]:
+        """Return the numbers of a row's tags, entities (ENTITY) and fact's key (FACT_KEY)."""
         count = int(self._value("tag_count", row))
         if not count:
-            return ()
+            return []
         start = int(self._value("tag_start", row))
-        numbers = take(self.tags, np.arange(start, start + count)).tolist()
-        return tuple(self.labels.labels[number] for number in numbers)
+        numbers: list[int] = take(self.tags, np.arange(start, start + count)).tolist()
+        return numbers
 
     def label(self, column: str, row: int) -> str | None:
         """Return the label a row has in `source` or `session`."""
@@ -250,6 +266,7 @@ class SpaceState:
         self.embedder = ""
         self.dimensions = 0
         self.forgotten_count = 0
+        self.expiring_count = 0
         self.vector_count = 0
         self.recorded_last = 0
         self.history_from = HISTORY_WHOLE
@@ -291,6 +308,7 @@ class SpaceState:
             lsn=self.lsn,
             count=self.count,
             forgotten_count=self.forgotten_count,
+            expiring_count=self.expiring_count,
             vector_count=self.vector_count,
             embedder=self.embedder,
             dimensions=self.dimensions,
@@ -319,10 +337,13 @@ class SpaceState:
             staged={embedder: staged.view() for embedder, staged in self.staged.items()},
         )
 
-    def row_of(self, high: int, low: int) -> int | None:
-        """Return the row of a living memory, None if there is none."""
+    def row_of(self, high: int, low: int, now: int | None = None) -> int | None:
+        """Return the row of a living memory, None if there is none.
+
+        One that expired at `now` or before lives no longer; without `now` every one does.
+        """
         for row in self.ids.find(low):
-            if int(self.columns["id_high"].value(row)) == high and self.alive(row):
+            if int(self.columns["id_high"].value(row)) == high and self.alive(row, now):
                 return row
         return None
 
@@ -349,16 +370,30 @@ class SpaceState:
         for staged in self.staged.values():
             staged.wipe(row)
 
-    def alive(self, row: int) -> bool:
-        """Whether the row was not forgotten."""
-        return bool(int(self.columns["flags"].value(row)) & ALIVE)
+    def alive(self, row: int, now: int | None = None) -> bool:
+        """Whether the row was not forgotten, nor expired at `now` or before."""
+        if not int(self.columns["flags"].value(row)) & ALIVE:
+            return False
+        return now is None or not self.expiring_count or not 0 != self._ended_at(row) <= now
 
-    def row_with_content(self, key: int, content: bytes) -> int | None:
-        """Return the row of a living memory with this content, None if there is none."""
+    def _ended_at(self, row: int) -> int:
+        return int(self.columns["ended_at"].value(row))
+
+    def end(self, row: int, at: int) -> None:
+        """Note that a living memory was forgotten at `at`, or expired before."""
+        expires_at = self._ended_at(row)
+        if expires_at:
+            self.expiring_count -= 1
+        self.columns["ended_at"].set(np.array([row]), min(expires_at or at, at))
+        self.forgotten_count += 1
+        self.vector_count -= bool(int(self.columns["flags"].value(row)) & HAS_VECTOR)
+
+    def row_with_content(self, key: int, content: bytes, now: int) -> int | None:
+        """Return the row of a memory with this content that lives at `now`, None if none does."""
         for row in self.content_keys.find(key):
             size = int(self.columns["content_bytes"].value(row))
             address = int(self.columns["content_address"].value(row))
-            if not self.alive(row) or size != len(content):
+            if size != len(content) or not self.alive(row, now):
                 continue
             if read_text(self.hot.contents, self.sealed, address, size) == content:
                 return row

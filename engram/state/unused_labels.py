@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.model.particulars import LABEL_MASK
 from engram.state.columns import PAGE_ROWS, Pages, take
 from engram.state.space import SpaceState, View
 
@@ -35,7 +36,8 @@ class UnusedLabels:
         columns = [(state.columns[name], rows) for name in ("source", "session")]
         for column, places in (*columns, (state.tags, tags)):
             if len(places):
-                self._numbers = np.setdiff1d(self._numbers, take(column.view(), places))
+                newer = take(column.view(), places) & np.uint32(LABEL_MASK)
+                self._numbers = np.setdiff1d(self._numbers, newer)
         labels = state.labels
         numbers = [number for number in self._numbers.tolist() if labels.labels[number]]
         labels.blank(numbers)
@@ -52,4 +54,5 @@ def _tag_count(view: View) -> int:
 
 def _mark(used: NDArray[np.bool_], pages: Pages, count: int) -> None:
     for number, first in enumerate(range(0, count, PAGE_ROWS)):
-        used[pages[number][: min(PAGE_ROWS, count - first)]] = True
+        labels = pages[number][: min(PAGE_ROWS, count - first)]
+        used[labels & np.uint32(LABEL_MASK)] = True

@@ -37,6 +37,7 @@ FIXED_COLUMNS: Final = (
     "metadata_bytes",
     "tag_start",
     "tag_count",
+    "priority",
 )
 """Columns that only erasing changes. All others lie in parts of their own, so that forgetting,
 reviewing and moving rewrite a third of a row and not the whole."""
@@ -87,6 +88,7 @@ class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
     parts: tuple[Part, ...]
     history_from: int = HISTORY_WHOLE
     numbering: int = 0
+    expiring_count: int = 0
 
 
 class ChunkSize(NamedTuple):
@@ -170,6 +172,7 @@ def body_of(
         parts=parts,
         history_from=view.history_from,
         numbering=view.numbering,
+        expiring_count=view.expiring_count,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 
 from engram.model.errors import FileCorrupted
+from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.bodies import Sealed, SealedPart
 from engram.state.columns import PAGE_ROWS, PagedColumn
 from engram.state.erasures import Erasures
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from engram.ports import Filesystem
     from engram.state.columns import Arena
+
+LATER_COLUMNS: Final = {"priority": PRIORITY_DEFAULT}
+"""Columns that snapshots of earlier releases lack, and the value of every row then."""
 
 OpenSegment: TypeAlias = Callable[[SealedName], Sealed]
 """Opens a tier segment of the space; DurabilityError when it cannot be used."""
@@ -138,7 +142,10 @@ class _Sections:
 
 def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> None:
     for name, column in state.columns.items():
-        sections.fill(column, name, body.count)
+        if name in LATER_COLUMNS and not sections.pages(name):
+            column.append(np.full(body.count, LATER_COLUMNS[name], column.dtype))
+        else:
+            sections.fill(column, name, body.count)
     sections.fill(state.tags, "tags", body.tag_count)
     labels: list[str] = []
     texts = zip(sections.pages("labels.bytes"), sections.pages("labels.text"), strict=True)
@@ -153,6 +160,7 @@ def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> No
     state.forgotten_count, state.vector_count = body.forgotten_count, body.vector_count
     state.recorded_last, state.history_from = body.recorded_last, body.history_from
     state.numbering = body.numbering
+    state.expiring_count = body.expiring_count
     state.embedder, state.dimensions = body.embedder, body.dimensions
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from engram.model.commands import Remember, RememberBatch, collect
+from engram.model.particulars import Particulars
 
 DIMENSIONS = 3
 TIMES_NS = st.integers(-(1 << 62), 1 << 62)
@@ -23,6 +24,15 @@ LABELS = st.none() | st.sampled_from(["x", "y", "\u0645", "z" * 128])
 VECTORS = st.none() | st.lists(
     st.floats(-100, 100, width=32), min_size=DIMENSIONS, max_size=DIMENSIONS
 )
+
+PARTICULARS = st.none() | st.builds(
+    Particulars,
+    entities=st.sampled_from([(), ("Ada",), ("x", "\u0645")]),
+    fact_key=st.sampled_from([None, "x", "user.city"]),
+    priority=st.integers(1, 10),
+    expires_at=st.sampled_from([0, 1, 1 << 60, 1 << 61]),
+)
+"""What few memories have; some expire among TIMES_NS."""
 
 
 def content_key(content: bytes) -> int:
@@ -51,6 +61,7 @@ def remembers(draw: st.DrawFn, *, vectors: st.SearchStrategy[list[float] | None]
         inverse_norm=math.nan if vector is None else (1 / length if length else 0.0),
         embedder="",
         chance=draw(st.binary(min_size=10, max_size=10)),
+        particulars=draw(PARTICULARS),
     )
 
 

@@ -202,3 +202,32 @@ def test_a_time_the_space_cannot_answer_about_is_refused(cli: CommandLine) -> No
     refused = cli("list", "--as-of", "1999-12-31")
     assert refused.code == 1
     assert "history_retention is 7 days" in refused.err
+
+
+def test_particulars_survive_the_command_line_and_filter(cli: CommandLine) -> None:
+    """What few memories have is given by options, shown by get, and filtered by."""
+    made = cli(
+        "remember", "tea with Ada", "--entity", "Ada", "--entity", "tea", "--priority", "8",
+        "--expires", "2200-01-01", "--who", "Ada", "--where", "London", "--confidence", "high",
+        "--confidence-reason", "I was there", "--fact-key", "ada.drink", "--fact-value", "tea",
+        "--json",
+    )  # fmt: skip
+    memory = cli("get", made.json["id"], "--json").json
+    assert (memory["entities"], memory["priority"]) == (["Ada", "tea"], 8)
+    assert memory["expires_at"] == "2200-01-01T00:00:00+00:00"
+    assert memory["episode"] == {"where": "London", "who": ["Ada"]}
+    assert (memory["confidence"], memory["confidence_category"]) == (0.8, "high")
+    assert (memory["fact_key"], memory["fact_value"]) == ("ada.drink", "tea")
+    shown = cli("get", made.json["id"]).out
+    assert "I was there" in shown
+    assert "London" in shown
+    cli("remember", "nothing else")
+    for filters, total in (
+        (("--entity", "Ada"), 1),
+        (("--no-entity", "Ada"), 1),
+        (("--any-entity", "Bo"), 0),
+        (("--min-priority", "6"), 1),
+        (("--max-priority", "6"), 1),
+        (("--include-expired",), 2),
+    ):
+        assert cli("list", *filters, "--json").json["total"] == total, filters

@@ -14,6 +14,7 @@ import pytest
 from engram.model.commands import (
     AdoptEmbedder,
     Command,
+    EndExpired,
     Erase,
     Forget,
     Reembed,
@@ -22,6 +23,7 @@ from engram.model.commands import (
 )
 from engram.model.ids import MemoryId
 from engram.model.memory import Memory
+from engram.model.particulars import Particulars
 from engram.state.apply import apply
 from engram.state.bodies import NO_ROW, SEALED
 from engram.state.compaction import Compaction
@@ -87,6 +89,7 @@ class History:
         verbs = (
             (self.remember, 5),
             (self.forget, 5),
+            (self.end_expired, 2),
             (self.erase, 0.4),
             (self.stage, 1),
             (self.adopt, 0.3),
@@ -130,6 +133,19 @@ class History:
             inverse_norm=1 / math.hypot(*vector) if vector else math.nan,
             embedder="",
             chance=chance.randbytes(10),
+            particulars=self.particulars(),
+        )
+
+    def particulars(self) -> Particulars | None:
+        """Return what few memories have, now and then an end soon."""
+        chance = self.chance
+        if chance.random() < 0.6:
+            return None
+        return Particulars(
+            entities=tuple(filter(None, chance.sample(LABELS, 2))),
+            fact_key=chance.choice(LABELS),
+            priority=chance.randint(1, 10),
+            expires_at=chance.choice([0, self.now + chance.choice([-3, 200, 5000])]),
         )
 
     def some_id(self) -> MemoryId | None:
@@ -159,6 +175,10 @@ class History:
         for _ in range(self.chance.choice([1, 2])):
             if (identity := self.some_id()) is not None:
                 self.commit([Forget(identity)])
+
+    def end_expired(self) -> None:
+        """Note as forgotten what expired."""
+        self.commit([EndExpired()])
 
     def erase(self) -> None:
         """Erase a memory, wherever its body is."""

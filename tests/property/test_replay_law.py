@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from engram.model.commands import (
     AdoptEmbedder,
     Command,
+    EndExpired,
     Erase,
     Forget,
     Reembed,
@@ -21,6 +22,13 @@ from engram.model.errors import Conflict, MemoryNotFound, VectorsWouldBeLost
 from engram.model.events import decode, encode
 from engram.model.ids import MemoryId
 from engram.model.memory import Memory, to_datetime
+from engram.model.particulars import (
+    ENTITY,
+    FACT_KEY,
+    LABEL_MASK,
+    ParticularColumns,
+    Particulars,
+)
 from engram.state.apply import apply
 from engram.state.decide import decide
 from engram.state.digest import digest, history_digest
@@ -62,7 +70,7 @@ def _items(batch: RememberBatch) -> list[Remember]:
         start, meta = int(lengths[:n].sum()), int(metadata_lengths[:n].sum())
         row = int((~np.isnan(norms[:n])).sum())
         first_tag = int(tag_counts[:n].sum())
-        own_tags = tags[first_tag : first_tag + int(tag_counts[n])]
+        own = tags[first_tag : first_tag + int(tag_counts[n])].tolist()
         items.append(
             Remember(
                 content=batch.contents[start : start + int(lengths[n])],
@@ -74,7 +82,7 @@ def _items(batch: RememberBatch) -> list[Remember]:
                 else None,
                 source=names[int(np.frombuffer(batch.sources, "<u4")[n])],
                 session=names[int(np.frombuffer(batch.sessions, "<u4")[n])],
-                tags=tuple(str(names[number]) for number in own_tags.tolist()),
+                tags=tuple(str(names[number]) for number in own if number < FACT_KEY),
                 metadata=batch.metadata[meta : meta + int(metadata_lengths[n])],
                 vector=b""
                 if np.isnan(norms[n])
@@ -82,9 +90,29 @@ def _items(batch: RememberBatch) -> list[Remember]:
                 inverse_norm=float(norms[n]),
                 embedder=batch.embedder,
                 chance=b"",
+                particulars=_particulars(batch, n, own, names),
             )
         )
     return items
+
+
+def _particulars(
+    batch: RememberBatch, n: int, own: list[int], names: list[str | None]
+) -> Particulars:
+    columns = batch.particulars or ParticularColumns()
+    keys = [str(names[number & LABEL_MASK]) for number in own if FACT_KEY <= number < ENTITY]
+    return Particulars(
+        entities=tuple(str(names[number & LABEL_MASK]) for number in own if number >= ENTITY),
+        fact_key=keys[0] if keys else None,
+        priority=columns.priorities[n] if columns.priorities else 5,
+        expires_at=np.frombuffer(columns.expires_at, "<i8").tolist()[n]
+        if columns.expires_at
+        else 0,
+    )
+
+
+def _expired(command: Remember, now: int) -> bool:
+    return command.particulars is not None and 0 < command.particulars.expires_at <= now
 
 
 class ReplayLaw(RuleBasedStateMachine):
@@ -105,6 +133,11 @@ class ReplayLaw(RuleBasedStateMachine):
         first, self.chances = self.chances, self.chances + count
         return b"".join(bytes(2) + n.to_bytes(8, "little") for n in range(first, first + count))
 
+    def _expired(self, now: int) -> set[str]:
+        """Return what is expired when a command is decided: never before what was recorded."""
+        moment = max(now, self.state.recorded_last + 1, self.state.request_keys.last_at)
+        return {i for i, known in self.model.items() if _expired(known.command, moment)}
+
     def _commit(self, commands: list[Command], now: int) -> Decision:
         before = digest(self.state)
         decision = decide(self.state, "s", commands, now)
@@ -116,13 +149,21 @@ class ReplayLaw(RuleBasedStateMachine):
         return decision
 
     def _expect(
-        self, item: Remember, id_text: str, *, created: bool, takes_vector: bool = True
+        self,
+        item: Remember,
+        id_text: str,
+        expired: set[str],
+        *,
+        created: bool,
+        takes_vector: bool = True,
     ) -> None:
         twin = next(
             (
                 known_id
                 for known_id, known in self.model.items()
-                if item.content and known.command.content == item.content
+                if item.content
+                and known.command.content == item.content
+                and known_id not in expired
             ),
             None,
         )
@@ -145,10 +186,12 @@ class ReplayLaw(RuleBasedStateMachine):
         """Remember memories that wait together."""
         group = [msgspec.structs.replace(item, chance=self._chance()) for item in group]
         while group:
+            expired = self._expired(now)
             decision = self._commit(list(group), now)
             for item, outcome in zip(group, decision.outcomes, strict=False):
                 assert outcome.refusal is None
-                self._expect(item, str(outcome.ids[0]), created=bool(outcome.created[0]))
+                created = bool(outcome.created[0])
+                self._expect(item, str(outcome.ids[0]), expired, created=created)
             # Only a vector for a memory that the same group stores has to wait.
             group = group[decision.taken :]
             assert not group or group[0].vector
@@ -157,6 +200,7 @@ class ReplayLaw(RuleBasedStateMachine):
     def remember_many(self, batch: RememberBatch, now: int) -> None:
         """Remember a batch in which some come twice."""
         batch = msgspec.structs.replace(batch, chance=self._chance(batch.count))
+        expired = self._expired(now)
         outcome = self._commit([batch], now).outcomes[0]
         assert outcome.refusal is None
         ids = [str(MemoryId(int(high), int(low))) for high, low in outcome.ids]
@@ -164,14 +208,16 @@ class ReplayLaw(RuleBasedStateMachine):
         for item, id_text, created in zip(_items(batch), ids, outcome.created, strict=True):
             # Callers give vectors with all items of a batch or with none.
             stored = id_text in before
-            self._expect(item, id_text, created=bool(created), takes_vector=stored)
+            self._expect(item, id_text, expired, created=bool(created), takes_vector=stored)
 
     @rule(data=st.data(), now=TIMES_NS)
     def forget_and_remember(self, data: st.DataObject, now: int) -> None:
         """Forget a memory and remember its text again in one group."""
-        if not self.model:
+        expired = self._expired(now)
+        living = self.model.keys() - expired
+        if not living:
             return
-        id_text = data.draw(st.sampled_from(sorted(self.model)))
+        id_text = data.draw(st.sampled_from(sorted(living)))
         identity = MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text))
         same = self.model[id_text].command
         fresh = msgspec.structs.replace(same, chance=self._chance(), vector=b"")
@@ -181,7 +227,25 @@ class ReplayLaw(RuleBasedStateMachine):
         assert isinstance(decision.outcomes[2].refusal, MemoryNotFound)
         del self.model[id_text]
         self.forgotten.append(identity)
-        self._expect(fresh, str(decision.outcomes[1].ids[0]), created=True)
+        self._expect(fresh, str(decision.outcomes[1].ids[0]), expired, created=True)
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def end_expired(self, data: st.DataObject, now: int) -> None:
+        """Note what expired as forgotten; before that nobody can forget it any more."""
+        gone = sorted(self._expired(now))
+        if gone:
+            id_text = data.draw(st.sampled_from(gone))
+            identity = MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text))
+            refusal = self._commit([Forget(identity)], now).outcomes[0].refusal
+            assert isinstance(refusal, MemoryNotFound)
+        ended = [str(MemoryId(*each)) for each in self._ended(now)]
+        assert sorted(ended) == gone
+        for id_text in gone:
+            del self.model[id_text]
+            self.forgotten.append(MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text)))
+
+    def _ended(self, now: int) -> list[list[int]]:
+        return [list(map(int, each)) for each in self._commit([EndExpired()], now).outcomes[0].ids]
 
     @rule(now=TIMES_NS)
     def forget_unknown(self, now: int) -> None:
@@ -257,6 +321,8 @@ class ReplayLaw(RuleBasedStateMachine):
         listed = _listed(view)
         assert listed.keys() == self.model.keys()
         assert view.count - view.forgotten_count == len(self.model)
+        ends = [known.command.particulars for known in self.model.values()]
+        assert view.expiring_count == sum(bool(each and each.expires_at) for each in ends)
         assert view.vector_count == sum(bool(known.vector) for known in self.model.values())
         for id_text, known in self.model.items():
             memory, command = listed[id_text], known.command
@@ -266,6 +332,10 @@ class ReplayLaw(RuleBasedStateMachine):
             assert memory.occurred_at == to_datetime(occurred)
             assert memory.recorded_at == to_datetime(known.recorded_at)
             assert np.float32(memory.confidence) == np.float32(command.confidence)
+            more = command.particulars or Particulars()
+            end = to_datetime(more.expires_at) if more.expires_at else None
+            assert (memory.entities, memory.fact_key) == (more.entities, more.fact_key)
+            assert (memory.priority, memory.expires_at) == (more.priority, end)
             assert (memory.tags, memory.source, memory.session, memory.seen_count) == (
                 command.tags,
                 command.source,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from engram.edges.cli.options import AsOf, Filters, Labels, Moment, SpacePlace
+from engram.edges.cli.options import AsOf, Filters, Labels, Moment, Particulars, SpacePlace
 from engram.edges.cli.wire import memory_value, print_json, recall_value, receipt_value
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ STANDARD_INPUT: Final = "\0standard input"
 
 _HERE = SpacePlace()
 _ALL = Filters()
+_NONE = Particulars()
 
 
 class MemoryCommands:
@@ -38,7 +39,10 @@ class MemoryCommands:
         *,
         tag: Annotated[Labels, Parameter(help="A label to filter by; repeatable.")] = (),
         time: Annotated[Moment, Parameter(help="When it happened; else now.")] = None,
-        confidence: Annotated[float, Parameter(help="How sure you are, 0 to 1.")] = 1.0,
+        confidence: Annotated[
+            float | str,
+            Parameter(help="How sure you are, 0 to 1, or none, low, medium, high, certain."),
+        ] = 1.0,
         kind: Annotated[
             str, Parameter(help="episodic, semantic, procedural or concept.")
         ] = "episodic",
@@ -51,6 +55,7 @@ class MemoryCommands:
             str | None,
             Parameter(metavar="KEY", help="A name for this request, to repeat it safely."),
         ] = None,
+        more: Particulars = _NONE,
         place: SpacePlace = _HERE,
     ) -> int:
         """Remember a text; when the id is printed it is on the disk."""
@@ -64,6 +69,7 @@ class MemoryCommands:
             "session": session,
             "metadata": _metadata(metadata),
             "request_key": request_key,
+            **more.arguments(),
         }
         content = _standard_input() if text == STANDARD_INPUT else text
 
@@ -155,9 +161,11 @@ class MemoryCommands:
         console = self._session.console
         console.print(memory.content or "(no text)")
         console.print()
+        fields = memory_value(memory)
+        fields |= fields.pop("episode") or {}
         pairs = [
             (name, ", ".join(value) if isinstance(value, list) else str(value))
-            for name, value in memory_value(memory).items()
+            for name, value in fields.items()
             if name != "content" and value not in (None, [])
         ]
         console.print(facts(pairs))

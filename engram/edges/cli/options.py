@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
+    from engram.service.particulars import ParticularArguments
     from engram.service.reading import FilterArguments
     from engram.settings import Settings
 
@@ -94,6 +95,16 @@ class Filters:
         float | None, Parameter(help="Only memories of at least this confidence.")
     ] = None
 
+    entity: Annotated[
+        Labels, Parameter(help="Only memories about this entity; repeatable, all hold.")
+    ] = ()
+    any_entity: Annotated[Labels, Parameter(help="Only memories about one of these.")] = ()
+    no_entity: Annotated[Labels, Parameter(help="Only memories not about this entity.")] = ()
+    min_priority: Annotated[int | None, Parameter(help="Only this priority or a higher.")] = None
+    max_priority: Annotated[int | None, Parameter(help="Only this priority or a lower.")] = None
+    include_expired: Annotated[
+        bool, Parameter(negative="", help="Those that expired and are still kept, too.")
+    ] = False
     as_of: AsOf = None
 
     def arguments(self) -> FilterArguments:
@@ -111,4 +122,51 @@ class Filters:
             "recorded_before": self.recorded_before,
             "confidence_min": self.min_confidence,
             "as_of": self.as_of,
+            "entities_all": self.entity,
+            "entities_any": self.any_entity,
+            "entities_none": self.no_entity,
+            "priority_min": self.min_priority,
+            "priority_max": self.max_priority,
+            "include_expired": self.include_expired,
         }
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Particulars:
+    """What few memories have; all of it may be left out."""
+
+    entity: Annotated[Labels, Parameter(help="Whom or what it is about; repeatable.")] = ()
+    priority: Annotated[int | None, Parameter(help="1 to 10; else 5.")] = None
+    expires: Annotated[
+        datetime | None,
+        Parameter(converter=moment, n_tokens=1, metavar="TIME", help="No answer shows it after."),
+    ] = None
+    what: Annotated[str | None, Parameter(help="What happened.")] = None
+    where: Annotated[str | None, Parameter(help="Where it happened.")] = None
+    who: Annotated[Labels, Parameter(help="Who took part; repeatable.")] = ()
+    why: Annotated[str | None, Parameter(help="Why it happened.")] = None
+    how: Annotated[str | None, Parameter(help="How it happened.")] = None
+    confidence_reason: Annotated[str | None, Parameter(help="Why you are so sure.")] = None
+    fact_key: Annotated[
+        str | None, Parameter(metavar="KEY", help="What it tells, for example user.city.")
+    ] = None
+    fact_value: Annotated[
+        str | None, Parameter(metavar="VALUE", help="The value of that; else the text.")
+    ] = None
+
+    def arguments(self) -> ParticularArguments:
+        """Return what was given as the library takes it."""
+        parts = {"what": self.what, "where": self.where, "why": self.why, "how": self.how}
+        episode = {name: part for name, part in parts.items() if part is not None}
+        given = {
+            "entities": self.entity,
+            "priority": self.priority,
+            "expires_at": self.expires,
+            "episode": episode | {"who": self.who} if self.who else episode,
+            "confidence_reason": self.confidence_reason,
+            "fact_key": self.fact_key,
+            "fact_value": self.fact_value,
+        }
+        said = {name: value for name, value in given.items() if value not in (None, {}, ())}
+        return cast("ParticularArguments", said)

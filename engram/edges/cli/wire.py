@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engram.model.details import Episode
     from engram.model.memory import ForgetReceipt, Memory, RecallResult, Recollection
 
 
@@ -29,7 +30,21 @@ def memory_value(memory: Memory) -> dict[str, Any]:
         "stability_days": memory.stability_days,
         "difficulty": memory.difficulty,
         "retrievability": memory.retrievability,
+        "confidence_category": memory.confidence_category,
+        "confidence_reason": memory.confidence_reason,
+        "entities": list(memory.entities),
+        "priority": memory.priority,
+        "expires_at": None if memory.expires_at is None else memory.expires_at.isoformat(),
+        "episode": None if memory.episode is None else _episode_value(memory.episode),
+        "fact_key": memory.fact_key,
+        "fact_value": memory.fact_value,
     }
+
+
+def _episode_value(episode: Episode) -> dict[str, Any]:
+    parts = {"what": episode.what, "where": episode.where, "why": episode.why, "how": episode.how}
+    given: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
+    return given | {"who": list(episode.who)} if episode.who else given
 
 
 def recollection_value(hit: Recollection, *, explain: bool) -> dict[str, Any]:

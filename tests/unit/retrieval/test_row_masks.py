@@ -16,6 +16,8 @@ from engram.state.decide import decide
 from engram.state.space import HAS_VECTOR, SpaceState, View
 from engram.testing.filling import batch_of, fill
 
+NOW = 1_700_000_000_000_000_000
+
 
 def filled(count: int) -> SpaceState:
     state = SpaceState()
@@ -36,7 +38,7 @@ def end(state: SpaceState, row: int, *, erase: bool = False) -> None:
 
 def check_masks(masks: RowMasks, view: View, filters: Filters = NO_FILTERS) -> None:
     """Compare masks with what every row says of itself."""
-    passing = rows_passing(view, filters)
+    passing = rows_passing(view, filters, NOW)
     has_vector = (view.gather("flags", np.arange(view.count)) & HAS_VECTOR) != 0
     for mask, meant in ((masks.words, passing), (masks.vectors, passing & has_vector)):
         if mask is None:
@@ -48,17 +50,17 @@ def check_masks(masks: RowMasks, view: View, filters: Filters = NO_FILTERS) -> N
 
 
 def test_all_rows_of_a_space_without_a_past_need_no_mask() -> None:
-    assert RowMasker()(filled(9).view(), NO_FILTERS) == RowMasks(None, None, 9, 9)
+    assert RowMasker()(filled(9).view(), NO_FILTERS, NOW) == RowMasks(None, None, 9, 9)
 
 
 def test_masks_are_kept_until_a_row_changes() -> None:
     state, masker = filled(PAGE_ROWS + 70), RowMasker()
     end(state, 5)
-    before = masker(state.view(), NO_FILTERS)
+    before = masker(state.view(), NO_FILTERS, NOW)
     check_masks(before, state.view())
-    assert masker(state.view(), NO_FILTERS) is before
+    assert masker(state.view(), NO_FILTERS, NOW) is before
     end(state, PAGE_ROWS + 3)
-    after = masker(state.view(), NO_FILTERS)
+    after = masker(state.view(), NO_FILTERS, NOW)
     check_masks(after, state.view())
     assert before.candidates == after.candidates + 1
 
@@ -75,7 +77,7 @@ def test_masks_follow_the_view_whatever_happened(steps: list[int]) -> None:
             fill(state, batch_of(step - 19, 2, seed, text_bytes=24))
         views.append(state.view())
         for view in views[-3:]:
-            check_masks(masker(view, NO_FILTERS), view)
+            check_masks(masker(view, NO_FILTERS, NOW), view)
 
 
 def test_filters_and_what_was_known_are_judged_each_time() -> None:
@@ -88,12 +90,12 @@ def test_filters_and_what_was_known_are_judged_each_time() -> None:
         Filters(as_of=recorded),
         Filters(kinds=(9,)),
     ):
-        check_masks(masker(view, filters), view, filters)
-    check_masks(masker(view, NO_FILTERS), view)
+        check_masks(masker(view, filters, NOW), view, filters)
+    check_masks(masker(view, NO_FILTERS, NOW), view)
 
 
 def test_an_empty_space_has_empty_masks() -> None:
     view = SpaceState().view()
-    assert RowMasker()(view, NO_FILTERS).candidates == 0
-    masks = RowMasker()(view, Filters(kinds=(1,)))
+    assert RowMasker()(view, NO_FILTERS, NOW).candidates == 0
+    masks = RowMasker()(view, Filters(kinds=(1,)), NOW)
     assert (masks.candidates, masks.rows) == (0, 0)

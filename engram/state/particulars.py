@@ -1,0 +1,48 @@
+"""The particulars of memories in columns: labels with their bits, priorities, when they expire."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.model.errors import check
+from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT, ParticularColumns
+from engram.state.space import SpaceState
+
+_NONE: Final = ParticularColumns()
+_MASK: Final = np.uint32(LABEL_MASK)
+
+
+def append_particulars(state: SpaceState, given: ParticularColumns | None, count: int) -> None:
+    """Add the priority of `count` new rows, and when each of them expires."""
+    priorities, ends = state.columns["priority"], state.columns["ended_at"]
+    columns = given or _NONE
+    if columns.priorities:
+        check(len(columns.priorities) == count, "there is a priority for each memory")
+        priorities.append(np.frombuffer(columns.priorities, "u1"))
+    else:
+        priorities.append(np.full(count, PRIORITY_DEFAULT, np.uint8))
+    if columns.expires_at:
+        expires_at = np.frombuffer(columns.expires_at, "<i8")
+        check(len(expires_at) == count, "there is an end for each memory, or for none")
+        ends.append(expires_at)
+        state.expiring_count += int(np.count_nonzero(expires_at))
+    else:
+        ends.append_zeros(count)
+
+
+def numbered(numbers: NDArray[np.uint32], labels: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return `labels` uint32[n] with the numbers of another table, their bits as they were."""
+    renumbered: NDArray[np.uint32] = numbers[labels & _MASK] | (labels & ~_MASK)
+    return renumbered
+
+
+def selected(columns: ParticularColumns, keep: NDArray[np.bool_]) -> ParticularColumns:
+    """Return the rows where `keep` bool[n] is set."""
+
+    def some(data: bytes, dtype: str) -> bytes:
+        return np.frombuffer(data, dtype)[keep].tobytes() if data else b""
+
+    return ParticularColumns(some(columns.priorities, "u1"), some(columns.expires_at, "<i8"))
