@@ -28,7 +28,8 @@ from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
 from engram.state.particulars import append_particulars, numbered
-from engram.state.space import ALIVE, DATED, ERASED, HAS_VECTOR, SpaceState, Staged, vector_rows
+from engram.state.space import ALIVE, DATED, ERASED, HAS_VECTOR, SpaceState, vector_rows
+from engram.state.staged import Staged
 
 _NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
 

@@ -33,11 +33,10 @@ from engram.state.space import (
     ERASED,
     Frozen,
     SpaceState,
-    Staged,
-    StagedView,
     View,
     new_columns,
 )
+from engram.state.staged import Staged, StagedView
 
 # Where bodies are and where tags begin: written anew, never copied. They change by moves only.
 _PLACES: Final = ("place", "content_address", "metadata_address", "tag_start")

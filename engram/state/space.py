@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final, NamedTuple
 
 import msgspec
@@ -27,6 +26,7 @@ from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, tak
 from engram.state.erasures import Erasures
 from engram.state.key_index import KeyIndex
 from engram.state.request_keys import RequestKeys, RequestKeysView
+from engram.state.staged import Staged, StagedView
 
 ALIVE: Final = 1
 HAS_VECTOR: Final = 2
@@ -190,15 +190,6 @@ class View(msgspec.Struct, frozen=True):
         return page[row & 0xFFFF]  # type: ignore[no-any-return]
 
 
-class StagedView(NamedTuple):
-    """Staged vectors at one moment; a norm of NaN: none yet."""
-
-    dimensions: int
-    row_count: int
-    vectors: Pages
-    norms: Pages
-
-
 class Frozen(NamedTuple):
     """All that a space is at one LSN, unchanged while the writer goes on: what a snapshot holds.
 
@@ -213,40 +204,6 @@ class Frozen(NamedTuple):
     erasures: Erasures
     request_keys: RequestKeysView
     staged: dict[str, StagedView]
-
-
-class Staged:
-    """Vectors of another embedder, waiting to be adopted; a norm of NaN: none yet."""
-
-    def __init__(self, dimensions: int) -> None:
-        self.dimensions = dimensions
-        self.vectors = PagedColumn("f4", dimensions)
-        self.norms = PagedColumn("f4")
-
-    def reach(self, count: int) -> None:
-        """Make room for as many rows as the space has."""
-        more = count - self.norms.count
-        self.vectors.append_zeros(more)
-        self.norms.append(np.full(more, np.nan, np.float32))
-
-    def wipe(self, row: int) -> None:
-        """Overwrite the vector of a row, which has none from now on."""
-        if row < self.norms.count:
-            self.vectors.set(np.array([row]), 0)
-            self.norms.set(np.array([row]), math.nan)
-
-    def view(self) -> StagedView:
-        """Return what a reader may hold while more is staged."""
-        norms = self.norms
-        return StagedView(self.dimensions, norms.count, self.vectors.view(), norms.view())
-
-    def present(self, count: int) -> NDArray[np.bool_]:
-        """Return bool[count]: which rows have a vector here."""
-        known = min(count, self.norms.count)
-        out = np.zeros(count, bool)
-        if known:
-            out[:known] = ~np.isnan(take(tuple(self.norms.pages), np.arange(known)))
-        return out
 
 
 class SpaceState:

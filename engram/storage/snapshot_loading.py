@@ -14,7 +14,8 @@ from engram.state.bodies import Sealed, SealedPart
 from engram.state.columns import PAGE_ROWS, PagedColumn
 from engram.state.erasures import Erasures
 from engram.state.request_keys import RequestKeys
-from engram.state.space import ALIVE, SpaceState, Staged
+from engram.state.space import ALIVE, SpaceState
+from engram.state.staged import Staged
 from engram.storage.parts import read_index, read_part
 from engram.storage.snapshot_content import SealedName, SnapshotBody
 
