@@ -29,6 +29,7 @@ from engram.state.space import View
 # of their lists is still seen.
 CANDIDATES_MIN: Final = 100
 CANDIDATES_PER_RESULT: Final = 4
+_WEIGHTS: Final = FusionWeights()
 _NOTHING: Final = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
 
 
@@ -83,7 +84,7 @@ def search(
     monotonic: Callable[[], int],
     masks_of: Callable[[View, Filters, int], RowMasks],
     unrelated: Callable[[View, F32], float],
-    weights: FusionWeights | None = None,
+    weights: FusionWeights = _WEIGHTS,
     cancel: CancelFlag | None = None,
     share: Callable[[tiered.Scan], tiered.Scan] = tiered.alone,
     sketches: SketchView | None = None,
@@ -118,7 +119,7 @@ def search(
             words = words.of(rows_known(view, cue.filters.as_of), asked)
         by_words = words.top_k(kernels, asked, k, _words_mask(masks, words), cancel)
         stages.done("words")
-    weights, floor = weights or FusionWeights(), AS_IT_IS
+    floor = AS_IT_IS
     if words is None or asked is None:
         candidates = alone(by_vector, are_cosines=True)
         weights = weights._replace(similarity=1.0, lexical=0.0)

@@ -9,6 +9,7 @@ from engram.backup.repository import Repository
 from engram.engine.registry import SpaceRegistry
 from engram.kernels.protocol import KernelBackend
 from engram.ports import Clock, Embedder, Entropy
+from engram.retrieval.fusion import FusionWeights
 
 
 class Core(NamedTuple):
@@ -23,3 +24,5 @@ class Core(NamedTuple):
     store_id: bytes
     archives: Sequence[Repository] = ()
     """Where copies of what the log lets go are kept."""
+    weights: FusionWeights = FusionWeights()
+    """How recall weighs what it finds; evaluations compare others."""

@@ -235,6 +235,7 @@ def _search(
         sketches=sketches,
         masks_of=engine.row_masks,
         unrelated=engine.unrelated_cosine,
+        weights=core.weights,
     )
 
 

@@ -1,0 +1,129 @@
+"""`python -m benches.locomo --data FILE`: what recall finds of the evidence, beside baselines.
+
+Every turn is one memory ("<speaker>: <text>") in its session, at its time; every question is asked
+as it stands. Shown is recall_at_10, the share of a question's evidence among the first ten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import anyio
+from rich.console import Console
+from rich.table import Table
+
+from benches.locomo.ablation import ablations
+from benches.locomo.answers import Asked, remembered
+from benches.locomo.baselines import combined, compare, ranked
+from benches.locomo.choosing import chosen_without
+from benches.locomo.conversations import Conversation, load
+from benches.locomo.measures import (
+    Scores,
+    categories_of,
+    gain,
+    interval,
+    recall_at,
+)
+from engram.adapters.embedders.loading import load_embedder
+from engram.ports import Embedder
+
+_console: Final = Console(width=None if sys.stdout.isatty() else 150)
+_OURS: Final = "engram"
+_CONVERSATIONS_MIN: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benches.locomo", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--data", type=Path, required=True, help="a file of LoCoMo conversations")
+    parser.add_argument("--embedder", choices=["static", "minilm"], default="static")
+    parser.add_argument("--ablation", action="store_true", help="show what each stage adds")
+    parser.add_argument(
+        "--leave-one-out",
+        action="store_true",
+        help="choose the weights for each conversation on the others",
+    )
+    options = parser.parse_args(arguments)
+    conversations = load(options.data)
+    if options.leave_one_out and len(conversations) < _CONVERSATIONS_MIN:
+        parser.error("--leave-one-out needs two conversations or more")
+    anyio.run(_measure, options, conversations)
+    return 0
+
+
+async def _measure(options: argparse.Namespace, conversations: Sequence[Conversation]) -> None:
+    embedder = load_embedder(options.embedder)
+    systems = await _baselines(conversations, embedder)
+    with tempfile.TemporaryDirectory(prefix="engram-locomo-") as place:
+        async with remembered(conversations, embedder, Path(place) / "store") as asked:
+            systems[_OURS] = recall_at(conversations, [await each.answers() for each in asked])
+            _show(f"recall_at_10, embedder {options.embedder}", systems, _OURS)
+            if options.ablation:
+                steps = await ablations(asked, embedder)
+                _show("what each stage adds", steps, None)
+            if options.leave_one_out:
+                await _show_left_out(asked, systems[_OURS])
+
+
+async def _baselines(
+    conversations: Sequence[Conversation], embedder: Embedder
+) -> dict[str, Scores]:
+    compared = [await compare(conversation, embedder) for conversation in conversations]
+    rankings = {
+        "BM25 1.2, 0.75": [ranked(each.words) for each in compared],
+        "cosine": [ranked(each.cosines) for each in compared],
+        "both, 0.5 / 0.5": [ranked(combined(each)) for each in compared],
+    }
+    return {name: recall_at(conversations, each) for name, each in rankings.items()}
+
+
+def _show(title: str, systems: dict[str, Scores], reference: str | None) -> None:
+    """Print one row a system: all, the difference to `reference` or the row before, categories."""
+    names = list(systems)
+    table = Table(title=title)
+    table.add_column("system", min_width=22)
+    compared = "than before" if reference is None else f"than {reference}"
+    for name in ("1 to 4 (95 %)", f"more {compared} (95 %)"):
+        table.add_column(name, justify="right")
+    first = systems[names[0]]
+    for number, name in categories_of(first):
+        table.add_column(f"{name} {len(first.of_category(number))}", justify="right")
+    for before, name in zip((names[0], *names), names, strict=False):
+        scores = systems[name]
+        whole, more = interval(scores.headline), gain(scores, systems[reference or before])
+        table.add_row(
+            name,
+            f"{whole.mean:.3f} ({whole.low:.3f} to {whole.high:.3f})",
+            f"{more.mean:+.3f} ({more.low:+.3f} to {more.high:+.3f})",
+            *(f"{scores.of_category(n).mean():.3f}" for n, _ in categories_of(scores)),
+        )
+    _console.print(table)
+
+
+async def _show_left_out(asked: Sequence[Asked], ours: Scores) -> None:
+    table = Table(title="weights chosen on the other conversations")
+    for name in ("conversation", "weights", "recall_at_10", "with the defaults"):
+        table.add_column(name)
+    total, questions = 0.0, 0
+    for number, (weights, scores) in enumerate(await chosen_without(asked)):
+        values = scores.headline_of(number)
+        total, questions = total + float(values.sum()), questions + len(values)
+        table.add_row(
+            asked[number].conversation.name,
+            weights,
+            f"{values.mean():.3f}",
+            f"{ours.headline_of(number).mean():.3f}",
+        )
+    table.add_row("all", "", f"{total / questions:.3f}", f"{ours.headline.mean():.3f}")
+    _console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
