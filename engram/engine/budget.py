@@ -39,6 +39,7 @@ class Budget:
         self.is_stuck = False
         self._cache = cache
         self._fixed = self._hot = self._turned_away = 0
+        self._room = -1
         self._resize_cache()
 
     @property
@@ -80,12 +81,15 @@ class Budget:
         """Note that so many bytes of bodies of `count` memories came into RAM."""
         self._hot += body_bytes
         self._fixed += ROW_BYTES * count
+        self._note_room()
 
     def admits(self, body_bytes: int) -> bool:
         """Whether so many bytes of bodies may come into RAM now. The first ones always may."""
+        if body_bytes <= self._room:
+            return True
         if self.left_bytes < self.total_bytes // _LEFT_SHARE_MIN:
             return False
-        if not self._hot or self._hot + body_bytes <= self.hot_bytes_max:
+        if not self._hot:
             return True
         self._turned_away = max(self._turned_away, body_bytes)
         return False
@@ -109,11 +113,17 @@ class Budget:
     def _resize_cache(self) -> None:
         share = self.left_bytes * _CACHE_PARTS // _PARTS
         self._cache.resize(min(CACHE_BYTES_MAX, share))
+        self._note_room()
+
+    def _note_room(self) -> None:
+        """Work out once a change what every write asks for: how many bytes may come, -1: none."""
+        is_enough = self.left_bytes >= self.total_bytes // _LEFT_SHARE_MIN
+        self._room = self.hot_bytes_max - self._hot if is_enough else -1
 
 
 def bytes_added(command: Command) -> tuple[int, int]:
     """Return the bytes of bodies that a command adds, and how many memories; (0, 0) for others."""
-    if isinstance(command, Remember):
+    if type(command) is Remember:
         return len(command.content) + len(command.metadata) + len(command.vector), 1
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import anyio
 
-from engram.model.commands import Command, Forget, Remember
+from engram.engine.budget import bytes_added
+from engram.engine.waiting import Moment, Moments
+from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
 from engram.model.errors import EngramError, Overloaded
 from engram.model.limits import (
     GROUP_COUNT_MAX,
@@ -15,6 +18,7 @@ from engram.model.limits import (
     QUEUE_BYTES_MAX,
     QUEUE_COUNT_MAX,
 )
+from engram.ports import Clock
 from engram.state.outcomes import Outcome
 from engram.state.space import SpaceState
 
@@ -40,14 +44,6 @@ class Queue(NamedTuple):
         return max(self.commands_count / QUEUE_COUNT_MAX, self.bytes_count / QUEUE_BYTES_MAX)
 
 
-def check_queue(count: int, bytes_count: int, added_bytes: int) -> None:
-    """Refuse one more command with Overloaded where so many, and bytes of them, wait already."""
-    if count >= QUEUE_COUNT_MAX:
-        raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
-    if count and bytes_count + added_bytes > QUEUE_BYTES_MAX:
-        raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
-
-
 class Group:
     """Commands that become one write and one sync, and the answers all their callers wait for."""
 
@@ -58,17 +54,19 @@ class Group:
         "commands",
         "done",
         "failure",
+        "is_lone",
         "lsns",
         "memories_count",
         "outcomes",
     )
 
-    def __init__(self, begun: int) -> None:
+    def __init__(self, begun: int, done: Moment) -> None:
         self.begun = begun
         """Monotonic time at which the first of them came."""
         self.bytes_count = self.body_bytes = self.memories_count = 0
         self.commands: list[Command] = []
-        self.done = anyio.Event()
+        self.is_lone = True
+        self.done = done
         self.outcomes: list[Outcome] = []
         self.lsns: list[int] = []
         self.failure: EngramError | None = None
@@ -77,8 +75,8 @@ class Group:
         """Whether the command may join: lone commands up to a limit, a bulk command alone."""
         if not self.commands:
             return True
-        lone = isinstance(command, LONE) and isinstance(self.commands[-1], LONE)
-        if not lone or len(self.commands) >= GROUP_COUNT_MAX:
+        is_lone = self.is_lone and type(command) in LONE
+        if not is_lone or len(self.commands) >= GROUP_COUNT_MAX:
             return False
         return self.bytes_count + bytes_count <= PART_BYTES_MAX
 
@@ -87,8 +85,58 @@ class Group:
         self.body_bytes += added[0]
         self.memories_count += added[1]
         self.commands.append(command)
+        self.is_lone = type(command) in LONE
         self.bytes_count += bytes_count
         return len(self.commands) - 1
+
+
+class Line:
+    """The groups that wait for the writer, the oldest first. Belongs to its event loop."""
+
+    __slots__ = ("_groups", "_moments", "bytes_count", "commands_count")
+
+    def __init__(self) -> None:
+        self._groups: deque[Group] = deque()
+        self._moments = Moments()
+        self.commands_count = self.bytes_count = 0
+
+    @property
+    def first(self) -> Group | None:
+        """The group that waits longest."""
+        return self._groups[0] if self._groups else None
+
+    def join(
+        self,
+        command: Command,
+        clock: Clock,
+        check_room: Callable[[int, int], None] | None,
+    ) -> tuple[Group, int]:
+        """Take a command in; return its group and its position there.
+
+        Raises Overloaded when too much waits already, and what `check_room` raises of the bytes of
+        bodies and the memories that it adds.
+        """
+        size = recorded_bytes_max(command)
+        if self.commands_count >= QUEUE_COUNT_MAX:
+            raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
+        if self.commands_count and self.bytes_count + size > QUEUE_BYTES_MAX:
+            raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
+        added = bytes_added(command)
+        if check_room is not None:
+            check_room(*added)
+        if not self._groups or not self._groups[-1].takes(command, size):
+            self._groups.append(Group(clock.monotonic(), self._moments.next()))
+        group = self._groups[-1]
+        self.commands_count += 1
+        self.bytes_count += size
+        return group, group.add(command, size, added)
+
+    def take(self) -> Group:
+        """Take out the group that waits longest; there must be one."""
+        group = self._groups.popleft()
+        self.commands_count -= len(group.commands)
+        self.bytes_count -= group.bytes_count
+        return group
 
 
 class Change:

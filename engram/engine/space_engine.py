@@ -18,15 +18,14 @@ import anyio.to_thread
 
 from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
-from engram.engine.budget import bytes_added
 from engram.engine.checkpointer import Checkpointer, Frozen
 from engram.engine.compactor import Compactor
 from engram.engine.eraser import Eraser
-from engram.engine.groups import LONE, Change, Group, Queue, check_queue
+from engram.engine.groups import LONE, Change, Group, Line, Queue
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
 from engram.engine.words import Words
-from engram.model.commands import Command, recorded_bytes_max
+from engram.model.commands import Command
 from engram.model.errors import (
     Closed,
     DurabilityError,
@@ -87,9 +86,7 @@ class SpaceEngine:
         self._clock = clock
         self._state = state
         self._view = state.view()
-        self._waiting: deque[Group] = deque()
-        self._waiting_count = 0
-        self._waiting_bytes = 0
+        self._line = Line()
         self._changes: deque[Change] = deque()
         self._wake = anyio.Event()
         self._closing = False
@@ -99,6 +96,7 @@ class SpaceEngine:
         self._committing: Group | None = None
         self._failure: EngramError | None = None
         self._housekeeping = housekeeping
+        self._check_room = None if housekeeping is None else housekeeping.check_room
         if housekeeping is not None:
             state.cold_capacity = housekeeping.add(self).cold
 
@@ -115,8 +113,8 @@ class SpaceEngine:
     @property
     def queue(self) -> Queue:
         """What waits to become durable."""
-        oldest = self._committing or (self._waiting[0] if self._waiting else None)
-        return Queue(self._waiting_count, self._waiting_bytes, oldest.begun if oldest else None)
+        oldest, line = self._committing or self._line.first, self._line
+        return Queue(line.commands_count, line.bytes_count, oldest.begun if oldest else None)
 
     @property
     def resident_bytes(self) -> int:
@@ -154,19 +152,10 @@ class SpaceEngine:
             raise self._failure.with_traceback(None)
         if self._closing:
             raise Closed(f"memory space {self.space!r}")
-        size = recorded_bytes_max(command)
-        check_queue(self._waiting_count, self._waiting_bytes, size)
-        added = bytes_added(command)
-        if self._housekeeping is not None:
-            self._housekeeping.check_room(*added)
-        if not self._waiting or not self._waiting[-1].takes(command, size):
-            self._waiting.append(Group(self._clock.monotonic()))
-        group = self._waiting[-1]
-        position = group.add(command, size, added)
-        self.activity.begin()
-        self._waiting_count += 1
-        self._waiting_bytes += size
-        self._wake.set()
+        group, position = self._line.join(command, self._clock, self._check_room)
+        self.activity.begun += 1
+        if not position:
+            self._wake.set()
         await group.done.wait()
         if group.failure is not None:
             raise group.failure.with_traceback(None)
@@ -228,7 +217,7 @@ class SpaceEngine:
                     with anyio.CancelScope(shield=True):
                         await self._change(self._changes.popleft())
                 while not self._changes and not self._may_commit():
-                    if self._closing and not self._waiting:
+                    if self._closing and self._line.first is None:
                         return
                     self._wake = anyio.Event()
                     await self._wake.wait()
@@ -236,10 +225,7 @@ class SpaceEngine:
                     return
                 if not self._may_commit():
                     continue
-                group = self._waiting.popleft()
-                self._waiting_count -= len(group.commands)
-                self._waiting_bytes -= group.bytes_count
-                self._committing = group
+                self._committing = group = self._line.take()
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
                 self._committing = None
@@ -300,14 +286,15 @@ class SpaceEngine:
 
     def _may_commit(self) -> bool:
         """Whether the group that waits longest is there and has room; without any it waits on."""
-        if not self._waiting:
+        first = self._line.first
+        if first is None:
             return False
         if self._housekeeping is None or self._closing:
             return True
-        return self._housekeeping.may_commit(self._waiting[0].body_bytes)
+        return self._housekeeping.may_commit(first.body_bytes)
 
     def _idle_since(self, begun: int) -> bool:
-        busy = self._waiting or self._committing or self._closing
+        busy = self._line.first or self._committing or self._closing
         return not busy and self.activity.begun == begun
 
     async def _change(self, change: Change) -> None:
@@ -340,7 +327,7 @@ class SpaceEngine:
             broken.__cause__ = error
             self._failure = group.failure = broken
         finally:
-            group.done.set()
+            group.done.come()
 
     async def _commit_part(self, group: Group) -> None:
         commands = group.commands[len(group.outcomes) :]
@@ -385,11 +372,10 @@ class SpaceEngine:
             apply(self._state, event, vectors, first + number)
 
     def _fail_waiting(self, failure: EngramError) -> None:
-        while self._waiting:
-            group = self._waiting.popleft()
+        while self._line.first is not None:
+            group = self._line.take()
             group.failure = failure
-            group.done.set()
-        self._waiting_count = self._waiting_bytes = 0
+            group.done.come()
         while self._changes:
             change = self._changes.popleft()
             change.error = failure

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -200,10 +201,10 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
         confidences=array("f", confidences).tobytes(),
         occurred_at=array("q", [moment or 0 for moment in occurred]).tobytes(),
         dated=bytes([moment is not None for moment in occurred]),
-        sources=array("I", map(number, sources)).tobytes(),
-        sessions=array("I", map(number, sessions)).tobytes(),
+        sources=array("I", map(number, sources)).tobytes() if any(sources) else bytes(4 * count),
+        sessions=array("I", map(number, sessions)).tobytes() if any(sessions) else bytes(4 * count),
         tag_counts=bytes(map(len, labelled)),
-        tags=array("I", [each for own in labelled for each in own]).tobytes(),
+        tags=array("I", chain.from_iterable(labelled)).tobytes(),
         labels=table.labels,
         metadata=b"".join(metadata),
         metadata_bytes=array("I", map(len, metadata)).tobytes(),

@@ -39,7 +39,11 @@ _SQUARE_MIN: Final = 1e-20
 _SQUARE_MAX: Final = 1e30
 _NO_NORM: Final = math.nan
 _FLOAT32: Final = np.dtype("<f4")
+_dot: Final = np.ndarray.dot
 _JSON: Final = msgspec.json.Encoder()
+_KEY_BYTES: Final = 8
+_HASHER: Final = hashlib.blake2b
+_KEY: Final = int.from_bytes
 
 
 class _Quiet(threading.local):
@@ -155,7 +159,7 @@ def _text(text: str, chance: bytes) -> Remember:
     content = _content(text, violations)
     if violations:
         raise InvalidRequest(*violations)
-    key = _content_key(content, None, None, None)
+    key = _plain_key(content)
     return Remember(content, key, 0, 1.0, None, None, None, (), b"", b"", _NO_NORM, "", chance)
 
 
@@ -218,17 +222,13 @@ def check_vectors(
 def check_vector(kernels: KernelBackend, embedding: ArrayLike) -> tuple[NDArray[np.float32], float]:
     """Return float32[d] and its inverse norm; InvalidRequest as `check_vectors` raises it."""
     if type(embedding) is np.ndarray and embedding.dtype == _FLOAT32 and embedding.ndim == 1:
-        square = _QUIET.context.run(_square, embedding)
+        square = float(_QUIET.context.run(_dot, embedding, embedding))
         # Within these bounds float32 neither overflowed nor lost digits; the rest, NaN too, is
         # left to the kernel.
         if _SQUARE_MIN < square < _SQUARE_MAX and len(embedding) <= DIMENSIONS_MAX:
             return embedding, 1.0 / math.sqrt(square)
     rows, norms = check_vectors(kernels, embedding, 1)
     return rows[0], float(norms[0])
-
-
-def _square(row: NDArray[np.float32]) -> float:
-    return float(row.dot(row))
 
 
 def with_vector(
@@ -260,6 +260,8 @@ def columns_of(
 
 
 def _content(text: object, violations: list[str]) -> bytes:
+    if type(text) is str and text.isascii() and len(text) <= CONTENT_BYTES_MAX:
+        return text.encode()
     if not isinstance(text, str):
         violations.append(f"content is {type(text).__name__}, not text")
         return b""
@@ -283,12 +285,18 @@ def _content_key(
     content: bytes, source: str | None, session: str | None, occurred_at: int | None
 ) -> int:
     """Return a 64-bit key of what makes two memories one; 0 when there is no content."""
+    if source is None and session is None and occurred_at is None:
+        return _plain_key(content)
     if not content:
         return 0
-    hasher = hashlib.blake2b(content, digest_size=8)
-    if source is not None or session is not None or occurred_at is not None:
-        hasher.update(repr((source, session, occurred_at)).encode())
-    return int.from_bytes(hasher.digest(), "little") or 1
+    hasher = _HASHER(content, digest_size=_KEY_BYTES)
+    hasher.update(repr((source, session, occurred_at)).encode())
+    return _KEY(hasher.digest(), "little") or 1
+
+
+def _plain_key(content: bytes) -> int:
+    """Return the key of a text that comes from nowhere and no time in particular."""
+    return _KEY(_HASHER(content, digest_size=_KEY_BYTES).digest(), "little") or 1 if content else 0
 
 
 def _kind(name: object, violations: list[str]) -> int:
@@ -300,6 +308,8 @@ def _kind(name: object, violations: list[str]) -> int:
 
 
 def _confidence(value: object, violations: list[str]) -> float:
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
     if isinstance(value, str) and value in NUMBERS:
         return NUMBERS[value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:

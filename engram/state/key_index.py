@@ -65,8 +65,15 @@ class KeyIndex:
             found[pending[hit]] = rows[hit]
             pending = pending[~hit]
             positions = (positions[~hit] + 1) & self._mask
+        # One by one without `find`: a generator for each key costs more than its probes.
+        slots, columns, mask = self._table.data, self._keys.pages, self._mask
         for place, key in zip(pending.tolist(), keys[pending].tolist(), strict=True):
-            found[place] = next(self.find(key), -1)
+            position = key & mask
+            while (row := slots[position]) != _EMPTY:
+                if row != _REMOVED and columns[row >> PAGE_SHIFT].item(row & PAGE_MASK) == key:
+                    found[place] = row
+                    break
+                position = (position + 1) & mask
         return found
 
     def add(self, key: int, row: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, cast
 
 import numpy as np
@@ -37,6 +38,8 @@ _SEEN: Final = (False,)
 # Below 16 commands a look at each is cheaper than one in columns (design: a group of one costs 16
 # us as rows and 49 as columns).
 _COLUMNS_MIN: Final = 16
+# What `MemoryId._make` does, without a call of Python for each id.
+_AS_ID: Final = cast("Callable[[Sequence[int]], MemoryId]", partial(tuple.__new__, MemoryId))
 
 
 def raw_ids(ids: Sequence[MemoryId]) -> bytes:
@@ -79,9 +82,7 @@ class LoneGroup:
         """Return what becomes of the commands, up to the first that has to wait."""
         suspects = _suspects(self._state, commands)
         if len(commands) >= _COLUMNS_MIN and self._all_fresh(commands, suspects):
-            self._fresh = [command for command in commands if type(command) is Remember]
-            created = [Outcome((each,), _CREATED) for each in self._ids()]
-            return Decision(self._events(created), created, len(created))
+            return self._decide_fresh(cast("Sequence[Remember]", commands))
         taken = 0
         for command in commands:
             if type(command) is not Remember and type(command) is not Forget:
@@ -104,6 +105,14 @@ class LoneGroup:
         ids = self._ids()
         outcomes = [_outcome(result, ids) for result in self._results]
         return Decision(self._events(outcomes), outcomes, taken)
+
+    def _decide_fresh(self, commands: Sequence[Remember]) -> Decision:
+        """Return the one event that stores them all, in columns throughout."""
+        batch = collect(commands, self._embedder, self._dimensions)
+        minted = mint_ids(self._now, batch.chance)
+        event = remembered(batch, minted.astype("<u8", copy=False).tobytes(), self._now)
+        outcomes = [Outcome((each,), _CREATED) for each in map(_AS_ID, minted.tolist())]
+        return Decision([(event, batch.vectors)], outcomes, len(outcomes))
 
     def _all_fresh(self, commands: Sequence[Command], suspects: Sequence[bool]) -> bool:
         """Whether no command needs a look of its own: all are new texts, their vectors alike."""

@@ -81,11 +81,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def waiting_count(engine: SpaceEngine) -> int:
-    return engine._waiting_count
+    return engine.queue.commands_count
 
 
 def waits_for_more(engine: SpaceEngine, before: int) -> bool:
-    return engine._waiting_count > before
+    return engine.queue.commands_count > before
 
 
 async def refused(engine: SpaceEngine, command: Command) -> None:
@@ -126,7 +126,7 @@ async def test_writers_that_wait_together_share_one_sync() -> None:
             await until(lambda: log.syncs == 1)
             for n in range(64):
                 tasks.start_soon(engine.submit, text(f"t{n}", n + 1))
-            await until(lambda: engine._waiting_count == 64)
+            await until(lambda: engine.queue.commands_count == 64)
             log.held.set()
         assert log.syncs == 2
         assert engine.view.count == 65
@@ -172,7 +172,7 @@ async def test_after_a_failed_sync_every_waiter_is_told_and_the_space_refuses() 
             await until(lambda: log.syncs == 2)
             for number in range(2, 12):
                 tasks.start_soon(write, number)
-            await until(lambda: engine._waiting_count == 10)
+            await until(lambda: engine.queue.commands_count == 10)
             log.held.set()
         assert len(answers) == 11
         assert all(isinstance(answer, LogPoisoned) for answer in answers)
@@ -200,9 +200,9 @@ async def test_a_caller_that_gives_up_loses_only_its_answer() -> None:
             tasks.start_soon(engine.submit, text("first"))
             await until(lambda: log.syncs == 1)
             tasks.start_soon(impatient)
-            await until(lambda: engine._waiting_count == 1)
+            await until(lambda: engine.queue.commands_count == 1)
             tasks.start_soon(engine.submit, text("patient", 2))
-            await until(lambda: engine._waiting_count == 2)
+            await until(lambda: engine.queue.commands_count == 2)
             scope.cancel()
             await lowlevel.checkpoint()
             log.held.set()
@@ -219,7 +219,7 @@ async def test_closing_finishes_what_waits_and_then_refuses() -> None:
             await until(lambda: log.syncs == 1)
             for n in range(3):
                 tasks.start_soon(engine.submit, text(f"t{n}", n + 1))
-            await until(lambda: engine._waiting_count == 3)
+            await until(lambda: engine.queue.commands_count == 3)
             tasks.start_soon(engine.aclose)
             await until(lambda: engine._closing)
             with pytest.raises(Closed, match="'s'"):
@@ -239,7 +239,7 @@ async def test_a_full_queue_refuses_and_takes_more_later() -> None:
             unknown = Forget(MemoryId(1, 2))
             for _ in range(QUEUE_COUNT_MAX):
                 tasks.start_soon(refused, engine, unknown)
-            await until(lambda: engine._waiting_count == QUEUE_COUNT_MAX)
+            await until(lambda: engine.queue.commands_count == QUEUE_COUNT_MAX)
             with pytest.raises(Overloaded, match="queue_count_max of 8192"):
                 await engine.submit(text("a", 1))
             log.held.set()
@@ -258,7 +258,7 @@ async def test_more_bytes_than_the_queue_holds_are_refused_until_it_moves(
             tasks.start_soon(engine.submit, text("first"))
             await until(lambda: log.syncs == 1)
             tasks.start_soon(engine.submit, text("x" * 20_000, 1))
-            await until(lambda: engine._waiting_count == 1)
+            await until(lambda: engine.queue.commands_count == 1)
             with pytest.raises(Overloaded, match="queue_bytes_max of 10000"):
                 await engine.submit(text("a", 2))
             log.held.set()

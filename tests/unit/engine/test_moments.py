@@ -1,0 +1,42 @@
+"""One moment that many wait for, on every backend."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from engram.engine.waiting import Moment, Moments
+
+pytestmark = pytest.mark.anyio
+
+
+async def _wait(moment: Moment, came: list[int], number: int) -> None:
+    await moment.wait()
+    came.append(number)
+
+
+async def test_all_who_wait_for_a_moment_go_on_when_it_comes() -> None:
+    came: list[int] = []
+    moment = Moments().next()
+    async with anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(_wait, moment, came, number)
+        await anyio.wait_all_tasks_blocked()
+        assert came == []
+        moment.come()
+    assert sorted(came) == [0, 1, 2]
+
+
+async def test_a_waiter_that_is_cancelled_takes_no_other_with_it() -> None:
+    came: list[int] = []
+    moment = Moments().next()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_wait, moment, came, 1)
+        with anyio.CancelScope() as gone:
+            tasks.start_soon(_wait, moment, came, 2)
+            await anyio.wait_all_tasks_blocked()
+            gone.cancel()
+            await moment.wait()
+        moment.come()
+    assert gone.cancelled_caught
+    assert sorted(came) == [1, 2]
