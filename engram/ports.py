@@ -63,6 +63,12 @@ class Filesystem(Protocol):
     def read_at(self, handle: Handle, offset: int, bytes_count: int) -> bytes:
         """Return up to `bytes_count` bytes from `offset`; fewer only at the end of the file."""
 
+    def expect(self, handle: Handle, offset: int, bytes_count: int) -> None:
+        """Say that so many bytes from `offset` are about to be read: a hint, which never fails.
+
+        Returns at once. What several such calls named may come from the medium at the same time.
+        """
+
     def write_at(self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer]) -> None:
         """Write all buffers one after the other from `offset`, looping over short writes."""
 

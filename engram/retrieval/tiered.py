@@ -1,10 +1,11 @@
-"""Search of the sealed segments by vector: sketches, then int8 codes, then float32 rows decide.
+"""Search of the sealed segments by vector: sketches choose, then float32 rows decide.
 
 Rule 1: sketches of all rows are scanned in RAM, in one call over all segments; they choose some
-        hundred candidates. Only candidates' codes are read, only the best of those's vectors.
+        hundred candidates, of which the likely ones are read.
 Rule 2: the cosine of a row is the number that a scan of float32 rows gives it.
-Rule 3: a row is missed only if its sketch or its codes make too little of it. Where fewer rows
-        are candidates than vectors may be read, the search is exact.
+Rule 3: a row is missed only if its sketch makes too little of it. Where fewer rows are candidates
+        than are read at first, the search is exact.
+Rule 4: what is read next is named to the medium before any of it is read.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from engram.state.bodies import NO_ROW, OFFSET_BITS, OFFSET_MASK, SEALED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
     from engram.kernels.arrays import F32, I64, U8, U32
     from engram.kernels.cancel import CancelFlag
     from engram.kernels.protocol import KernelBackend
@@ -34,20 +37,26 @@ if TYPE_CHECKING:
 
 Scan: TypeAlias = "Callable[[], tuple[F32, U32]]"
 
-# Rows whose codes are looked at: with 400 the ten nearest were all among them for 0.995 of random
-# and 1.000 of embedded queries (300,000 rows), with 200 for 0.980 and 0.999.
+# Rows that the scan gives out: more than are ever read, for which ones are is known only then.
 CANDIDATES_MIN: Final = 400
 CANDIDATES_PER_RESULT: Final = 4
 
-# Rows whose vectors are read beyond the k that are wanted: codes err by some 0.0004, so that those
-# which belong among the first k stand hardly lower.
+# Rows that are read first, beyond the k that are wanted: the best of them tell which of the other
+# candidates can still be among the best.
 SPARE_MIN: Final = 16
 SPARE_SHARE: Final = 4
 
 # An estimate from signs of a rest r errs by |r| |w| sqrt((pi / 2 - 1) / D): its slope times
-# |w| sqrt(1 - 2 / pi). With 1.25 deviations as much was found as with 2, of random rows too; with
-# 0.5 a recall_at_10 of 0.981 instead of 0.994 among 500,000 of those.
-MARGIN: Final = 1.25 * math.sqrt(1 - 2 / math.pi)
+# |w| sqrt(1 - 2 / pi).
+_DEVIATION: Final = math.sqrt(1 - 2 / math.pi)
+
+# With 1.25 deviations as much was found as with 2, of random rows too; with 0.5 a recall_at_10 of
+# 0.981 instead of 0.994 among 500,000 of those.
+MARGIN: Final = 1.25 * _DEVIATION
+
+# One from both bits errs by 0.49 of that: a rest has a cosine of 0.938 with its code, and one of
+# sqrt(2 / pi) with its signs.
+REACH: Final = 2 * 0.49 * _DEVIATION
 
 # Below one candidate row in so many they are looked up one by one, not segment by segment.
 FEW_SHARE: Final = 32
@@ -95,14 +104,19 @@ def top_k(search: Search, view: View, mask: U8 | None) -> tuple[F32, U32]:
         DurabilityError: what was read is damaged or cannot be read.
     """
     k, done = search.k, search.done
-    places, rows = _candidates(search, view, mask, max(CANDIDATES_MIN, CANDIDATES_PER_RESULT * k))
+    found = _candidates(search, view, mask, max(CANDIDATES_MIN, CANDIDATES_PER_RESULT * k))
     done("sketches")
-    kept = k + max(SPARE_MIN, k // SPARE_SHARE)
-    if len(places) > kept:
-        best = _best_by_codes(search, view, places, kept)
-        places, rows = places[best], rows[best]
-        done("codes")
-    cosines = exact(search, view, places)
+    order = np.argsort(-found.estimates, kind="stable")
+    first = np.sort(order[: k + max(SPARE_MIN, k // SPARE_SHARE)])
+    cosines = exact(search, view, found.places[first])
+    rows = found.rows[first]
+    if len(first) < len(order):
+        last = len(cosines) - (search.sure or k)
+        worst = np.partition(cosines, last)[last]
+        is_likely = found.estimates + found.errors > worst
+        is_likely[first] = False
+        cosines = np.concatenate((cosines, exact(search, view, found.places[is_likely])))
+        rows = np.concatenate((rows, found.rows[is_likely]))
     order = np.lexsort((rows, -cosines))[:k]
     done("rerank")
     return cosines[order], rows[order]
@@ -112,7 +126,12 @@ def exact(search: Search, view: View, places: U32) -> F32:
     """Return float32[m]: the cosine at each of ascending sealed places, without their first bit."""
     vectors = np.empty((len(places), view.dimensions), np.float32)
     norms = np.empty(len(places), np.float32)
-    for part, inside, offsets in _by_segment(view, places, search.cancel):
+    chosen = list(_by_segment(view, places, search.cancel))
+    for part, _, offsets in chosen:
+        part.segment.expect_vectors(offsets)
+    for part, inside, offsets in chosen:
+        if search.cancel is not None:
+            search.cancel.check()
         vectors[inside] = part.segment.vectors(offsets)
         norms[inside] = part.segment.norms[offsets]
     return in_order(search.kernels, search.query, vectors, norms)
@@ -125,56 +144,66 @@ def in_order(kernels: KernelBackend, query: F32, vectors: F32, norms: F32) -> F3
     return kernels.similarity_f32(query, vectors, inv_norms=norms)
 
 
-def _candidates(search: Search, view: View, mask: U8 | None, count: int) -> tuple[U32, U32]:
-    """Return places in ascending order, and their rows: the best `count` by their sketches."""
+class _Candidates(NamedTuple):
+    """Rows that may be among the best, by ascending places."""
+
+    places: U32
+    rows: U32
+    estimates: F32
+    """float32[m]: their cosines as the sketches have them."""
+    errors: F32
+    """float32[m]: by how much a cosine may be above its estimate."""
+    are_all: bool
+    """Whether there are no other rows."""
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Candidates:
+        """Return those that were chosen."""
+        places, rows, estimates, errors, are_all = self
+        return _Candidates(places[chosen], rows[chosen], estimates[chosen], errors[chosen], are_all)
+
+
+def _candidates(search: Search, view: View, mask: U8 | None, count: int) -> _Candidates:
+    """Return the best `count` rows by their sketches."""
     if mask is None:
-        return _scanned(search, view, _live, count)[:2]
+        return _scanned(search, view, _live, count)
     if int(np.bitwise_count(mask).sum()) >= MOST_SHARE * view.count:
         # It costs less to leave out those few that are found and are no candidates.
-        more = count + count // SPARE_SHARE
-        places, rows, is_all = _scanned(search, view, _live, more)
+        found = _scanned(search, view, _live, count + count // SPARE_SHARE)
+        rows = found.rows
         passing = (mask[rows >> np.uint32(3)] >> (rows & np.uint32(7)).astype(np.uint8) & 1) > 0
-        if is_all or np.count_nonzero(passing) >= count:
-            return places[passing], rows[passing]
-    return _scanned(search, view, _masked(view, mask), count)[:2]
+        if found.are_all or np.count_nonzero(passing) >= count:
+            return found.where(passing)
+    return _scanned(search, view, _masked(view, mask), count)
 
 
-def _scanned(search: Search, view: View, masks: Masks, count: int) -> tuple[U32, U32, bool]:
-    """Return places in ascending order, their rows, and whether there are no others."""
+def _scanned(search: Search, view: View, masks: Masks, count: int) -> _Candidates:
     parts = _sketches(view, search.query, masks)
-    places = _best_by_sketches(search, parts, count)
-    places.sort()
-    rows = np.empty(len(places), np.uint32)
+    estimates, places = _best_by_sketches(search, parts, count)
+    order = np.argsort(places)
+    estimates, places = estimates[order], places[order]
+    rows, errors = np.empty(len(places), np.uint32), np.empty(len(places), np.float32)
+    margins = {part.first >> OFFSET_BITS: part.margin for part in parts}
     for part, inside, offsets in _by_segment(view, places, None):
         rows[inside] = part.rows[offsets]
-    is_there = rows != NO_ROW
-    return places[is_there], rows[is_there], len(places) < count
+        margin = margins[int(places[inside.start]) >> OFFSET_BITS]
+        errors[inside] = part.segment.factors[0, offsets] * np.float32(margin * REACH / MARGIN)
+    found = _Candidates(places, rows, estimates, errors, len(places) < count)
+    return found.where(rows != NO_ROW)
 
 
-def _best_by_sketches(search: Search, parts: list[SketchPart], count: int) -> U32:
-    """Return the numbers of the best `count` rows by their sketches, in any order."""
+def _best_by_sketches(search: Search, parts: list[SketchPart], count: int) -> tuple[F32, U32]:
+    """Return estimates and numbers of the best `count` rows by their sketches, in any order."""
     scan = partial(search.kernels.top_k_sketches, k=count, cancel=search.cancel)
     if sum(part.signs.nbytes for part in parts) < SHARED_BYTES_MIN:
-        return scan(parts)[1]
+        return scan(parts)
     half = len(parts) // 2
     others = search.share(partial(scan, parts[half:]))
     estimates, places = scan(parts[:half])
     more_estimates, more_places = others()
     estimates = np.concatenate((estimates, more_estimates))
     places = np.concatenate((places, more_places))
-    return places[np.lexsort((places, -estimates))[:count]]
-
-
-def _best_by_codes(search: Search, view: View, places: U32, count: int) -> U32:
-    """Return which `count` of ascending places are the best by their int8 codes, ascending."""
-    codes = np.empty((len(places), view.dimensions), np.int8)
-    scales = np.empty(len(places), np.float32)
-    for part, inside, offsets in _by_segment(view, places, search.cancel):
-        codes[inside], steps = part.segment.codes(offsets)
-        scales[inside] = steps * part.segment.norms[offsets]
-    _, best = search.kernels.top_k_i8(search.query, codes, scales, count, cancel=search.cancel)
-    best.sort()
-    return best
+    best = np.lexsort((places, -estimates))[:count]
+    return estimates[best], places[best]
 
 
 def _by_segment(

@@ -77,8 +77,14 @@ class Sealed(Protocol):
     def vectors(self, offsets: NDArray[np.uint32]) -> NDArray[np.float32]:
         """Return float32[m, d] vectors as they were given."""
 
+    def expect_vectors(self, offsets: NDArray[np.uint32]) -> None:
+        """Say that `vectors` is about to be asked for these: several media reads may begin."""
+
     def read(self, offset: int, bytes_count: int) -> bytes:
         """Return bytes of its texts, as they were before any compression."""
+
+    def expect_text(self, offset: int, bytes_count: int) -> None:
+        """Say that `read` is about to be asked for these bytes."""
 
     @property
     def resident_bytes(self) -> int:
@@ -184,6 +190,14 @@ def read_text(
     part = sealed[(address & ~SEALED_TEXT) >> TEXT_BITS]
     check(part is not None, "a text address names a segment that is there")
     return part.segment.read(address & TEXT_MASK, bytes_count)  # type: ignore[union-attr]
+
+
+def expect_text(sealed: tuple[SealedPart | None, ...], address: int, bytes_count: int) -> None:
+    """Say that `read_text` is about to be called so; nothing for what is in RAM."""
+    if address & SEALED_TEXT and bytes_count:
+        part = sealed[(address & ~SEALED_TEXT) >> TEXT_BITS]
+        check(part is not None, "a text address names a segment that is there")
+        part.segment.expect_text(address & TEXT_MASK, bytes_count)  # type: ignore[union-attr]
 
 
 def vectors_at(

@@ -11,7 +11,7 @@ from engram.model.details import NO_DETAILS, Told, taken_apart
 from engram.model.ids import format_id
 from engram.model.memory import Memory, MemoryKind, to_datetime
 from engram.model.particulars import FACT_KEY, LABEL_MASK
-from engram.state.bodies import read_text
+from engram.state.bodies import expect_text, read_text
 from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
 from engram.state.forgetting import retrievability
 from engram.state.space import ALIVE, View
@@ -45,10 +45,21 @@ def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[M
     strengths = retrievability(
         now, chosen.take(columns["reviewed_at"]), chosen.take(columns["stability_days"])
     )
+    if view.sealed and len(rows) > 1:
+        _expect_texts(view, rows)
     return [
         _memory(view, row, space, strength)
         for row, strength in zip(rows, strengths.tolist(), strict=True)
     ]
+
+
+def _expect_texts(view: View, rows: Sequence[int]) -> None:
+    """Let the media find the texts side by side that are read one after the other."""
+    for name in ("content", "metadata"):
+        addresses = view.gather(f"{name}_address", np.array(rows)).tolist()
+        lengths = view.gather(f"{name}_bytes", np.array(rows)).tolist()
+        for address, bytes_count in zip(addresses, lengths, strict=True):
+            expect_text(view.sealed, address, bytes_count)
 
 
 def _memory(view: View, row: int, space: str, strength: float) -> Memory:

@@ -104,6 +104,12 @@ class BlockCache:
                 found.update((block, landed[block]) for block in blocks if block in landed)
         return [found[block] for block in blocks]
 
+    def missing(self, owner: int, blocks: Sequence[int]) -> list[int]:
+        """Return which of these blocks are not held; changes nothing, not even the counts."""
+        with self._lock:
+            held = self._owners.get(owner)
+            return list(blocks) if held is None else [each for each in blocks if each not in held]
+
     def drop(self, owner: int) -> None:
         """Let all blocks of an owner go."""
         with self._lock:

@@ -90,6 +90,15 @@ class BlockFile:
         """Return the blocks of these ascending numbers by way of the cache; raises as `read`."""
         return cache.take(owner, blocks, self.read)
 
+    def expect(self, cache: BlockCache, owner: int, blocks: Sequence[int]) -> None:
+        """Say that `through` will be asked for these blocks: a hint; raises as `read`."""
+        missing = cache.missing(owner, blocks)
+        if missing:
+            spans = [
+                (self._start(block), self._end(block) - self._start(block)) for block in missing
+            ]
+            self._files.expect(self.path, spans)
+
     def _read_run(self, first: int, end: int) -> list[bytes]:
         """Return the blocks from `first` up to `end`."""
         start = self._start(first)

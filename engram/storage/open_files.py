@@ -10,6 +10,8 @@ from engram.model.errors import Closed, FileCorrupted
 from engram.storage.limits import OPEN_FILES_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engram.ports import Filesystem, Handle
 
 
@@ -48,21 +50,26 @@ class OpenFiles:
             StorageFailed: the medium cannot be read.
             Closed: the store is.
         """
-        with self._lock:
-            file = self._files.get(path)
-            if file is not None:
-                file.readers_count += 1
-                self._files.move_to_end(path)
-        if file is None:
-            file = self._open(path)
+        file = self._begin(path)
         try:
             return self.filesystem.read_at(file.handle, offset, bytes_count)
         finally:
-            with self._lock:
-                file.readers_count -= 1
-                is_last = file.is_let_go and not file.readers_count
-            if is_last:
-                file.handle.close()
+            self._end(file)
+
+    def expect(self, path: str, spans: Iterable[tuple[int, int]]) -> None:
+        """Say which (offset, bytes) of a file are about to be read: a hint.
+
+        Raises:
+            FileCorrupted: the file is missing.
+            StorageFailed: the medium cannot be read.
+            Closed: the store is.
+        """
+        file = self._begin(path)
+        try:
+            for offset, bytes_count in spans:
+                self.filesystem.expect(file.handle, offset, bytes_count)
+        finally:
+            self._end(file)
 
     def let_go(self, directory: str) -> None:
         """Close the files of a directory, as soon as nobody reads them."""
@@ -79,6 +86,22 @@ class OpenFiles:
             idle = self._take_out(list(self._files))
         for handle in idle:
             handle.close()
+
+    def _begin(self, path: str) -> _OpenFile:
+        """Return a file that stays open until `_end`."""
+        with self._lock:
+            file = self._files.get(path)
+            if file is not None:
+                file.readers_count += 1
+                self._files.move_to_end(path)
+        return file if file is not None else self._open(path)
+
+    def _end(self, file: _OpenFile) -> None:
+        with self._lock:
+            file.readers_count -= 1
+            is_last = file.is_let_go and not file.readers_count
+        if is_last:
+            file.handle.close()
 
     def _open(self, path: str) -> _OpenFile:
         """Open a file for one reader, unless another thread was first."""

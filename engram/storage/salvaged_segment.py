@@ -63,6 +63,12 @@ class SalvagedSegment:
         """Refuse: it is not searched."""
         raise FileCorrupted(self._directory, 0, f"the codes of {len(offsets)} bodies are not used")
 
+    def expect_vectors(self, offsets: U32) -> None:
+        """Do nothing: everything is read once."""
+
+    def expect_text(self, offset: int, bytes_count: int) -> None:
+        """Do nothing: everything is read once."""
+
     def vectors(self, offsets: U32) -> F32:
         """Return float32[m, d] vectors, zeros where one is lost or was never there."""
         out = np.zeros((len(offsets), self._dimensions), np.float32)

@@ -130,6 +130,12 @@ class TierSegment:
         """Return float32[m, d] vectors as they were given, zeros where a body has none."""
         return self._rows_of(0, self.vector_file, offsets, np.float32)
 
+    def expect_vectors(self, offsets: U32) -> None:
+        """Say that these vectors are about to be read, so that the medium may begin."""
+        file = self.vector_file
+        blocks = _blocks_of(offsets, file.block_bytes // (4 * self.dimensions))[0]
+        file.expect(self._cache, self._owners[0], blocks)
+
     def read(self, offset: int, bytes_count: int) -> bytes:
         """Return bytes of the texts, as they were before any compression."""
         file = self.text_file
@@ -137,11 +143,16 @@ class TierSegment:
         check(is_inside, "texts are read within their segment")
         if not bytes_count:
             return b""
-        first, end = offset // file.block_bytes, -(-(offset + bytes_count) // file.block_bytes)
-        blocks = file.through(self._cache, self._owners[2], range(first, end))
-        start = offset - first * file.block_bytes
+        chosen = _blocks_with(file, offset, bytes_count)
+        blocks = file.through(self._cache, self._owners[2], chosen)
+        start = offset - chosen.start * file.block_bytes
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         return data[start : start + bytes_count]
+
+    def expect_text(self, offset: int, bytes_count: int) -> None:
+        """Say that `read` is about to be called so."""
+        file = self.text_file
+        file.expect(self._cache, self._owners[2], _blocks_with(file, offset, bytes_count))
 
     def bodies(self, keep: U32 | None = None, void: U32 | None = None) -> Bodies:
         """Return bodies for writing them elsewhere, read past the cache as pieces are taken.
@@ -190,11 +201,24 @@ class TierSegment:
         if not d or not len(offsets):
             return np.zeros((len(offsets), d), dtype)
         rows = file.block_bytes // (d * np.dtype(dtype).itemsize)
-        blocks, inside = np.unique(offsets // np.uint32(rows), return_inverse=True)
-        found = file.through(self._cache, self._owners[which], blocks.tolist())
+        blocks, owners = _blocks_of(offsets, rows)
+        found = file.through(self._cache, self._owners[which], blocks)
         # Only the last block of a file may be shorter, and it stands last here too.
         table = np.frombuffer(found[0] if len(found) == 1 else b"".join(found), dtype)
-        return np.asarray(table.reshape(-1, d)[inside * rows + offsets % np.uint32(rows)])
+        inside = offsets - owners * np.uint32(rows)
+        if len(blocks) > 1:
+            inside += np.searchsorted(blocks, owners).astype(np.uint32) * np.uint32(rows)
+        return table.reshape(-1, d)[inside]
+
+
+def _blocks_of(offsets: U32, rows: int) -> tuple[list[int], U32]:
+    """Return the numbers of the blocks of so many rows that hold offsets, ascending, and whose."""
+    owners = offsets // np.uint32(rows)
+    return sorted(set(owners.tolist())), owners
+
+
+def _blocks_with(file: BlockFile, offset: int, bytes_count: int) -> range:
+    return range(offset // file.block_bytes, -(-(offset + bytes_count) // file.block_bytes))
 
 
 class SegmentColumns:

@@ -27,6 +27,7 @@ class FailingFilesystem:
         self.create_exclusive = inner.create_exclusive
         self.open = inner.open
         self.read_at = inner.read_at
+        self.expect = inner.expect
         self.write_at = inner.write_at
         self.sync = inner.sync
         self.set_size = inner.set_size

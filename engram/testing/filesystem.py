@@ -128,6 +128,9 @@ class SimulatedFilesystem:
         file = self._file(handle, "read")
         return bytes(file.visible[offset : offset + bytes_count])
 
+    def expect(self, handle: Handle, offset: int, bytes_count: int) -> None:
+        """Do nothing: what is in RAM need not be fetched."""
+
     def write_at(self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer]) -> None:
         """Change what readers see; durable only after `sync`."""
         data = b"".join(buffers)

@@ -49,6 +49,12 @@ class MemorySealed:
         """Return float32[m, d] vectors as they were given."""
         return self._vectors[offsets]
 
+    def expect_vectors(self, offsets: NDArray[np.uint32]) -> None:
+        """Do nothing: they are in RAM."""
+
+    def expect_text(self, offset: int, bytes_count: int) -> None:
+        """Do nothing: it is in RAM."""
+
     def read(self, offset: int, bytes_count: int) -> bytes:
         """Return bytes of its texts."""
         check(offset + bytes_count <= len(self._text), "texts are read within their segment")

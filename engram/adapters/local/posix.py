@@ -27,6 +27,12 @@ def read_some(descriptor: int, position: Lock, bytes_count: int, offset: int) ->
     return os.pread(descriptor, bytes_count, offset)
 
 
+def expect(descriptor: int, offset: int, bytes_count: int) -> None:
+    """Let Linux begin to read these bytes; macOS has no call for it."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, bytes_count, os.POSIX_FADV_WILLNEED)
+
+
 def write_some(
     descriptor: int,
     position: Lock,  # noqa: ARG001 - there is no position to share here

@@ -42,6 +42,10 @@ def read_some(descriptor: int, position: Lock, bytes_count: int, offset: int) ->
         return os.read(descriptor, bytes_count)
 
 
+def expect(descriptor: int, offset: int, bytes_count: int) -> None:
+    """Do nothing: Windows has no such call."""
+
+
 def write_some(
     descriptor: int,
     position: Lock,

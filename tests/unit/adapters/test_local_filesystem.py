@@ -45,6 +45,16 @@ def test_what_was_written_is_read_back(filesystem: LocalFilesystem) -> None:
     handle.close()
 
 
+def test_expecting_a_read_changes_nothing_and_never_fails(filesystem: LocalFilesystem) -> None:
+    handle = filesystem.create_exclusive("a/b")
+    filesystem.write_at(handle, 0, [b"hello"])
+    filesystem.expect(handle, 0, 5)
+    filesystem.expect(handle, 1 << 40, 5)
+    assert filesystem.read_at(handle, 0, 9) == b"hello"
+    handle.close()
+    filesystem.expect(handle, 0, 5)
+
+
 def test_a_resized_file_reads_as_zero_beyond_its_old_end(filesystem: LocalFilesystem) -> None:
     handle = filesystem.create_exclusive("a")
     filesystem.write_at(handle, 0, [b"abcd"])

@@ -17,7 +17,7 @@ from engram.state.bodies import NO_ROW
 from engram.state.moves import Move
 from engram.state.space import SpaceState, View
 from engram.testing.filling import batch_of, fill
-from engram.testing.sealed import sealed_in_memory
+from engram.testing.sealed import MemorySealed, sealed_in_memory
 
 if TYPE_CHECKING:
     from engram.kernels.arrays import F32, I64, U32
@@ -162,12 +162,79 @@ def test_rows_without_vectors_are_not_found_in_a_segment() -> None:
     assert sorted(found.tolist()) == [row for row in range(40) if row % 4]
 
 
-def test_codes_are_read_only_where_vectors_of_all_candidates_would_cost_more() -> None:
-    state = filled(500)
-    view = sealed(state, list(range(500)))
-    assert search(view, query_of(6), 10)[2] == ["vectors", "sketches", "codes", "rerank"]
-    few = np.arange(20)
-    assert search(view, query_of(6), 10, few)[2] == ["vectors", "sketches", "rerank"]
+class NotedSegment(MemorySealed):
+    """A segment that notes which vectors were announced and which were read, in this order."""
+
+    noted: list[tuple[str, int]]
+
+    def expect_vectors(self, offsets: U32) -> None:
+        """Note it."""
+        self.noted.append(("expected", len(offsets)))
+
+    def vectors(self, offsets: U32) -> F32:
+        """Note it."""
+        self.noted.append(("read", len(offsets)))
+        return super().vectors(offsets)
+
+
+def noted_segments(rows: F32, count: int) -> tuple[View, list[tuple[str, int]]]:
+    """Return a view of unit rows in so many segments, and what those note."""
+    state = SpaceState()
+    batch = batch_of(len(rows), rows.shape[1], text_bytes=24)
+    batch.vectors = rows.tobytes()
+    batch.inverse_norms = np.ones(len(rows), "<f4").tobytes()
+    fill(state, batch)
+    view = sealed(state, *([*range(first, len(rows), count)] for first in range(count)))
+    noted: list[tuple[str, int]] = []
+    parts = []
+    for part in view.sealed:
+        assert part is not None
+        kept = np.asarray(part.segment.vectors(np.arange(part.segment.count, dtype=np.uint32)))
+        segment = NotedSegment(part.segment.number, kept, part.segment.norms)
+        segment.noted = noted
+        parts.append(part._replace(segment=segment))
+    return msgspec.structs.replace(view, sealed=tuple(parts)), noted
+
+
+def clustered(count: int, clusters: int) -> F32:
+    chance = np.random.default_rng(8)
+    rows = chance.standard_normal((clusters, 128))[np.arange(count) % clusters]
+    rows = rows + 0.4 * chance.standard_normal((count, 128))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def test_only_rows_that_can_be_among_the_best_are_read() -> None:
+    """Of 6,000 rows 400 are candidates and hardly more than the 20 neighbours are read."""
+    rows = clustered(6000, 300)
+    view, noted = noted_segments(rows, 3)
+    for at in range(5):
+        noted.clear()
+        cosines, found, _ = search(view, rows[at], 10, kernels=ZigBackend())
+        assert found.tolist() == by_scan(view, rows[at], 10)[1].tolist()
+        assert cosines[0] == pytest.approx(1, abs=1e-6)
+        by_scan_too = sum(count for kind, count in noted if kind == "read") - len(rows)
+        assert 26 <= by_scan_too <= 60
+
+
+def test_what_is_read_next_is_announced_before_any_of_it_is_read() -> None:
+    view, noted = noted_segments(clustered(900, 2), 3)
+    search(view, clustered(900, 2)[0], 10)
+    rounds = [kind for kind, _ in noted]
+    assert rounds == 2 * (3 * ["expected"] + 3 * ["read"])
+    expected = [count for kind, count in noted if kind == "expected"]
+    assert expected == [count for kind, count in noted if kind == "read"]
+
+
+def test_more_rows_are_read_when_more_of_them_must_not_be_missed() -> None:
+    rows = clustered(6000, 20)
+    view, noted = noted_segments(rows, 1)
+    counts = []
+    for sure in (1, 10, 40):
+        noted.clear()
+        wanted = tiered.Search(ZigBackend(), rows[0], 40, None, lambda _: None, sure=sure)
+        vectors.top_k(wanted, view, None)
+        counts.append(sum(count for kind, count in noted if kind == "read"))
+    assert counts == sorted(set(counts))
 
 
 def test_a_scan_that_is_shared_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.sketches.encoding import encode_sketches
 from engram.model.errors import FileCorrupted, InvariantViolated, StoreTooNew
+from engram.ports import Handle
 from engram.state.bodies import SEALED_TEXT, Sealed, SealedPart, read_text
 from engram.state.columns import Arena
 from engram.storage.block_cache import BlockCache
@@ -30,7 +31,7 @@ from engram.storage.segment_index import (
 from engram.storage.segment_verify import verify_segment
 from engram.storage.segment_writer import write_segment
 from engram.storage.tier_segment import TierSegment
-from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.filesystem import SimulatedFilesystem, SimulatedHandle
 from engram.testing.segments import SampleBodies, sample_bodies
 
 KERNELS = NumpyBackend()
@@ -108,6 +109,50 @@ def test_bodies_without_any_text_can_be_sealed(tier: Tier) -> None:
     sample = sample_bodies(3, 2)
     sample.contents[:] = sample.metadata[:] = [b""] * 3
     check_equal(Shelf().put(sample, tier), sample, range(3))
+
+
+class ToldDisk(SimulatedFilesystem):
+    """A disk that keeps which bytes of which files it was told to expect reads of, and reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expected: list[tuple[str, int, int]] = []
+        self.read: list[tuple[str, int, int]] = []
+
+    def expect(self, handle: Handle, offset: int, bytes_count: int) -> None:
+        """Keep it."""
+        assert isinstance(handle, SimulatedHandle)
+        self.expected.append((handle.path, offset, bytes_count))
+
+    def read_at(self, handle: Handle, offset: int, bytes_count: int) -> bytes:
+        """Keep it, and read."""
+        assert isinstance(handle, SimulatedHandle)
+        self.read.append((handle.path, offset, bytes_count))
+        return super().read_at(handle, offset, bytes_count)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_is_expected_is_what_is_read_afterwards(tier: Tier) -> None:
+    shelf = Shelf()
+    shelf.disk = disk = ToldDisk()
+    shelf.files = OpenFiles(disk)
+    sample = sample_bodies(400, 64)
+    segment = shelf.put(sample, tier)
+    for offsets, blocks_count in (([3, 90, 91, 250], 3), ([90, 399], 1)):
+        chosen = np.array(offsets, np.uint32)
+        disk.expected.clear()
+        disk.read.clear()
+        segment.expect_vectors(chosen)
+        segment.vectors(chosen)
+        assert disk.expected == disk.read
+        assert len(disk.read) == blocks_count
+    segment.expect_vectors(np.array([3, 399], np.uint32))
+    assert len(disk.expected) == 1, "blocks in the cache are expected by nobody"
+    disk.read.clear()
+    segment.expect_text(5, 90)
+    segment.read(5, 90)
+    assert disk.expected[1:] == disk.read
+    assert len(disk.read) == 1
 
 
 @pytest.mark.parametrize("budget_bytes", [0, 6_000, 1 << 20])
