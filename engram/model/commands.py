@@ -56,6 +56,7 @@ class Remember(msgspec.Struct, gc=False):
     chance: bytes
     request: Request | None = None
     particulars: Particulars | None = None
+    associate: bool = True
 
 
 # 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
@@ -67,6 +68,8 @@ _ENDED_BYTES_MAX: Final = 16 * EXPIRED_COUNT_MAX
 _NO_PARTICULARS: Final = Particulars()
 _NO_COLUMNS: Final = ParticularColumns()
 _PRIORITY_DEFAULT: Final = bytes([PRIORITY_DEFAULT])
+# 46 bytes of columns an edge, rounded up.
+_EDGE_BYTES: Final = 64
 
 
 class RememberBatch(msgspec.Struct):
@@ -101,6 +104,7 @@ class RememberBatch(msgspec.Struct):
     chance: bytes  # RANDOM_BYTES_PER_ID a memory
     request: Request | None = None
     particulars: ParticularColumns | None = None
+    linked: bytes = b""  # [u8] 1: with automatic edges; empty: none has any
 
 
 class Forget(msgspec.Struct, gc=False):
@@ -137,7 +141,43 @@ class AdoptEmbedder(msgspec.Struct, gc=False):
     dimensions: int
 
 
-Command = Remember | RememberBatch | Forget | Erase | EndExpired | Reembed | AdoptEmbedder
+class Associate(msgspec.Struct):
+    """Make edges between memories, or weigh anew those with the same ends and kind."""
+
+    count: int
+    sources: bytes  # [u64 high, u64 low]
+    targets: bytes  # [u64 high, u64 low]
+    kinds: bytes  # [u8]
+    flags: bytes  # [u8] AUTOMATIC or 0
+    weights: bytes  # [f32] in (0, 1]
+    confidences: bytes  # [f32] in [0, 1]
+    whys: bytes  # [u32] into `labels` from 1; 0: no reason
+    labels: list[str]
+
+
+ANY_KIND: Final = 0xFF
+"""In a Dissociate: whatever kinds there are."""
+
+
+class Dissociate(msgspec.Struct, gc=False):
+    """End the edges from one memory to another, of one kind or of all."""
+
+    source: MemoryId
+    target: MemoryId
+    kind: int
+
+
+Command = (
+    Remember
+    | RememberBatch
+    | Forget
+    | Erase
+    | EndExpired
+    | Reembed
+    | AdoptEmbedder
+    | Associate
+    | Dissociate
+)
 
 
 def recorded_bytes_max(command: Command) -> int:
@@ -155,6 +195,9 @@ def recorded_bytes_max(command: Command) -> int:
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata) + len(command.vectors)
         return texts + _ROW_BYTES * command.count
+    if isinstance(command, Associate):
+        labels = sum(_CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES for label in command.labels)
+        return _EDGE_BYTES * command.count + labels
     if isinstance(command, Reembed):
         return len(command.vectors) + len(command.ids) + len(command.inverse_norms)
     return _ENDED_BYTES_MAX if isinstance(command, EndExpired) else _ROW_BYTES
@@ -186,8 +229,8 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
     rows = map(msgspec.structs.astuple, items)
     (
         contents, keys, kinds, confidences, occurred, sources, sessions, tags, metadata, vectors,
-        norms, _, chances, _, particulars,
-    ) = zip(*rows, strict=True) if count else ((),) * 15  # fmt: skip
+        norms, _, chances, _, particulars, linked,
+    ) = zip(*rows, strict=True) if count else ((),) * 16  # fmt: skip
     if any(particulars):
         labelled = [_labels(number, *each) for each in zip(tags, particulars, strict=True)]
     else:
@@ -214,6 +257,7 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
         embedder=embedder,
         chance=b"".join(chances),
         particulars=_particular_columns(particulars) if any(particulars) else None,
+        linked=_linked(linked, sessions, labelled),
     )
 
 
@@ -238,3 +282,10 @@ def _particular_columns(given: Sequence[Particulars | None]) -> ParticularColumn
         array("q", ends).tobytes() if any(ends) else b"",
     )
     return None if columns == _NO_COLUMNS else columns
+
+
+def _linked(linked: Sequence[bool], *labels: Sequence[object]) -> bytes:
+    """Return a byte a memory: 1 for those to be linked; nothing when no label asks for it."""
+    if not any(map(any, labels)) or not any(linked):
+        return b""
+    return bytes(wanted and any(each) for wanted, *each in zip(linked, *labels, strict=True))

@@ -6,6 +6,7 @@ EngramError
 |   |-- SpaceNotFound
 |   |-- SpaceAlreadyExists
 |   |-- MemoryNotFound
+|   |-- AssociationNotFound
 |   |-- BackupNotFound
 |   |-- DimensionMismatch
 |   |-- EmbedderMismatch
@@ -90,6 +91,20 @@ class MemoryNotFound(RequestError):
         super().__init__(
             f"memory space {space!r} holds no memory {memory_id!r}; "
             f"see what it holds with `engram list --space {space}`"
+        )
+
+
+class AssociationNotFound(RequestError):
+    """Raised when no association leads from one memory to the other, or none of that kind."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, source: str, target: str, kind: str | None, space: str) -> None:
+        self.source, self.target, self.kind, self.space = source, target, kind, space
+        what = "association" if kind is None else f"{kind} association"
+        super().__init__(
+            f"no {what} leads from memory {source!r} to {target!r}; see those there are with "
+            f"`engram associations {source} --space {space}`"
         )
 
 

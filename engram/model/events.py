@@ -44,6 +44,8 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
     dimensions: int
     embedder: str
     particulars: ParticularColumns | None = None
+    linked: bytes = b""  # [u8] 1: with automatic edges; empty: none has any
+    link_weights: bytes = b""  # [f32, f32, f32] in the session, to a hub, from a hub
 
 
 class SeenAgain(msgspec.Struct, array_like=True, gc=False):
@@ -112,6 +114,30 @@ class Answered(msgspec.Struct, array_like=True, gc=False):
     seen: SeenAgain | None
 
 
+class Associated(msgspec.Struct, array_like=True, gc=False):
+    """Edges were made; one with the source, target and kind of a living one takes its place."""
+
+    count: int
+    sources: bytes  # [u64 high, u64 low]
+    targets: bytes  # [u64 high, u64 low]
+    kinds: bytes  # [u8]
+    flags: bytes  # [u8] 2: automatic
+    weights: bytes  # [f32]
+    confidences: bytes  # [f32]
+    whys: bytes  # [u32] into `labels` from 1; 0: no reason
+    labels: list[str]
+    at: int
+
+
+class Dissociated(msgspec.Struct, array_like=True, gc=False):
+    """Edges were ended."""
+
+    sources: bytes  # [u64 high, u64 low]
+    targets: bytes  # [u64 high, u64 low]
+    kinds: bytes  # [u8]
+    at: int
+
+
 Event = (
     Remembered
     | SeenAgain
@@ -121,6 +147,8 @@ Event = (
     | Answered
     | Erased
     | Revectored
+    | Associated
+    | Dissociated
 )
 Vectors = bytes | memoryview
 
@@ -134,6 +162,8 @@ _KINDS: Final[dict[type[Event], int]] = {
     Answered: 6,
     Erased: 7,
     Revectored: 8,
+    Associated: 9,
+    Dissociated: 10,
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -132,3 +132,17 @@ COMPACTION_ATTEMPTS_MAX: Final = 8
 # 4 MiB a second that are read again in the background unless set otherwise: 360 GB a day, more than
 # a store of ten million memories takes, and four reads of 1 MiB a second.
 SCRUB_BYTES_PER_S_DEFAULT: Final = 4 * 1024 * 1024
+
+# 16 automatic edges that leave a memory: 2 in its session, 10 to the hubs of its labels, 4 to what
+# is like it. More would make the graph larger than the texts it is about.
+AUTOMATIC_EDGES_MAX: Final = 16
+
+# 10 labels of a memory that lead to hubs: what its session and its likes leave of those 16.
+MENTIONS_MAX: Final = 10
+
+# 500 characters of a reason why two memories belong together: a sentence or two,
+# four times the length of a label.
+WHY_CHARACTERS_MAX: Final = 500
+
+# 10,000 edges in one command, as many as memories in a batch: 700 KB, one log record.
+ASSOCIATIONS_COUNT_MAX: Final = 10_000

@@ -231,12 +231,14 @@ class SpaceInfo(msgspec.Struct, frozen=True):
 class ResidentBytes(NamedTuple):
     """Bytes of an open store in RAM by what they are for.
 
-    Columns and key indexes of all memories, the word index, sketches of bodies on disk, bodies in
-    RAM, their sketches, blocks read from disk, and copies held while bodies move.
+    Columns and key indexes of all memories, their associations, the word index, sketches of bodies
+    on disk, bodies in RAM, their sketches, blocks read from disk, and copies held while bodies
+    move.
     """
 
     columns: int = 0
     keys: int = 0
+    associations: int = 0
     words: int = 0
     sealed: int = 0
     hot: int = 0

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from engram.model.errors import check
 from engram.model.events import (
     Answered,
+    Associated,
+    Dissociated,
     EmbedderAdopted,
     Erased,
     Event,
@@ -25,10 +27,25 @@ from engram.model.events import (
     Vectors,
 )
 from engram.model.particulars import PRIORITY_DEFAULT
+from engram.state.apply_edges import (
+    associated,
+    dissociated,
+    forget_edges,
+    link_remembered,
+    unlink_row,
+)
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
 from engram.state.particulars import append_particulars, numbered
-from engram.state.space import ALIVE, DATED, ERASED, HAS_VECTOR, SpaceState, vector_rows
+from engram.state.space import (
+    ALIVE,
+    DATED,
+    ERASED,
+    HAS_VECTOR,
+    LINKED,
+    SpaceState,
+    vector_rows,
+)
 from engram.state.staged import Staged
 
 _NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
@@ -87,10 +104,15 @@ def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) 
     columns["tag_start"].append(np.cumsum(counts) - counts + np.uint64(state.tags.count))
     state.tags.append(numbered(numbers, np.frombuffer(event.tags, "<u4")))
     dated = np.frombuffer(event.dated, "u1")
-    columns["flags"].append(ALIVE | HAS_VECTOR * with_vector.view(np.uint8) | DATED * dated)
+    flags = ALIVE | HAS_VECTOR * with_vector.view(np.uint8) | DATED * dated
+    if event.linked:
+        flags |= LINKED * np.frombuffer(event.linked, "u1")
+    columns["flags"].append(flags)
     _index(state, first, ids[:, 1], np.frombuffer(event.content_keys, "<u8"))
     if count:
         state.recorded_last = int.from_bytes(event.recorded_at[-8:], "little", signed=True)
+    if event.linked:
+        link_remembered(state, event)
 
 
 def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> NDArray[np.bool_]:
@@ -159,6 +181,8 @@ def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  
     flags = state.columns["flags"]
     for row in _rows(state, event.ids):
         before = int(flags.value(row))
+        if before & LINKED:
+            unlink_row(state, row)
         state.end(row, event.at)
         flags.set(np.array([row]), before & ~ALIVE)
         key = int(state.columns["content_key"].value(row))
@@ -206,10 +230,13 @@ def _revectored(event: Revectored, state: SpaceState, vectors: Vectors) -> None:
 @_apply.register
 def _erased(event: Erased, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2).astype(np.uint64)
+    rows = []
     for high, low in ids.tolist():
         row = state.row_with_id(high, low)
         check(row is not None, "an event names memories that are there")
         _erase(state, row or 0, event.at)
+        rows.append(row or 0)
+    forget_edges(state, rows)
     state.erasures.add(ids, event.at, state.lsn + 1)
     state.recorded_last = max(state.recorded_last, event.at)
     state.request_keys.drop(ids)
@@ -220,6 +247,8 @@ def _erase(state: SpaceState, row: int, at: int) -> None:
     columns, where = state.columns, np.array([row])
     flags = int(columns["flags"].value(row))
     if flags & ALIVE:
+        if flags & LINKED:
+            unlink_row(state, row)
         state.end(row, at)
     key = int(columns["content_key"].value(row))
     if key:
@@ -232,6 +261,16 @@ def _erase(state: SpaceState, row: int, at: int) -> None:
     # The count of its tags stays: the tags of all rows lie one after the other without a gap.
     start, count = int(columns["tag_start"].value(row)), int(columns["tag_count"].value(row))
     state.tags.set(np.arange(start, start + count), 0)
+
+
+@_apply.register
+def _associated(event: Associated, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    associated(state, event)
+
+
+@_apply.register
+def _dissociated(event: Dissociated, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    dissociated(state, event)
 
 
 @_apply.register

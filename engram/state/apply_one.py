@@ -15,8 +15,9 @@ import numpy as np
 from engram.model.errors import check
 from engram.model.events import Remembered, Vectors
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
+from engram.state.apply_edges import link_row
 from engram.state.particulars import append_particulars
-from engram.state.space import ALIVE, DATED, HAS_VECTOR, SpaceState
+from engram.state.space import ALIVE, DATED, HAS_VECTOR, LINKED, SpaceState
 
 _I64: Final = struct.Struct("<q")
 _U64: Final = struct.Struct("<Q")
@@ -60,11 +61,15 @@ def remembered_one(state: SpaceState, event: Remembered, vectors: Vectors) -> No
         columns["priority"].append_one(PRIORITY_DEFAULT)
     else:
         append_particulars(state, event.particulars, 1)
+    if event.linked and event.linked[0]:
+        flags |= LINKED
     columns["flags"].append_one(flags)
     state.ids.add(low, row)
     if key:
         state.content_keys.add(key, row)
     state.recorded_last = recorded
+    if flags & LINKED:
+        link_row(state, event, row, recorded)
 
 
 def _append_vector(state: SpaceState, event: Remembered, vectors: Vectors) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.model.association import MENTION_WEIGHT, MENTIONED_WEIGHT, TEMPORAL_WEIGHT
 from engram.model.commands import RememberBatch
 from engram.model.events import Remembered, Revectored, SeenAgain, Vectors
 from engram.model.ids import RANDOM_BYTES_PER_ID
@@ -19,6 +20,7 @@ from engram.state.space import HAS_VECTOR, SpaceState
 
 _STABILITY_FIRST: Final = struct.pack("<f", STABILITY_DAYS_FIRST)
 _DIFFICULTY_FIRST: Final = struct.pack("<f", DIFFICULTY_FIRST)
+_LINK_WEIGHTS: Final = struct.pack("<3f", TEMPORAL_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIGHT)
 
 
 def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
@@ -62,6 +64,8 @@ def remembered(batch: RememberBatch, ids: bytes, recorded_first: int) -> Remembe
         dimensions=batch.dimensions,
         embedder=batch.embedder,
         particulars=batch.particulars,
+        linked=batch.linked,
+        link_weights=_LINK_WEIGHTS if batch.linked else b"",
     )
 
 
@@ -199,4 +203,5 @@ def _select(batch: RememberBatch, keep: NDArray[np.bool_]) -> RememberBatch:
         embedder=batch.embedder,
         chance=np.frombuffer(batch.chance, "u1").reshape(-1, RANDOM_BYTES_PER_ID)[keep].tobytes(),
         particulars=None if batch.particulars is None else selected(batch.particulars, keep),
+        linked=column(batch.linked, "u1") if batch.linked else b"",
     )

@@ -28,6 +28,7 @@ from engram.state.columns import (
 )
 from engram.state.gathering import PIECE_ROWS, copy_texts
 from engram.state.key_index import KeyIndex
+from engram.state.renumbered_edges import renumbered
 from engram.state.space import (
     ALIVE,
     ERASED,
@@ -110,6 +111,10 @@ class Compaction:
         state.columns, state.tags, state.labels = self._columns, self._tags, self._labels.new
         state.hot, state.sealed, state.staged = self._hot, self._sealed, self._staged
         state.ids, state.content_keys = self._ids, self._content_keys
+        if state.associations.label_nodes.count or state.associations.edge_count:
+            state.associations = renumbered(
+                state.associations, self._renumber, self._labels, state.count
+            )
         state.forgotten_count -= self.rows_dropped
         if self.rows_dropped:
             state.history_from = max(state.history_from, self._horizon)
@@ -275,6 +280,11 @@ class _Labels:
             if number not in known:
                 known[number] = self.new.intern(self._old.labels[number])
         return np.array([known[n] for n in distinct.tolist()], np.uint32)[inverse]
+
+    def known(self, old: Array) -> NDArray[np.uint32]:
+        """Return the new numbers of labels that were met, 0 for others."""
+        distinct, inverse = np.unique(old, return_inverse=True)
+        return np.array([self._known.get(n, 0) for n in distinct.tolist()], np.uint32)[inverse]
 
 
 def _changes(before: Pages, after: Pages, count: int) -> list[tuple[Array, Array]]:

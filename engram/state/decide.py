@@ -7,7 +7,8 @@ commands were decided).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from engram.model.commands import (
     AdoptEmbedder,
+    Associate,
     Command,
+    Dissociate,
     EndExpired,
     Erase,
     Forget,
@@ -33,12 +36,11 @@ from engram.model.errors import (
 from engram.model.events import (
     EmbedderAdopted,
     Erased,
-    Event,
     Reembedded,
-    Vectors,
 )
 from engram.model.ids import MemoryId
 from engram.state.batches import decide_batch
+from engram.state.decide_edges import decide_associate, decide_dissociate
 from engram.state.expiry import ended
 from engram.state.lone import LoneGroup, raw_ids
 from engram.state.outcomes import (
@@ -62,17 +64,7 @@ def decide(state: SpaceState, space: str, commands: Sequence[Command], now: int)
     if isinstance(first, Remember | Forget):
         return LoneGroup(state, space, now).decide(commands)
     try:
-        if isinstance(first, RememberBatch):
-            return _remembered(state, space, first, now)
-        if isinstance(first, Erase):
-            return _erased(state, space, first, now)
-        if isinstance(first, EndExpired):
-            return ended(state, now)
-        if isinstance(first, Reembed):
-            event = _reembedded(state, space, first)
-        else:
-            event = _adopted(state, first, now), b""
-        return Decision([event], [Outcome()], 1)
+        return _ALONE[type(first)](state, space, first, now)
     except EngramError as refusal:
         return Decision([], [Outcome(refusal=refusal)], 1)
 
@@ -101,12 +93,12 @@ def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision
     return Decision([(Erased(raw_ids(list(fresh)), now), b"")] if fresh else [], [outcome], 1)
 
 
-def _reembedded(state: SpaceState, space: str, command: Reembed) -> tuple[Event, Vectors]:
+def _reembedded(state: SpaceState, space: str, command: Reembed, now: int) -> Decision:  # noqa: ARG001
     for high, low in np.frombuffer(command.ids, "<u8").reshape(-1, 2).tolist():
         if state.row_of(high, low) is None:
             raise MemoryNotFound(str(MemoryId(high, low)), space)
     event = Reembedded(command.ids, command.embedder, command.dimensions, command.inverse_norms)
-    return event, command.vectors
+    return Decision([(event, command.vectors)], [Outcome()], 1)
 
 
 def vectors_without_text(view: View) -> int:
@@ -123,7 +115,7 @@ def _flags_and_bytes(view: View) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]
     return view.gather("flags", rows), view.gather("content_bytes", rows)
 
 
-def _adopted(state: SpaceState, command: AdoptEmbedder, now: int) -> Event:
+def _adopted(state: SpaceState, space: str, command: AdoptEmbedder, now: int) -> Decision:  # noqa: ARG001
     staged, view = state.staged.get(command.embedder), state.view()
     flags, content_bytes = _flags_and_bytes(view)
     wanted = ((flags & ALIVE) != 0) & (content_bytes > 0)
@@ -140,4 +132,19 @@ def _adopted(state: SpaceState, command: AdoptEmbedder, now: int) -> Event:
         raise VectorsWouldBeLost(textless, command.embedder)
     if staged is not None and staged.dimensions != command.dimensions:
         raise InvalidRequest(f"embedder {command.embedder!r} was staged with another length")
-    return EmbedderAdopted(command.embedder, command.dimensions, now)
+    event = EmbedderAdopted(command.embedder, command.dimensions, now)
+    return Decision([(event, b"")], [Outcome()], 1)
+
+
+_Decide = Callable[[SpaceState, str, Any, int], Decision]
+
+# Of each command that forms a group of its own.
+_ALONE: Final[Mapping[type[Command], _Decide]] = {
+    RememberBatch: _remembered,
+    Erase: _erased,
+    EndExpired: lambda state, _space, _command, now: ended(state, now),
+    Reembed: _reembedded,
+    AdoptEmbedder: _adopted,
+    Associate: decide_associate,
+    Dissociate: decide_dissociate,
+}

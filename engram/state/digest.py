@@ -9,6 +9,7 @@ import numpy as np
 
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
 from engram.state.columns import Array
+from engram.state.digest_edges import edges_ended, edges_living, hash_edges
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SpaceState, View
 
 _NUMBERS = (
@@ -32,12 +33,13 @@ _ROWS_AT_ONCE: Final = 4_096
 def digest(state: SpaceState | View) -> str:
     """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order.
 
-    The answers kept for requests with a key are part of it, in the order they were given.
+    The answers kept for requests with a key are part of it, in the order they were given, and so
+    are the associations between living memories.
     """
     view = state if isinstance(state, View) else state.view()
     rows = np.arange(view.count)
     living = rows[(view.gather("flags", rows) & ALIVE) != 0] if view.count else rows
-    return _digest(view, living, _NUMBERS)
+    return _digest(view, living, _NUMBERS, edges_living(view))
 
 
 def history_digest(state: SpaceState | View, since: int) -> str:
@@ -51,10 +53,10 @@ def history_digest(state: SpaceState | View, since: int) -> str:
     if view.count:
         kept = (view.gather("flags", rows) & (ALIVE | ERASED)) == 0
         rows = rows[kept & (view.gather("ended_at", rows) > since)]
-    return _digest(view, rows, (*_NUMBERS, "ended_at"))
+    return _digest(view, rows, (*_NUMBERS, "ended_at"), edges_ended(view, since))
 
 
-def _digest(view: View, rows: Array, numbers: tuple[str, ...]) -> str:
+def _digest(view: View, rows: Array, numbers: tuple[str, ...], edges: Array) -> str:
     hasher = hashlib.blake2b(digest_size=32)
     hasher.update(f"{view.embedder} {view.dimensions} {view.lsn}\n".encode())
     if len(rows):
@@ -65,6 +67,7 @@ def _digest(view: View, rows: Array, numbers: tuple[str, ...]) -> str:
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         _hash_bodies(hasher, view, rows[first : first + _ROWS_AT_ONCE])
+    hash_edges(hasher, view, edges)
     for values in view.request_keys.dump().values():
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
     return hasher.hexdigest()

@@ -12,6 +12,8 @@ from engram.model.errors import check
 from engram.model.events import Vectors
 from engram.model.limits import COLD_CAPACITY_DEFAULT
 from engram.model.particulars import LABEL_MASK
+from engram.state.association_view import AssociationsView, LabelLinks
+from engram.state.associations import Associations
 from engram.state.bodies import (
     SEALED,
     SEALED_TEXT,
@@ -32,6 +34,7 @@ ALIVE: Final = 1
 HAS_VECTOR: Final = 2
 DATED: Final = 4
 ERASED: Final = 8
+LINKED: Final = 64
 
 HISTORY_WHOLE: Final = -(1 << 63)
 """The `history_from` of a space of which no forgotten memory is gone."""
@@ -95,6 +98,7 @@ class View(msgspec.Struct, frozen=True):
     history_from: int
     numbering: int
     erased_lsn: int
+    associations: AssociationsView
 
     def row_of(
         self, high: int, low: int, as_of: int | None = None, *, now: int | None = None
@@ -204,6 +208,7 @@ class Frozen(NamedTuple):
     erasures: Erasures
     request_keys: RequestKeysView
     staged: dict[str, StagedView]
+    label_links: LabelLinks
 
 
 class SpaceState:
@@ -218,6 +223,7 @@ class SpaceState:
         self.ids = KeyIndex(self.columns["id_low"])
         self.content_keys = KeyIndex(self.columns["content_key"])
         self.staged: dict[str, Staged] = {}
+        self.associations = Associations()
         self.erasures = Erasures()
         self.request_keys = RequestKeys()
         self.embedder = ""
@@ -280,6 +286,7 @@ class SpaceState:
             history_from=self.history_from,
             numbering=self.numbering,
             erased_lsn=self.erasures.lsn_last(),
+            associations=self.associations.view(),
         )
 
     def freeze(self) -> Frozen:
@@ -292,6 +299,7 @@ class SpaceState:
             erasures=self.erasures.copy(),
             request_keys=self.request_keys.view(),
             staged={embedder: staged.view() for embedder, staged in self.staged.items()},
+            label_links=self.associations.label_links(),
         )
 
     def row_of(self, high: int, low: int, now: int | None = None) -> int | None:
@@ -374,6 +382,7 @@ class SpaceState:
             ),
             "hot": self.hot.resident_bytes,
             "sealed": sum(each.resident_bytes + 4 * each.count for each in segments),
+            "associations": self.associations.resident_bytes,
         }
 
 

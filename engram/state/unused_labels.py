@@ -11,7 +11,10 @@ from engram.state.space import SpaceState, View
 
 
 class UnusedLabels:
-    """The labels that no row of a view has, forgotten rows included. Making it is the long part."""
+    """The labels that no row and no edge of a view has, forgotten rows and ended edges included.
+
+    Making it is the long part.
+    """
 
     def __init__(self, view: View) -> None:
         self._labels = view.labels
@@ -21,6 +24,8 @@ class UnusedLabels:
         for name in ("source", "session"):
             _mark(used, view.columns[name], view.count)
         _mark(used, view.tags, self._tag_count)
+        self._edge_count = view.associations.edge_count
+        _mark(used, view.associations.columns["why"], self._edge_count)
         used[0] = True
         self._numbers = np.flatnonzero(~used)
 
@@ -33,8 +38,10 @@ class UnusedLabels:
             return 0
         rows = np.arange(self._row_count, state.count)
         tags = np.arange(self._tag_count, state.tags.count)
+        edges = np.arange(self._edge_count, state.associations.edge_count)
         columns = [(state.columns[name], rows) for name in ("source", "session")]
-        for column, places in (*columns, (state.tags, tags)):
+        columns += [(state.tags, tags), (state.associations.columns["why"], edges)]
+        for column, places in columns:
             if len(places):
                 newer = take(column.view(), places) & np.uint32(LABEL_MASK)
                 self._numbers = np.setdiff1d(self._numbers, newer)

@@ -67,6 +67,16 @@ class SealedName(msgspec.Struct, array_like=True, frozen=True):
     digest: bytes
 
 
+class EdgeFacts(msgspec.Struct, array_like=True, frozen=True):
+    """How many nodes and edges a space has, and of how many labels it keeps what they link."""
+
+    nodes: int = 0
+    edges: int = 0
+    ended: int = 0
+    runs: int = 0
+    labels: int = 0
+
+
 class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
     """The index of a snapshot: numbers of the space, its tier segments, and all parts."""
 
@@ -89,6 +99,7 @@ class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
     history_from: int = HISTORY_WHOLE
     numbering: int = 0
     expiring_count: int = 0
+    edges: EdgeFacts = EdgeFacts()
 
 
 class ChunkSize(NamedTuple):
@@ -173,6 +184,13 @@ def body_of(
         history_from=view.history_from,
         numbering=view.numbering,
         expiring_count=view.expiring_count,
+        edges=EdgeFacts(
+            view.associations.node_count,
+            view.associations.edge_count,
+            view.associations.ended_count,
+            view.associations.run_count,
+            frozen.label_links.label_count,
+        ),
     )
 
 
@@ -229,6 +247,7 @@ def _parts(captured: Capture) -> Iterator[Planned]:
                 arrays["sealed.live"] = live
             key = f"sealed.{part.segment.tier}.{part.segment.number}"
             yield _arrays(key, number, arrays)
+    yield from _edges(frozen)
     erased = frozen.erasures
     arrays = {"erased.ids": erased.ids, "erased.at": erased.at, "erased.lsns": erased.lsns}
     yield _arrays("erased", 0, arrays)
@@ -240,6 +259,24 @@ def _parts(captured: Capture) -> Iterator[Planned]:
         lambda: [array_pieces(f"request.{n}", 0, array) for n, array in answers.dump().items()],
     )
     yield _arrays("extras", 0, {f"extra.{name}": each for name, each in captured.extras.items()})
+
+
+def _edges(frozen: Frozen) -> Iterator[Planned]:
+    """Plan the parts of the associations. Edges are ended too seldom for a part of their flags."""
+    found, labels = frozen.view.associations, frozen.label_links
+    named = {f"edge.{name}": pages for name, pages in found.columns.items()}
+    yield from _pages("edges", named, found.edge_count)
+    yield from _pages("nodes", {"node.owner": found.owners}, found.node_count)
+    ended = {"ended.edge": found.ended, "ended.at": found.ended_at}
+    yield from _pages("ended", ended, found.ended_count)
+    runs = {"run.edge": found.run_edges, "run.at": found.run_at}
+    yield from _pages("runs", runs, found.run_count)
+    links = {
+        "label.node": labels.nodes,
+        "label.members": labels.members,
+        "label.session_row": labels.sessions,
+    }
+    yield from _pages("links", links, labels.label_count)
 
 
 def _pages(key: str, columns: Mapping[str, Pages], count: int) -> Iterator[Planned]:

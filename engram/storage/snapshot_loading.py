@@ -17,7 +17,7 @@ from engram.state.request_keys import RequestKeys
 from engram.state.space import ALIVE, SpaceState
 from engram.state.staged import Staged
 from engram.storage.parts import read_index, read_part
-from engram.storage.snapshot_content import SealedName, SnapshotBody
+from engram.storage.snapshot_content import EdgeFacts, SealedName, SnapshotBody
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +88,7 @@ def load(
     state = SpaceState()
     _load_rows(state, body, sections)
     _load_bodies(state, body, sections, open_segment)
+    _load_edges(state, body.edges, sections)
     _index(state)
     extras = sections.named("extra.")
     return Loaded(state, extras, body, sum(part.bytes_count for part in body.parts))
@@ -191,6 +192,24 @@ def _load_bodies(
         None if name is None else _sealed(name, number, sections, open_segment)
         for number, name in enumerate(body.sealed)
     )
+
+
+def _load_edges(state: SpaceState, facts: EdgeFacts, sections: _Sections) -> None:
+    found = state.associations
+    for name, column in found.columns.items():
+        sections.fill(column, f"edge.{name}", facts.edges)
+    for name, column, count in (
+        ("node.owner", found.owners, facts.nodes),
+        ("ended.edge", found.ended, facts.ended),
+        ("ended.at", found.ended_at, facts.ended),
+        ("run.edge", found.run_edges, facts.runs),
+        ("run.at", found.run_at, facts.runs),
+        ("label.node", found.label_nodes, facts.labels),
+        ("label.members", found.label_members, facts.labels),
+        ("label.session_row", found.session_rows, facts.labels),
+    ):
+        sections.fill(column, name, count)
+    found.load()
 
 
 def _sealed(

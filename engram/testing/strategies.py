@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from engram.model.commands import Remember, RememberBatch, collect
+from engram.model.association import AUTOMATIC
+from engram.model.commands import Associate, Remember, RememberBatch, collect
+from engram.model.ids import MemoryId
 from engram.model.particulars import Particulars
 
 DIMENSIONS = 3
@@ -76,3 +78,33 @@ def batches(draw: st.DrawFn) -> RememberBatch:
     items = [*items, *draw(st.lists(st.sampled_from(items), max_size=3))]
     with_vectors = any(item.vector for item in items)
     return collect(items, "", DIMENSIONS if with_vectors else 0)
+
+
+@st.composite
+def associates(draw: st.DrawFn, ids: Sequence[MemoryId]) -> Associate:
+    """Draw edges between some of at least two memories; the same may come twice."""
+    pairs = draw(
+        st.lists(
+            st.lists(st.sampled_from(ids), min_size=2, max_size=2, unique=True),
+            min_size=1,
+            max_size=5,
+        )
+    )
+    count = len(pairs)
+
+    def column(values: st.SearchStrategy[float], code: str) -> bytes:
+        drawn = draw(st.lists(values, min_size=count, max_size=count))
+        return struct.pack(f"<{count}{code}", *drawn)
+
+    ends = [b"".join(struct.pack("<QQ", *pair[end]) for pair in pairs) for end in (0, 1)]
+    return Associate(
+        count=count,
+        sources=ends[0],
+        targets=ends[1],
+        kinds=column(st.integers(0, 3), "B"),
+        flags=column(st.sampled_from([0, AUTOMATIC]), "B"),
+        weights=column(st.floats(0.125, 1, width=32), "f"),
+        confidences=column(st.floats(0, 1, width=32), "f"),
+        whys=column(st.integers(0, 2), "I"),
+        labels=["because", "x"],
+    )

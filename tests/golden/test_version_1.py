@@ -62,7 +62,7 @@ EVENTS: list[tuple[str, Event, bytes]] = [
         struct.pack("<2f", 0.0, 1.0),
     ),
     (
-        "event-1-remembered-particulars.bin",
+        "event-1-remembered-whole.bin",
         Remembered(
             count=1,
             ids=ID,
@@ -87,6 +87,8 @@ EVENTS: list[tuple[str, Event, bytes]] = [
             dimensions=0,
             embedder="",
             particulars=ParticularColumns(b"\x09", struct.pack("<q", 4)),
+            linked=b"\1",
+            link_weights=struct.pack("<3f", 0.5, 0.25, 0.125),
         ),
         b"",
     ),

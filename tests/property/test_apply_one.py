@@ -51,6 +51,7 @@ def _everything(state: SpaceState) -> dict[str, object]:
         "contents": [bytes(chunk) for chunk in state.hot.contents.chunks],
         "metadata": [bytes(chunk) for chunk in state.hot.metadata.chunks],
         "labels": state.labels.labels,
+        **{f"edges {name}": _stored(each) for name, each in state.associations.parts().items()},
         "rows by id": [sorted(state.ids.find(key)) for key in ids],
         "rows by content": [sorted(state.content_keys.find(key)) for key in keys if key],
         "counts": (state.count, state.forgotten_count, state.vector_count, state.lsn),

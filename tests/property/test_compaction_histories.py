@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from engram.model.commands import (
+    ANY_KIND,
     AdoptEmbedder,
+    Associate,
     Command,
+    Dissociate,
     EndExpired,
     Erase,
     Forget,
@@ -93,6 +96,8 @@ class History:
             (self.erase, 0.4),
             (self.stage, 1),
             (self.adopt, 0.3),
+            (self.associate, 1.5),
+            (self.dissociate, 0.5),
             (self.move, 0.5),
             (self.rewrite, 0.8),
             (self.prepare, 2),
@@ -200,6 +205,24 @@ class History:
     def adopt(self) -> None:
         """Adopt the staged vectors, if every living text has one."""
         self.commit([AdoptEmbedder("given", DIMENSIONS)])
+
+    def associate(self) -> None:
+        """Make an edge between two memories that live, or be refused."""
+        source, target = self.some_id(), self.some_id()
+        if source is None or target is None or source == target:
+            return
+        one, other = (np.array([each], "<u8").tobytes() for each in (source, target))
+        weight = np.array([self.chance.random() or 1.0], "<f4").tobytes()
+        why = np.array([self.chance.randrange(3)], "<u4").tobytes()
+        kind, flags = bytes([self.chance.randrange(3)]), bytes([self.chance.choice([0, 2])])
+        command = Associate(1, one, other, kind, flags, weight, weight, why, ["because", "x"])
+        self.commit([command])
+
+    def dissociate(self) -> None:
+        """End what leads from one memory to another, or be refused."""
+        source, target = self.some_id(), self.some_id()
+        if source is not None and target is not None:
+            self.commit([Dissociate(source, target, ANY_KIND)])
 
     def move(self) -> None:
         """Move bodies into a segment, now or in a while; a move that no longer fits says so."""

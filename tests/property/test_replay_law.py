@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from engram.model.commands import (
+    ANY_KIND,
     AdoptEmbedder,
     Command,
+    Dissociate,
     EndExpired,
     Erase,
     Forget,
@@ -18,9 +20,14 @@ from engram.model.commands import (
     Remember,
     RememberBatch,
 )
-from engram.model.errors import Conflict, MemoryNotFound, VectorsWouldBeLost
+from engram.model.errors import (
+    AssociationNotFound,
+    Conflict,
+    MemoryNotFound,
+    VectorsWouldBeLost,
+)
 from engram.model.events import decode, encode
-from engram.model.ids import MemoryId
+from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, to_datetime
 from engram.model.particulars import (
     ENTITY,
@@ -35,7 +42,7 @@ from engram.state.digest import digest, history_digest
 from engram.state.outcomes import Decision
 from engram.state.reading import memory_at
 from engram.state.space import SpaceState, View
-from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, batches
+from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, associates, batches
 
 NOW = 1_700_000_000_000_000_000
 
@@ -307,6 +314,26 @@ class ReplayLaw(RuleBasedStateMachine):
             if id_text in staged:
                 assert held == vector
             self.model[id_text] = known._replace(vector=held)
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def associate(self, data: st.DataObject, now: int) -> None:
+        """Make edges between memories, some of them again."""
+        ids = [parse_id(id_text) for id_text in self.model]
+        if len(ids) > 1:
+            command = data.draw(associates(ids))
+            refusal = self._commit([command], now).outcomes[0].refusal
+            assert refusal is None or isinstance(refusal, MemoryNotFound), "one may have expired"
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def dissociate(self, data: st.DataObject, now: int) -> None:
+        """End edges, or be told that there are none."""
+        ids = [parse_id(id_text) for id_text in self.model]
+        if len(ids) > 1:
+            pair = st.lists(st.sampled_from(ids), min_size=2, max_size=2, unique=True)
+            source, target = data.draw(pair)
+            kind = data.draw(st.sampled_from([0, 1, 2, ANY_KIND]))
+            refusal = self._commit([Dissociate(source, target, kind)], now).outcomes[0].refusal
+            assert refusal is None or isinstance(refusal, AssociationNotFound | MemoryNotFound)
 
     @rule()
     def look(self) -> None:

@@ -9,13 +9,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from engram.engine.opener import open_no_segment
-from engram.model.commands import AdoptEmbedder, Erase, Forget, Reembed, Remember, RememberBatch
+from engram.model.commands import (
+    ANY_KIND,
+    AdoptEmbedder,
+    Dissociate,
+    Erase,
+    Forget,
+    Reembed,
+    Remember,
+    RememberBatch,
+)
 from engram.model.ids import MemoryId
+from engram.state.associations import Associations
 from engram.state.digest import digest
 from engram.state.space import SpaceState
 from engram.storage.snapshots import RETAINED_COUNT
 from engram.testing.snapshots import SPACE, RecordedSpace
-from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, batches
+from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, associates, batches
 
 
 def whole(state: SpaceState) -> tuple[object, ...]:
@@ -47,7 +57,18 @@ def whole(state: SpaceState) -> tuple[object, ...]:
         answers,
         found,
         by_content,
+        _edges(state.associations),
     )
+
+
+def _edges(state: Associations) -> dict[str, list[float]]:
+    """Return all columns of the edges but those that are derived."""
+    derived = ("heads", "before", "row_nodes")
+    return {
+        name: column.take(np.arange(column.count)).tolist() if column.count else []
+        for name, column in state.parts().items()
+        if name not in derived
+    }
 
 
 class SnapshotLaw(RuleBasedStateMachine):
@@ -103,6 +124,16 @@ class SnapshotLaw(RuleBasedStateMachine):
         self.space.commit([Reembed(raw, "new", DIMENSIONS, norms, vectors)], now)
         if adopt:
             self.space.commit([AdoptEmbedder("new", DIMENSIONS)], now)
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def associate(self, data: st.DataObject, now: int) -> None:
+        """Make edges, and end some."""
+        ids = [each for each in self._ids() if self.space.state.row_of(*each) is not None]
+        if len(ids) > 1:
+            self.space.commit([data.draw(associates(ids))], now)
+            pair = st.lists(st.sampled_from(ids), min_size=2, max_size=2, unique=True)
+            source, target = data.draw(pair)
+            self.space.commit([Dissociate(source, target, ANY_KIND)], now)
 
     @rule()
     def checkpoint(self) -> None:

@@ -1,0 +1,55 @@
+"""Associations: what kinds there are, and what the automatic ones weigh."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from engram.model.errors import InvalidRequest
+
+
+class AssociationKind(IntEnum):
+    """How one memory leads to another; the numbers are part of the formats."""
+
+    SEMANTIC = 0
+    CAUSAL = 1
+    TEMPORAL = 2
+    HIERARCHICAL = 3
+    COMPOSITIONAL = 4
+    SPATIAL = 5
+    EMOTIONAL = 6
+    MENTIONS = 7
+    DERIVED = 8
+
+    @classmethod
+    def parse(cls, name: object) -> AssociationKind:
+        """Return the kind of that name; InvalidRequest lists the names there are."""
+        try:
+            return cls[str(name).upper()] if isinstance(name, str) else cls(int(str(name)))
+        except (KeyError, ValueError):
+            known = ", ".join(kind.label for kind in cls)
+            raise InvalidRequest(f"association kind {name!r} is none of {known}") from None
+
+    @property
+    def label(self) -> str:
+        """The kind as callers write it."""
+        return self.name.lower()
+
+
+ALIVE_EDGE: Final = 1
+"""Bit of an edge's flags: it was not ended."""
+
+AUTOMATIC: Final = 2
+"""Bit of an edge's flags: the engine made it, nobody asked for it."""
+
+TEMPORAL_WEIGHT: Final = 0.5
+"""Of the edges between two memories that follow each other in a session."""
+
+MENTION_WEIGHT: Final = 0.5
+"""Of the edge from a memory to the hub of a label it has."""
+
+MENTIONED_WEIGHT: Final = 0.5
+"""Of the edge from a hub to a memory; the fan effect divides it by the hub's fan besides."""
+
+AUTOMATIC_CONFIDENCE: Final = 1.0
+"""That two memories share a session or a label is no guess."""

@@ -1,0 +1,151 @@
+"""Apply what events say about edges, the automatic ones among them."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engram.model.association import ALIVE_EDGE
+from engram.model.errors import check
+from engram.model.particulars import ENTITY, FACT_KEY, LABEL_MASK
+from engram.state.association_view import NO_NODE, nodes_at
+from engram.state.linking import (
+    Linked,
+    LinkWeights,
+    distinct_mentions,
+    link_many,
+    link_one,
+    trimmed,
+    unlink,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from engram.model.events import Associated, Dissociated, Remembered
+    from engram.state.space import SpaceState
+
+_WEIGHTS: Final = struct.Struct("<3f")
+
+
+def mentions_of(state: SpaceState, row: int) -> list[int]:
+    """Return the labels by which a memory is linked to hubs: its entities, then its tags."""
+    start, count = (int(state.columns[name].value(row)) for name in ("tag_start", "tag_count"))
+    labels = [int(state.tags.value(n)) for n in range(start, start + count)]
+    entities = [label & LABEL_MASK for label in labels if label & ENTITY]
+    return distinct_mentions(entities + [label for label in labels if label <= LABEL_MASK])
+
+
+def link_row(state: SpaceState, event: Remembered, row: int, at: int) -> None:
+    """Link the one memory that `event` has just put into `row`."""
+    session = int(state.columns["session"].value(row))
+    weights = LinkWeights(*_WEIGHTS.unpack(event.link_weights))
+    link_one(state.associations, row, session, mentions_of(state, row), weights, at)
+
+
+def link_remembered(state: SpaceState, event: Remembered) -> None:
+    """Link the memories that `event` has just put into the last rows, where it says so."""
+    rows = state.count - event.count + np.flatnonzero(np.frombuffer(event.linked, "u1"))
+    if not len(rows):
+        return
+    columns = state.columns
+    counts = _values(state, "tag_count", rows)
+    places = np.repeat(np.arange(len(rows)), counts)
+    starts = _values(state, "tag_start", rows)
+    begins = np.cumsum(counts) - counts
+    at = np.repeat(starts - begins, counts) + np.arange(int(counts.sum()))
+    labels = state.tags.take(at).astype(np.int64) if len(at) else at
+    order = np.lexsort(((labels & ENTITY) == 0, places))
+    order = order[(labels[order] & FACT_KEY) == 0]
+    places, labels = trimmed(places[order], labels[order] & LABEL_MASK)
+    linked = Linked(rows, _values(state, "session", rows), places, labels)
+    recorded = int(columns["recorded_at"].value(int(rows[0])))
+    link_many(
+        state.associations, linked, LinkWeights(*_WEIGHTS.unpack(event.link_weights)), recorded
+    )
+
+
+def _values(state: SpaceState, column: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return state.columns[column].take(rows).astype(np.int64)
+
+
+def unlink_row(state: SpaceState, row: int) -> None:
+    """Take a linked memory that is about to go out of the accounts of its labels."""
+    session = int(state.columns["session"].value(row))
+    unlink(state.associations, row, session, mentions_of(state, row), state.alive)
+
+
+def forget_edges(state: SpaceState, rows: Sequence[int]) -> None:
+    """Leave nothing of the edges of erased memories."""
+    associations = state.associations
+    known = np.array(rows, np.int64)
+    known = known[known < associations.row_nodes.count]
+    if not len(known):
+        return
+    nodes = associations.row_nodes.take(known)
+    nodes = nodes[nodes != NO_NODE]
+    associations.row_nodes.set(known, NO_NODE)
+    if len(nodes):
+        associations.wipe(nodes)
+
+
+def rows_living(state: SpaceState, raw: bytes, now: int | None = None) -> NDArray[np.int64]:
+    """Return int64[n]: the rows of living memories with raw ids, -1 where there is none.
+
+    One that expired at `now` or before lives no longer; without `now` every one does.
+    """
+    ids = np.frombuffer(raw, "<u8").reshape(-1, 2)
+    distinct, inverse = np.unique(ids, axis=0, return_inverse=True)
+    found = [state.row_of(high, low, now) for high, low in distinct.tolist()]
+    rows = np.array([-1 if row is None else row for row in found], np.int64)
+    return rows[inverse.reshape(-1)]
+
+
+def nodes_of_rows(state: SpaceState, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return uint32[n]: the node of each row, NO_NODE where it has none, or of the row -1."""
+    nodes = nodes_at(state.associations.row_nodes, rows)
+    nodes[rows < 0] = NO_NODE
+    return nodes
+
+
+def associated(state: SpaceState, event: Associated) -> None:
+    """Add edges; those with the same ends and kind that are there are ended."""
+    associations = state.associations
+    rows = [rows_living(state, raw) for raw in (event.sources, event.targets)]
+    check(all((each >= 0).all() for each in rows), "an event names memories that are there")
+    nodes = associations.ensure_nodes(np.concatenate(rows))
+    sources, targets = nodes[: event.count], nodes[event.count :]
+    kinds = np.frombuffer(event.kinds, "u1")
+    known = associations.find(sources, targets, kinds)
+    associations.end(known[known >= 0], event.at)
+    labels = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
+    associations.add(
+        {
+            "source": sources,
+            "target": targets,
+            "kind": kinds,
+            "flags": np.frombuffer(event.flags, "u1") | np.uint8(ALIVE_EDGE),
+            "weight": np.frombuffer(event.weights, "<f4"),
+            "confidence": np.frombuffer(event.confidences, "<f4"),
+            "why": labels[np.frombuffer(event.whys, "<u4")],
+        },
+        event.at,
+    )
+    state.recorded_last = max(state.recorded_last, event.at)
+
+
+def dissociated(state: SpaceState, event: Dissociated) -> None:
+    """End edges."""
+    associations = state.associations
+    known = associations.find(
+        nodes_of_rows(state, rows_living(state, event.sources)),
+        nodes_of_rows(state, rows_living(state, event.targets)),
+        np.frombuffer(event.kinds, "u1"),
+    )
+    check(bool((known >= 0).all()), "an event names edges that are there")
+    associations.end(known, event.at)
+    state.recorded_last = max(state.recorded_last, event.at)
