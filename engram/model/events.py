@@ -45,7 +45,7 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
     embedder: str
     particulars: ParticularColumns | None = None
     linked: bytes = b""  # [u8] 1: with automatic edges; empty: none has any
-    link_weights: bytes = b""  # [f32, f32, f32] in the session, to a hub, from a hub
+    link_weights: bytes = b""  # [f32 x 4] back and onward in the session, to a hub, from a hub
 
 
 class SeenAgain(msgspec.Struct, array_like=True, gc=False):

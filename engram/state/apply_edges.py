@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engram.model.events import Associated, Dissociated, Remembered
     from engram.state.space import SpaceState
 
-_WEIGHTS: Final = struct.Struct("<3f")
+_WEIGHTS: Final = struct.Struct("<4f")
 
 
 def mentions_of(state: SpaceState, row: int) -> list[int]:

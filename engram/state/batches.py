@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.association import MENTION_WEIGHT, MENTIONED_WEIGHT, TEMPORAL_WEIGHT
+from engram.model.association import BACK_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIGHT, ONWARD_WEIGHT
 from engram.model.commands import RememberBatch
 from engram.model.events import Remembered, Revectored, SeenAgain, Vectors
 from engram.model.ids import RANDOM_BYTES_PER_ID
@@ -20,7 +20,9 @@ from engram.state.space import HAS_VECTOR, SpaceState
 
 _STABILITY_FIRST: Final = struct.pack("<f", STABILITY_DAYS_FIRST)
 _DIFFICULTY_FIRST: Final = struct.pack("<f", DIFFICULTY_FIRST)
-_LINK_WEIGHTS: Final = struct.pack("<3f", TEMPORAL_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIGHT)
+_LINK_WEIGHTS: Final = struct.pack(
+    "<4f", BACK_WEIGHT, ONWARD_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIGHT
+)
 
 
 def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:

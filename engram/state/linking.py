@@ -29,7 +29,8 @@ _FLAGS: Final = ALIVE_EDGE | AUTOMATIC
 class LinkWeights(NamedTuple):
     """What the event says that its automatic edges weigh."""
 
-    temporal: float
+    back: float
+    onward: float
     mention: float
     mentioned: float
 
@@ -99,11 +100,11 @@ def link_one(
         rows.add(before)
     nodes = {each: state.ensure_node(each) for each in sorted(rows)}
     if before != NO_NODE:
-        _both_ways(state, nodes[row], nodes[before], _TEMPORAL, (weights.temporal,) * 2)
+        _both_ways(state, nodes[row], nodes[before], _TEMPORAL, weights[:2])
     for label, known, pending in hubs:
         hub = _made(state, label) if known == NO_NODE else known
         for member in (row,) if pending == NO_NODE else (pending, row):
-            _both_ways(state, nodes[member], hub, _MENTIONS, weights[1:])
+            _both_ways(state, nodes[member], hub, _MENTIONS, weights[2:])
 
 
 def _made(state: Associations, label: int) -> int:
@@ -144,7 +145,7 @@ def link_many(state: Associations, linked: Linked, weights: LinkWeights, at: int
     kinds = np.repeat(np.array([_TEMPORAL, _MENTIONS], np.uint8), [2 * count, 2 * len(members)])
     flat = len(kinds)
     weight = np.empty(flat, np.float32)
-    weight[: 2 * count] = weights.temporal
+    weight[: 2 * count : 2], weight[1 : 2 * count : 2] = weights.back, weights.onward
     weight[2 * count :: 2], weight[2 * count + 1 :: 2] = weights.mention, weights.mentioned
     state.add(
         {

@@ -88,7 +88,7 @@ EVENTS: list[tuple[str, Event, bytes]] = [
             embedder="",
             particulars=ParticularColumns(b"\x09", struct.pack("<q", 4)),
             linked=b"\1",
-            link_weights=struct.pack("<3f", 0.5, 0.25, 0.125),
+            link_weights=struct.pack("<4f", 0.5, 0.75, 0.25, 0.125),
         ),
         b"",
     ),

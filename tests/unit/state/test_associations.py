@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engram.model.association import AUTOMATIC, AssociationKind
+from engram.model.association import (
+    AUTOMATIC,
+    BACK_WEIGHT,
+    ONWARD_WEIGHT,
+    AssociationKind,
+)
 from engram.model.commands import (
     ANY_KIND,
     Associate,
@@ -112,6 +117,21 @@ class Edges:
             f"[{view.labels.labels[owner & ~HUB]}]" if owner & HUB else view.content(owner)
             for owner in view.associations.owners_of(nodes).tolist()
         ]
+
+
+def test_a_memory_leads_on_more_than_back_in_its_session() -> None:
+    lone, batch, items = Edges(), Edges(), []
+    for text in "ab":
+        lone.remember(text, "s")
+        items.append(batch.memory(text, "s"))
+        batch.ids[text] = MemoryId(0, 0)
+    batch.commit(collect(items, "", 0))
+    for edges in (lone, batch):
+        view = edges.state.view()
+        found = view.associations
+        sources = found.owners_of(found.gather("source", np.arange(2))).tolist()
+        assert [view.content(row) for row in sources] == ["b", "a"]
+        assert found.gather("weight", np.arange(2)).tolist() == [BACK_WEIGHT, ONWARD_WEIGHT]
 
 
 def test_a_memory_is_linked_both_ways_to_the_one_before_it_in_its_session() -> None:
