@@ -39,6 +39,7 @@ from engram.model.events import encode
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
 from engram.ports import Clock
 from engram.retrieval.filters import RowMasker
+from engram.retrieval.graph import GraphIndex
 from engram.retrieval.sketch_index import SketchIndex
 from engram.retrieval.vectors import UnrelatedCosine
 from engram.state.apply import apply
@@ -74,6 +75,7 @@ class SpaceEngine:
         self.history_retention_ns = history_retention_ns
         self.log = log
         self.words = Words()
+        self.graph = GraphIndex()
         self.accesses = Accesses()
         self.unrelated_cosine = UnrelatedCosine()
         self.row_masks, self.sketches = RowMasker(), SketchIndex()
@@ -123,8 +125,10 @@ class SpaceEngine:
 
     def resident_parts(self) -> dict[str, int]:
         """Return bytes of state and indexes in RAM, by what they are for."""
+        parts = self._state.resident_parts()
+        parts["associations"] += self.graph.resident_bytes
         derived = {"words": self.words.resident_bytes, "sketches": self.sketches.resident_bytes}
-        return {**self._state.resident_parts(), **derived}
+        return {**parts, **derived}
 
     def recalled(self, view: View, rows: Sequence[int]) -> None:
         """Note that the memories in `rows` of `view` were recalled: they are better near."""
@@ -237,7 +241,7 @@ class SpaceEngine:
             self._stopped.set()
 
     async def index_words(self) -> None:
-        """Index new texts while nothing else is to do, so that the next recall need not."""
+        """Index new texts and edges while nothing else is to do, so that no recall need."""
         while not self._closing:
             grown = self.grown
             while self.words.rows_indexed < self._view.count and not self._closing:
@@ -249,6 +253,8 @@ class SpaceEngine:
                             break
                 except EngramError:  # a text on disk cannot be read: a recall says so to its caller
                     break
+            if self.graph.is_due(self._view) and not self._closing:
+                await anyio.to_thread.run_sync(self.graph.tend, self._view)
             if not self._closing:
                 await grown.wait()
 

@@ -8,6 +8,8 @@ there when it was not ended and both its ends live, so forgetting a memory touch
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,9 @@ from engram.state.association_view import (
     nodes_at,
     reach,
 )
-from engram.state.columns import Array, PagedColumn
+from engram.state.columns import PAGE_MASK, PAGE_ROWS, PAGE_SHIFT, Array, PagedColumn
+
+_NO_REASONS: Final = np.zeros(PAGE_ROWS, np.uint32)
 
 
 class Associations:
@@ -62,7 +66,9 @@ class Associations:
     @property
     def resident_bytes(self) -> int:
         """Bytes of all columns."""
-        return sum(column.resident_bytes for column in self.parts().values())
+        shared = sum(page is _NO_REASONS for page in self.columns["why"].pages)
+        held = sum(column.resident_bytes for column in self.parts().values())
+        return held - shared * _NO_REASONS.nbytes
 
     def parts(self) -> dict[str, PagedColumn]:
         """Return all columns by name."""
@@ -108,6 +114,8 @@ class Associations:
     def load(self) -> None:
         """Derive what is not in a snapshot, once all else was filled in."""
         count = self.columns["source"].count
+        for number in range(count >> PAGE_SHIFT):
+            self._share(number)
         self._heads.append(np.full(self.node_count, NO_EDGE, np.uint32))
         self._chain(self.columns["source"].take(np.arange(count)) if count else NO_NODES)
         owners = self.owners.take(np.arange(self.node_count)) if self.node_count else NO_NODES
@@ -162,9 +170,17 @@ class Associations:
         if not len(edges["source"]):
             return
         self.begin_run(at)
+        first = self.edge_count >> PAGE_SHIFT
         for name, column in self.columns.items():
             column.append(edges[name])
         self._chain(edges["source"])
+        for number in range(first, self.edge_count >> PAGE_SHIFT):
+            self._share(number)
+
+    def _share(self, number: int) -> None:
+        """Keep a full page without any reason, as most are, only once."""
+        if not self.columns["why"].pages[number].any():
+            self.columns["why"].share_page(number, _NO_REASONS)
 
     def _chain(self, sources: NDArray[np.uint32]) -> None:
         """Put the edges that were added behind the others of their nodes."""
@@ -194,6 +210,8 @@ class Associations:
         columns["why"].append_one(0)
         self._before.append_one(self._heads.value(source))
         self._heads.set_one(source, number)
+        if not self.edge_count & PAGE_MASK:
+            self._share(number >> PAGE_SHIFT)
 
     def begin_run(self, at: int) -> None:
         """Say when the edges were made that are added from now on (nanoseconds)."""

@@ -105,6 +105,11 @@ class PagedColumn:
         """Change one stored row, at a tenth of what `set` costs for it."""
         self._own(row >> PAGE_SHIFT)[row & PAGE_MASK] = value
 
+    def share_page(self, number: int, page: Array) -> None:
+        """Put an equal page that others have too in the place of a full one."""
+        self.replace_page(number, page)
+        self._shared[number] = True
+
     def replace_page(self, number: int, page: Array) -> None:
         """Put another page of as many rows in the place of a full one; readers keep theirs."""
         check(len(page) == PAGE_ROWS == len(self.pages[number]), "a full page replaces a full page")

@@ -20,7 +20,7 @@ def test_stats_are_a_line_a_space_and_the_bytes_in_ram(cli: CommandLine) -> None
     assert lines[2][:3] == ["work", "ready", "0"]
     assert lines[4][0] == "resident"
     assert [line[0] for line in lines[5:]] == [
-        "columns", "keys", "associations", "words", "sealed", "hot", "cache", "moving",
+        "columns", "keys", "associations", "words", "sealed", "hot", "sketches", "cache", "moving",
     ]  # fmt: skip
 
 
