@@ -6,6 +6,8 @@ vector, metadata, labels and content key are left out.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from engram.model.events import (
     Answered,
     Event,
+    Fulfilled,
     Reembedded,
     Remembered,
     Revectored,
@@ -22,6 +25,7 @@ from engram.model.events import (
 )
 from engram.wal.protocol import Record
 
+_A = TypeVar("_A", Answered, Fulfilled)
 ID_BYTES = 16
 Ids = frozenset[bytes]
 """Ids of memories, each as u64 high and u64 low, little-endian."""
@@ -43,6 +47,8 @@ def _clean(event: Event, vectors: Vectors, erased: Ids) -> tuple[Event, bytes] |
     """Return the event and its vectors without what is erased, None when nothing of it is."""
     if isinstance(event, Answered):
         return _clean_answered(event, vectors, erased)
+    if isinstance(event, Fulfilled):
+        return _clean_fulfilled(event, erased)
     if not isinstance(event, Remembered | Reembedded | Revectored):
         return None
     gone = _gone(event.ids, erased)
@@ -50,6 +56,12 @@ def _clean(event: Event, vectors: Vectors, erased: Ids) -> tuple[Event, bytes] |
         return None
     if isinstance(event, Remembered):
         return _without(event, vectors, gone)
+    return _without_vectors(event, vectors, gone)
+
+
+def _without_vectors(
+    event: Reembedded | Revectored, vectors: Vectors, gone: NDArray[np.bool_]
+) -> tuple[Event, bytes]:
     rows = np.frombuffer(vectors, "<f4").reshape(len(gone), event.dimensions).copy()
     norms = np.frombuffer(event.inverse_norms, "<f4").copy()
     if isinstance(event, Revectored):
@@ -61,14 +73,16 @@ def _clean(event: Event, vectors: Vectors, erased: Ids) -> tuple[Event, bytes] |
     return msgspec.structs.replace(event, inverse_norms=norms.tobytes()), rows.tobytes()
 
 
+def _clean_fulfilled(event: Fulfilled, erased: Ids) -> tuple[Event, bytes] | None:
+    void = _void(event, erased)
+    return (_voided(event, void), b"") if void.any() else None
+
+
 def _clean_answered(
     event: Answered, vectors: Vectors, erased: Ids
 ) -> tuple[Answered, bytes] | None:
     """Clean what the event did, and void the answers that name an erased memory."""
-    gone = _gone(event.ids, erased)
-    id_counts = np.frombuffer(event.id_counts, "<u4")
-    owners = np.repeat(np.arange(len(id_counts)), id_counts)
-    void = np.isin(np.arange(len(id_counts)), owners[gone])
+    void = _void(event, erased)
     kept_bytes = 0
     if event.remembered is not None:
         norms = np.frombuffer(event.remembered.inverse_norms, "<f4")
@@ -85,13 +99,25 @@ def _clean_answered(
     if not touched:
         return None
     left = msgspec.structs.replace(
+        _voided(event, void), remembered=parts[0][0], revectored=parts[1][0]
+    )
+    return left, parts[0][1] + parts[1][1]
+
+
+def _void(event: Answered | Fulfilled, erased: Ids) -> NDArray[np.bool_]:
+    """Return bool[n]: which answers name an erased memory."""
+    gone = _gone(event.ids, erased)
+    id_counts = np.frombuffer(event.id_counts, "<u4")
+    owners = np.repeat(np.arange(len(id_counts)), id_counts)
+    return np.isin(np.arange(len(id_counts)), owners[gone])
+
+
+def _voided(event: _A, void: NDArray[np.bool_]) -> _A:
+    return msgspec.structs.replace(
         event,
         keys=_zeroed(event.keys, "<u8", np.repeat(void, 2)),
         bodies=_zeroed(event.bodies, "<u8", void),
-        remembered=parts[0][0],
-        revectored=parts[1][0],
     )
-    return left, parts[0][1] + parts[1][1]
 
 
 def _gone(ids: bytes, erased: Ids) -> NDArray[np.bool_]:

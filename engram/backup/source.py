@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from anyio import to_thread
 
 from engram.model.errors import InvariantViolated
-from engram.model.events import Reembedded, Remembered, Revectored, decode
+from engram.model.events import Accessed, Reembedded, Remembered, Revectored, decode
 from engram.state.digest import digest
 from engram.storage.open_files import OpenFiles
 from engram.storage.retained import HOT
@@ -181,7 +181,7 @@ def record_time(kind: int, payload: bytes | memoryview) -> int | None:
     if isinstance(event, Remembered):
         last = event.recorded_at[-8:]
         return int.from_bytes(last, "little", signed=True) if last else None
-    return None if isinstance(event, Reembedded | Revectored) else event.at
+    return None if isinstance(event, Accessed | Reembedded | Revectored) else event.at
 
 
 def time_of_last(records: Sequence[Record], otherwise: int) -> int:

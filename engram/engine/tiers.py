@@ -14,7 +14,7 @@ from engram.engine.accesses import Accesses
 from engram.model.capacities import Capacities
 from engram.state.bodies import NO_ROW, SEALED, SealedPart
 from engram.state.columns import take
-from engram.state.forgetting import retrievability
+from engram.state.forgetting import strength_left
 from engram.state.gathering import body_bytes
 from engram.state.moves import Rows, in_use
 from engram.state.space import ALIVE, View
@@ -67,7 +67,9 @@ def cut(view: View, rows: Rows, count_max: int, bytes_max: int) -> list[Rows]:
 def strengths(view: View, accesses: Accesses, now: int, rows: Rows) -> NDArray[np.float32]:
     """Return float32[n]: how much each row is needed, 0 to 1; -1 for what was forgotten."""
     touched = np.maximum(view.gather("reviewed_at", rows), accesses.times(rows))
-    found = retrievability(now, touched, view.gather("stability_days", rows))
+    stability = view.gather("stability_days", rows)
+    counts = view.accesses.counts_of(rows)
+    found = strength_left(view.settings, now, touched, stability, counts)
     found[(view.gather("flags", rows) & ALIVE) == 0] = -1
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -167,6 +167,37 @@ class Dissociate(msgspec.Struct, gc=False):
     kind: int
 
 
+class Review(msgspec.Struct, gc=False):
+    """Say that a memory was useful, or wrong."""
+
+    memory: MemoryId
+    useful: bool
+    request: Request | None = None
+
+
+class RecordAccesses(msgspec.Struct, gc=False):
+    """Count that memories were listed in answers; those that are gone by then are left out."""
+
+    ids: bytes  # [u64 high, u64 low], each once
+    counts: bytes  # [u32]
+    times: bytes  # [i64] of the last
+
+
+class Configure(msgspec.Struct, gc=False):
+    """Change settings of the space; `changes` are fields of SpaceSettings, checked."""
+
+    changes: dict[str, Any]
+    request: Request | None = None
+
+
+class Suppress(msgspec.Struct, gc=False):
+    """Hide memories from every answer, or bring them back."""
+
+    memories: tuple[MemoryId, ...]
+    hidden: bool
+    request: Request | None = None
+
+
 Command = (
     Remember
     | RememberBatch
@@ -177,6 +208,10 @@ Command = (
     | AdoptEmbedder
     | Associate
     | Dissociate
+    | Review
+    | RecordAccesses
+    | Configure
+    | Suppress
 )
 
 
@@ -200,7 +235,16 @@ def recorded_bytes_max(command: Command) -> int:
         return _EDGE_BYTES * command.count + labels
     if isinstance(command, Reembed):
         return len(command.vectors) + len(command.ids) + len(command.inverse_norms)
-    return _ENDED_BYTES_MAX if isinstance(command, EndExpired) else _ROW_BYTES
+    return _small_bytes_max(command)
+
+
+def _small_bytes_max(command: Command) -> int:
+    if isinstance(command, RecordAccesses):
+        return _ROW_BYTES + len(command.ids) + len(command.counts) + len(command.times)
+    if isinstance(command, Suppress):
+        return _ROW_BYTES * (1 + len(command.memories))
+    others: dict[type, int] = {EndExpired: _ENDED_BYTES_MAX, Configure: 4 * _ROW_BYTES}
+    return others.get(type(command), _ROW_BYTES)
 
 
 class LabelTable:

@@ -19,7 +19,8 @@ _MICROSECOND_REST: Final = 999
 class Filters(msgspec.Struct, frozen=True, gc=False):
     """Conditions a memory must meet; all of them together. Times are nanoseconds, half open.
 
-    `as_of` is the last nanosecond of the moment asked about; None asks about now.
+    `as_of` is the last nanosecond of the moment asked about; None asks about now. Memories that are
+    suppressed pass only with `include_suppressed`.
     """
 
     tags_all: tuple[str, ...] = ()
@@ -45,6 +46,8 @@ class Filters(msgspec.Struct, frozen=True, gc=False):
     def priorities(self) -> tuple[int | None, int | None]:
         """The least priority that passes, and the first above that does not."""
         return self.priority_min, None if self.priority_max is None else self.priority_max + 1
+
+    include_suppressed: bool = False
 
     @property
     def empty(self) -> bool:
@@ -75,6 +78,7 @@ def make_filters(
     priority_min: int | None = None,
     priority_max: int | None = None,
     include_expired: bool = False,
+    include_suppressed: bool = False,
 ) -> Filters:
     """Return the filters a caller wrote; InvalidRequest lists every one that breaks a rule.
 
@@ -101,6 +105,7 @@ def make_filters(
         priority_min=_priority("priority_min", priority_min, violations),
         priority_max=_priority("priority_max", priority_max, violations),
         include_expired=bool(include_expired),
+        include_suppressed=_switch("include_suppressed", include_suppressed, violations),
     )
     if violations:
         raise InvalidRequest(*violations)
@@ -170,3 +175,9 @@ def _share(field: str, value: object, violations: list[str]) -> float | None:
         violations.append(f"{field} {value!r} is not a number from 0 to 1")
         return None
     return float(value)
+
+
+def _switch(field: str, value: object, violations: list[str]) -> bool:
+    if not isinstance(value, bool):
+        violations.append(f"{field} is {value!r}; it must be True or False")
+    return bool(value)

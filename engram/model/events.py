@@ -138,6 +138,61 @@ class Dissociated(msgspec.Struct, array_like=True, gc=False):
     at: int
 
 
+class Reviewed(msgspec.Struct, array_like=True, gc=False):
+    """Memories were found useful, or wrong; their strength from then on."""
+
+    ids: bytes  # [u64 high, u64 low]
+    at: int
+    useful: bytes  # [u8]
+    stabilities: bytes  # [f32] days
+    difficulties: bytes  # [f32]
+
+
+class Accessed(msgspec.Struct, array_like=True, gc=False):
+    """Memories were listed in answers, some time ago and perhaps often."""
+
+    ids: bytes  # [u64 high, u64 low]
+    counts: bytes  # [u32]
+    times: bytes  # [i64] of the last
+
+
+class Configured(msgspec.Struct, array_like=True, gc=False):
+    """The settings of the space from then on, all of them; see `SpaceSettings`."""
+
+    at: int
+    forgetting: str
+    weights: bytes  # [f64]
+    beta: float
+    fast_hours: float
+    slow_hours: float
+    fast_share: float
+    interference: bool
+    priming: bool
+
+
+class Suppressed(msgspec.Struct, array_like=True, gc=False):
+    """Memories were hidden from every answer, or brought back."""
+
+    ids: bytes  # [u64 high, u64 low]
+    at: int
+    hidden: bool
+
+
+class Fulfilled(msgspec.Struct, array_like=True, gc=False):
+    """Requests with a key were carried out by events that `Answered` has no field for.
+
+    As there, both are one record. Each of `events` is a kind and a header; they bring no vectors.
+    """
+
+    at: int
+    keys: bytes  # [u64 high, u64 low]
+    bodies: bytes  # [u64]
+    id_counts: bytes  # [u32]
+    ids: bytes  # [u64 high, u64 low]
+    created: bytes  # [u8] an id
+    events: list[tuple[int, bytes]]
+
+
 Event = (
     Remembered
     | SeenAgain
@@ -149,6 +204,11 @@ Event = (
     | Revectored
     | Associated
     | Dissociated
+    | Reviewed
+    | Accessed
+    | Configured
+    | Suppressed
+    | Fulfilled
 )
 Vectors = bytes | memoryview
 
@@ -164,6 +224,11 @@ _KINDS: Final[dict[type[Event], int]] = {
     Revectored: 8,
     Associated: 9,
     Dissociated: 10,
+    Reviewed: 11,
+    Accessed: 12,
+    Configured: 13,
+    Suppressed: 15,
+    Fulfilled: 18,
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -189,3 +254,14 @@ def decode(kind: int, payload: bytes | memoryview) -> tuple[Event, memoryview]:
         return decoder.decode(data[_LENGTH.size : end]), data[end:]
     except msgspec.MsgspecError as error:
         raise InvariantViolated(f"a record of kind {kind} has no such header: {error}") from error
+
+
+def pack(event: Event) -> tuple[int, bytes]:
+    """Return an event without vectors as an entry of `Fulfilled.events`."""
+    return _KINDS[type(event)], _ENCODER.encode(event)
+
+
+def unpack(kind: int, header: bytes) -> Event:
+    """Return the event of such an entry; raises what `decode` does."""
+    event, _ = decode(kind, _LENGTH.pack(len(header)) + header)
+    return event

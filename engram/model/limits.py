@@ -79,6 +79,10 @@ REQUEST_KEYS_MAX: Final = 1_000_000
 # 4,000,000 ids in the answers of a space: 68 MB; a bulk request of millions has an id each.
 REQUEST_IDS_MAX: Final = 4_000_000
 
+# 60 seconds between two reviews of a memory: what is said twice about one answer counts once.
+# Anki shows a new card again after a minute at the earliest.
+REVIEWS_APART_NS_MIN: Final = 60 * 1_000_000_000
+
 # 255 characters of a request key: a UUID and a few words; Stripe allows as many.
 REQUEST_KEY_CHARACTERS_MAX: Final = 255
 

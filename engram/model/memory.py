@@ -92,6 +92,11 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
         """The confidence in a word: none, low, medium, high or certain."""
         return category_of(self.confidence)
 
+    access_count: int = 0
+    """How often it was listed in an answer to a recall, as far as that is recorded."""
+    last_access_at: datetime | None = None
+    suppressed: bool = False
+
 
 class Remembered(msgspec.Struct, frozen=True, gc=False):
     """The durable outcome of one `remember`; `created` is False when the text was seen again."""
@@ -165,6 +170,26 @@ class ForgetReceipt(msgspec.Struct, frozen=True):
     files_overwritten: int = 0
     bytes_overwritten: int = 0
     archives: tuple[str, ...] = ()
+
+
+class Reviewed(msgspec.Struct, frozen=True):
+    """What feedback came to: a memory's strength after it.
+
+    `counted` is False when another review of it less than a minute before had counted already.
+    """
+
+    id: str
+    lsn: int
+    counted: bool
+    stability_days: float
+    difficulty: float
+
+
+class Unsuppressed(msgspec.Struct, frozen=True):
+    """Which hidden memories were brought back; none that were not hidden."""
+
+    ids: Sequence[str]
+    lsn: int
 
 
 class Recollection(msgspec.Struct, frozen=True):
@@ -287,6 +312,8 @@ class SpaceStats(msgspec.Struct, frozen=True):
     """When all snapshots and tier segments had been read again; None: not yet in this process."""
     scrub_damage: tuple[str, ...] = ()
     """What was found damaged by it; the space goes on with what it has."""
+    suppressed: int = 0
+    """Of the memories, those that are hidden."""
 
 
 class Compacted(msgspec.Struct, frozen=True):

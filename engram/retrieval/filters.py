@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engram.model.cue import Filters
 from engram.model.particulars import ENTITY
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Array, take
-from engram.state.space import ALIVE, ERASED, HAS_VECTOR, View
+from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SUPPRESSED, View
 
 Bools = NDArray[np.bool_]
 
@@ -67,7 +67,8 @@ class RowMasker:
         """Return the rows of `view` that pass `filters`, and live at `now` or lived at `as_of`."""
         count = view.count
         all_live = not view.forgotten_count and not view.expiring_count
-        if filters.empty and all_live and view.vector_count == count:
+        is_whole = all_live and not view.suppressed_count
+        if filters.empty and is_whole and view.vector_count == count:
             return RowMasks(None, None, count, count)
         if not filters.empty:
             return _joined([_judged(page, filters, now) for page in _pages(view)], count)
@@ -83,7 +84,7 @@ class RowMasker:
         if masks is None or is_other or len(kept) != len(pages):
             masks = _joined(pages, count)
             self._kept = (pages, masks)
-        return masks._replace(words=None) if all_live else masks
+        return masks._replace(words=None) if is_whole else masks
 
 
 def rows_passing(view: View, filters: Filters, now: int | None = None) -> Bools:
@@ -171,7 +172,7 @@ def _joined(pages: list[_PageMasks], count: int) -> RowMasks:
 
 
 def _passing(page: _Page, filters: Filters, now: int | None) -> Bools:
-    passing = _known(page, filters.as_of, None if filters.include_expired else now)
+    passing = _shown(page, filters, now)
     if filters.empty or not passing.any():
         return passing
     if filters.kinds:
@@ -205,6 +206,15 @@ def _passing_labels(page: _Page, filters: Filters, passing: Bools) -> Bools:
         if none_of:
             passing &= ~_labelled(page, none_of, bit)
     return passing
+
+
+def _shown(page: _Page, filters: Filters, now: int | None) -> Bools:
+    """Return which rows live, or lived, and are not hidden unless those are asked for."""
+    shown = _known(page, filters.as_of, None if filters.include_expired else now)
+    may_be_hidden = page.view.suppressed_count or filters.as_of is not None
+    if may_be_hidden and not filters.include_suppressed:
+        shown &= (page.column("flags") & SUPPRESSED) == 0
+    return shown
 
 
 def _known(page: _Page, as_of: int | None, now: int | None) -> Bools:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engram.kernels.arrays import F32, U32
 from engram.kernels.protocol import KernelBackend
+from engram.retrieval.strength import ranking_strength
 from engram.state.columns import RowSet
 from engram.state.space import View
 
@@ -134,12 +135,7 @@ def fuse(
         weights = weights._replace(speaker=0.0)
     else:
         parts[2] = candidates.speaker
-    kernels.retrievability_fsrs(
-        now,
-        chosen.take(columns["reviewed_at"]),
-        chosen.take(columns["stability_days"]),
-        out=parts[3],
-    )
+    ranking_strength(kernels, view, chosen, now, parts[3])
     parts[4] = chosen.take(columns["confidence"])
     order, scores = kernels.score_fuse(
         parts, _weights(weights), np.array((*floors, AS_IT_IS), np.float32), limit

@@ -15,6 +15,7 @@ from engram.model.memory import ForgetReceipt, to_datetime
 from engram.service.core import Core
 from engram.state.space import SpaceState
 
+SUPPRESS: Final = "suppress"
 DELETE: Final = "delete"
 ERASE: Final = "erase"
 # 1,000 commands on their way at once: some commit groups, a tenth of what may wait.
@@ -25,8 +26,8 @@ Progress = Callable[[int, int], None]
 
 def check_mode(mode: object) -> None:
     """Raise InvalidRequest for a mode there is not."""
-    if mode not in (DELETE, ERASE):
-        raise InvalidRequest(f"mode is {mode!r}; it must be {DELETE!r} or {ERASE!r}")
+    if mode not in (SUPPRESS, DELETE, ERASE):
+        raise InvalidRequest(f"mode is {mode!r}; it must be {SUPPRESS!r}, {DELETE!r} or {ERASE!r}")
 
 
 async def delete(

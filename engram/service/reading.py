@@ -27,7 +27,7 @@ from engram.service.history import check_as_of
 from engram.service.preparing import check_vector
 from engram.service.vectors import embed, embedder_for
 from engram.state.reading import memories_at
-from engram.state.space import View
+from engram.state.space import SUPPRESSED, View
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class FilterArguments(TypedDict, total=False):
     priority_min: int | None
     priority_max: int | None
     include_expired: bool
+    include_suppressed: bool
 
 
 class Question(NamedTuple):
@@ -152,10 +153,11 @@ def _filters(core: Core, engine: SpaceEngine, view: View, arguments: FilterArgum
 
 async def _searched(view: View, filters: Filters, now: int) -> int:
     """Return how many memories the space holds, or held at the time asked about."""
+    hidden_count = 0 if filters.include_suppressed else view.suppressed_count
     if filters.as_of is None and not view.expiring_count:
-        return view.count - view.forgotten_count
+        return view.count - view.forgotten_count - hidden_count
     if filters.as_of is None:
-        return await anyio.to_thread.run_sync(living_count, view, now)
+        return await anyio.to_thread.run_sync(living_count, view, now) - hidden_count
     known = await anyio.to_thread.run_sync(rows_known, view, filters.as_of)
     return int(np.count_nonzero(known))
 
@@ -278,12 +280,13 @@ def _limit(limit: object) -> int:
     return limit
 
 
-async def one(core: Core, engine: SpaceEngine, identity: MemoryId, as_of: int | None) -> Memory:
-    """Return one memory as it is, or was at `as_of`; MemoryNotFound when there is none."""
+async def one(core: Core, engine: SpaceEngine, identity: MemoryId, filters: Filters) -> Memory:
+    """Return one memory as it is, or was at `filters.as_of`; MemoryNotFound when there is none."""
     view, now = engine.view, core.clock.now()
-    check_as_of(engine, view, as_of, now)
-    row = view.row_of(*identity, as_of, now=now)
-    if row is None:
+    check_as_of(engine, view, filters.as_of, now)
+    row = view.row_of(*identity, filters.as_of, now=now)
+    hidden = row is not None and int(view.value("flags", row)) & SUPPRESSED
+    if row is None or (hidden and not filters.include_suppressed):
         raise MemoryNotFound(str(identity), engine.space)
     return (await memories_of(engine, view, [row], now))[0]
 
@@ -361,4 +364,5 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         tiers_error=tiers.error,
         scrubbed_at=None if scrub.at is None else to_datetime(scrub.at),
         scrub_damage=scrub.damage,
+        suppressed=view.suppressed_count,
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
-import anyio.to_thread
-import numpy as np
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
-from engram.model.commands import Forget, Remember, RememberBatch
+from engram.model.commands import Configure, Forget, Remember, Request
 from engram.model.cue import make_filters
 from engram.model.errors import InvalidRequest
 from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
@@ -19,39 +17,40 @@ from engram.model.memory import (
     Checkpointed,
     Compacted,
     ForgetReceipt,
-    IdColumn,
     Memory,
     Page,
     RecallResult,
     Remembered,
     RememberedMany,
+    Reviewed,
     SpaceStats,
+    Unsuppressed,
 )
-from engram.service import batching, forgetting, reading, reembedding
+from engram.model.space_settings import SettingArguments, SpaceSettings, check_settings
+from engram.service import forgetting, reading, reembedding, strengthening
+from engram.service.bulk import Bulk
 from engram.service.core import Core
-from engram.service.forgetting import ERASE, check_mode
+from engram.service.forgetting import DELETE, ERASE, SUPPRESS, check_mode
 from engram.service.particulars import ParticularArguments
 from engram.service.preparing import (
     Item,
     NewMemory,
     check_vector,
-    check_vectors,
-    columns_of,
     prepare,
-    prepare_many,
     with_vector,
 )
 from engram.service.reading import FilterArguments
 from engram.service.requests import (
     body_of,
     body_of_remember,
-    body_of_remember_many,
     check_request_key,
     request_of,
 )
+from engram.service.strengthening import check_verdict
 from engram.service.vectors import check_text_alone, embed, embedder_for
 
 Progress = Callable[[int, int], None]
+_FORGET: Final = {SUPPRESS: "suppress", DELETE: "forget"}
 
 
 class Space:
@@ -158,43 +157,8 @@ class Space:
         Raises:
             What `remember` raises; InvalidRequest names the items by position.
         """
-        core, texts = self._core, list(items)
-        check_request_key(request_key)
-        commands = await anyio.to_thread.run_sync(
-            prepare_many, texts, core.entropy, embeddings is not None
-        )
-        rows = batching.own_embeddings(texts) if embeddings is None else embeddings
-        given = norms = None
-        if rows is not None:
-            given, norms = await anyio.to_thread.run_sync(
-                check_vectors, core.kernels, rows, len(texts)
-            )
-        engine = await core.registry.open(self.id, create=True)
-        engine.activity.begin()
-        vector_bytes = 4 * (given.shape[1] if given is not None else self._dimensions())
-        parts = list(batching.parts(commands, vector_bytes))
-        body = b""
-        if request_key is not None:
-            flat = None if given is None else given.data.cast("B")
-            ends = [len(part) for part in parts]
-            body = await anyio.to_thread.run_sync(body_of_remember_many, commands, flat, ends)
-        ids: list[bytes] = []
-        created, lsn, done = 0, engine.view.lsn, 0
-        for number, part in enumerate(parts):
-            last = done + len(part)
-            if given is not None and norms is not None:
-                batch = columns_of(part, given[done:last], norms[done:last], "")
-            else:
-                batch = await self._embedded(engine, part)
-            if request_key is not None:
-                batch.request = request_of(self._principal, request_key, body, number)
-            outcome, lsn = await engine.submit(batch)
-            ids.append(np.asarray(outcome.ids, "<u8").tobytes())
-            created += int(np.count_nonzero(outcome.created))
-            done = last
-            if progress is not None:
-                progress(done, len(commands))
-        return RememberedMany(IdColumn(b"".join(ids)), lsn, created)
+        bulk = Bulk(self.id, self._core, self._principal, request_key, progress)
+        return await bulk.remember(list(items), embeddings)
 
     async def recall(
         self,
@@ -231,17 +195,19 @@ class Space:
             self._core, engine, reading.Question(cue, embedding, limit, explain), filters
         )
 
-    async def get(self, memory_id: str, *, as_of: datetime | None = None) -> Memory:
+    async def get(
+        self, memory_id: str, *, as_of: datetime | None = None, include_suppressed: bool = False
+    ) -> Memory:
         """Return one memory as the space holds it, or held it at `as_of` (a time with a zone).
 
-        MemoryNotFound when there is none with this id; InvalidRequest when the space cannot answer
-        about that time, see `recall`.
+        MemoryNotFound when there is none with this id, or it is suppressed and those are not asked
+        for; InvalidRequest when the space cannot answer about that time, see `recall`.
         """
         identity = parse_id(memory_id)
         engine = await self._engine()
-        moment = make_filters(as_of=as_of).as_of
+        filters = make_filters(as_of=as_of, include_suppressed=include_suppressed)
         return await reading.on_bodies(
-            engine, lambda: reading.one(self._core, engine, identity, moment)
+            engine, lambda: reading.one(self._core, engine, identity, filters)
         )
 
     async def list(
@@ -266,7 +232,8 @@ class Space:
 
         Args:
             memory_id: as `remember` returned it.
-            mode: `delete` leaves it to questions about the past until the history's retention is
+            mode: `suppress` hides it until `unsuppress`, or until it is remembered again; `delete`
+                leaves it to questions about the past until the history's retention is
                 over; `erase` returns when no byte of it is left in any file of the store, and may
                 be asked of a memory that was deleted before, or again. See `forget_many`.
             request_key: of a request that was carried out: nothing more is done, and Conflict
@@ -276,12 +243,12 @@ class Space:
         check_mode(mode)
         if mode == ERASE:
             return await self.forget_many([memory_id], mode=mode)
-        command = Forget(parse_id(memory_id))
-        if request_key is not None:
-            body = body_of("forget", *command.memory)
-            command.request = request_of(self._principal, request_key, body)
+        memory = parse_id(memory_id)
+        request = self._request(request_key, body_of(_FORGET[mode], *memory))
         engine = await self._engine()
-        _, lsn = await engine.submit(command)
+        if mode == SUPPRESS:
+            return await strengthening.suppress(engine, [memory], request)
+        _, lsn = await engine.submit(Forget(memory, request))
         return ForgetReceipt((memory_id,), mode, lsn)
 
     async def forget_many(
@@ -294,7 +261,7 @@ class Space:
 
         Args:
             memory_ids: as `remember` returned them.
-            mode: `delete` or `erase`, see `forget`.
+            mode: `suppress`, `delete` or `erase`, see `forget`.
             progress: called with (done, total): memories, or steps when they are erased.
 
         Raises:
@@ -308,7 +275,67 @@ class Space:
         engine = await self._engine()
         if mode == ERASE:
             return await forgetting.erase(engine, self._core, ids, progress)
+        if mode == SUPPRESS:
+            return await strengthening.suppress(engine, ids)
         return await forgetting.delete(engine, self._core, ids, progress)
+
+    async def unsuppress(self, memory_id: str, *, request_key: str | None = None) -> Unsuppressed:
+        """Bring a suppressed memory back; MemoryNotFound when there is none with this id."""
+        check_request_key(request_key)
+        memory = parse_id(memory_id)
+        request = self._request(request_key, body_of("unsuppress", *memory))
+        return await strengthening.unsuppress(await self._engine(), [memory], request)
+
+    async def feedback(
+        self, memory_id: str, verdict: str, *, request_key: str | None = None
+    ) -> Reviewed:
+        """Say that a recalled memory was `useful` or `wrong`: a review, which changes its strength.
+
+        Useful makes it last longer, the more so the less was left of it; wrong makes it fade
+        sooner, and rank lower until it is found useful. Two reviews within a minute count once.
+
+        Args:
+            memory_id: as `remember` returned it.
+            verdict: `useful` (FSRS's Good) or `wrong` (Again).
+            request_key: as in `remember`.
+
+        Raises:
+            InvalidRequest: there is no such verdict.
+            MemoryNotFound: there is no memory with this id.
+            Conflict: the request key came with another request before.
+        """
+        check_request_key(request_key)
+        check_verdict(verdict)
+        memory = parse_id(memory_id)
+        request = self._request(request_key, body_of("feedback", *memory, verdict))
+        return await strengthening.review(await self._engine(), memory, verdict, request)
+
+    async def configure(
+        self, *, request_key: str | None = None, **settings: Unpack[SettingArguments]
+    ) -> SpaceSettings:
+        """Change how the space forgets, durably; a space that is not there yet is made.
+
+        Args:
+            request_key: as in `remember`.
+            **settings: `forgetting` (fsrs, exponential, power, two_component, savings or none) and
+                the numbers of the curves: `weights` of FSRS-6 (21), `beta`, `fast_hours`,
+                `slow_hours`, `fast_share`; `interference` and `priming` switch these on or off.
+                What is left out stays as it is. A curve holds for all memories at once, for what
+                was remembered before, too; `weights` for reviews and memories from then on.
+
+        Raises:
+            InvalidRequest: a setting breaks a rule; every violation is listed.
+        """
+        check_request_key(request_key)
+        changes = check_settings(settings)
+        request = self._request(request_key, body_of("configure", sorted(changes.items())))
+        engine = await self._core.registry.open(self.id, create=True)
+        await engine.submit(Configure(changes, request))
+        return engine.view.settings
+
+    async def settings(self) -> SpaceSettings:
+        """Return the settings of the space."""
+        return (await self._engine()).view.settings
 
     async def stats(self) -> SpaceStats:
         """Return what the space holds and where its log stands."""
@@ -356,11 +383,11 @@ class Space:
         engine = await self._core.registry.open(self.id)
         return await reembedding.reembed(engine, self._core, self._core.embedder, progress)
 
+    def _request(self, key: str | None, body: bytes) -> Request | None:
+        return None if key is None else request_of(self._principal, key, body)
+
     async def _engine(self) -> SpaceEngine:
         return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)
-
-    def _dimensions(self) -> int:
-        return 0 if self._core.embedder is None else self._core.embedder.dimensions
 
     async def _embed(self, engine: SpaceEngine, command: Remember, content: str) -> None:
         core = self._core
@@ -369,12 +396,3 @@ class Space:
         if embedder is not None:
             made = (await embed(embedder, [content]))[0]
             with_vector(command, *check_vector(core.kernels, made), embedder.identity)
-
-    async def _embedded(self, engine: SpaceEngine, part: Sequence[Remember]) -> RememberBatch:
-        check_text_alone(self.id, engine.view, embedding_given=False)
-        embedder = embedder_for(self.id, engine.view, self._core.embedder)
-        if embedder is None:
-            return columns_of(part, None, None, "")
-        made = await embed(embedder, [command.content.decode() for command in part])
-        rows, norms = check_vectors(self._core.kernels, made, len(part))
-        return columns_of(part, rows, norms, embedder.identity)

@@ -13,20 +13,27 @@ from numpy.typing import NDArray
 
 from engram.model.errors import check
 from engram.model.events import (
+    Accessed,
     Answered,
     Associated,
+    Configured,
     Dissociated,
     EmbedderAdopted,
     Erased,
     Event,
     Forgotten,
+    Fulfilled,
     Reembedded,
     Remembered,
     Revectored,
+    Reviewed,
     SeenAgain,
+    Suppressed,
     Vectors,
+    unpack,
 )
 from engram.model.particulars import PRIORITY_DEFAULT
+from engram.state import apply_strength
 from engram.state.apply_edges import (
     associated,
     dissociated,
@@ -36,6 +43,7 @@ from engram.state.apply_edges import (
 )
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
+from engram.state.named import rows_named
 from engram.state.particulars import append_particulars, numbered
 from engram.state.space import (
     ALIVE,
@@ -160,26 +168,19 @@ def _index(
     state.content_keys.add_many(keys[taking_part], rows[taking_part])
 
 
-def _rows(state: SpaceState, ids_raw: bytes) -> list[int]:
-    rows = []
-    for high, low in np.frombuffer(ids_raw, "<u8").reshape(-1, 2).tolist():
-        row = state.row_of(high, low)
-        check(row is not None, "an event names memories that are there")
-        rows.append(row or 0)
-    return rows
-
-
 @_apply.register
 def _seen_again(event: SeenAgain, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     column = state.columns["seen_count"]
-    for row in _rows(state, event.ids):
+    for row in rows_named(state, event.ids).tolist():
         column.set(np.array([row]), float(column.value(row)) + 1)
+        # Whoever tells it again wants to be able to recall it.
+        apply_strength.set_hidden(state, row, hidden=False)
 
 
 @_apply.register
 def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     flags = state.columns["flags"]
-    for row in _rows(state, event.ids):
+    for row in rows_named(state, event.ids).tolist():
         before = int(flags.value(row))
         if before & LINKED:
             unlink_row(state, row)
@@ -209,8 +210,21 @@ def _answered(event: Answered, state: SpaceState, vectors: Vectors) -> None:
 
 
 @_apply.register
+def _fulfilled(event: Fulfilled, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    for kind, header in event.events:
+        _apply(unpack(kind, header), state, b"")
+    state.request_keys.add(event, state.lsn + 1)
+
+
+_apply.register(Reviewed, apply_strength.reviewed)
+_apply.register(Accessed, apply_strength.accessed)
+_apply.register(Configured, apply_strength.configured)
+_apply.register(Suppressed, apply_strength.suppressed)
+
+
+@_apply.register
 def _revectored(event: Revectored, state: SpaceState, vectors: Vectors) -> None:
-    rows = np.array(_rows(state, event.ids), np.int64)
+    rows = rows_named(state, event.ids)
     flags, hot = state.columns["flags"], state.hot
     before = take(tuple(flags.pages), rows)
     check(not (before & HAS_VECTOR).any(), "only a memory without a vector is given one later")
@@ -254,6 +268,7 @@ def _erase(state: SpaceState, row: int, at: int) -> None:
     if key:
         state.content_keys.remove(key, row)
     state.wipe_body(row)
+    state.accesses.wipe(row)
     columns["flags"].set(where, ERASED)
     for name in ("content_key", "source", "session", "content_bytes", "metadata_bytes"):
         columns[name].set(where, 0)
@@ -279,7 +294,7 @@ def _reembedded(event: Reembedded, state: SpaceState, vectors: Vectors) -> None:
     if staged is None or staged.dimensions != event.dimensions:
         staged = state.staged[event.embedder] = Staged(event.dimensions)
     staged.reach(state.count)
-    rows = np.array(_rows(state, event.ids), np.int64)
+    rows = rows_named(state, event.ids)
     staged.vectors.set(rows, vector_rows(vectors, event.dimensions))
     staged.norms.set(rows, np.frombuffer(event.inverse_norms, "<f4"))
 

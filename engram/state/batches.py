@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -12,17 +13,22 @@ from engram.model.association import BACK_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIG
 from engram.model.commands import RememberBatch
 from engram.model.events import Remembered, Revectored, SeenAgain, Vectors
 from engram.model.ids import RANDOM_BYTES_PER_ID
+from engram.state import fsrs
 from engram.state.columns import take
 from engram.state.effects import Effects
-from engram.state.forgetting import DIFFICULTY_FIRST, STABILITY_DAYS_FIRST
 from engram.state.particulars import selected
 from engram.state.space import HAS_VECTOR, SpaceState
 
-_STABILITY_FIRST: Final = struct.pack("<f", STABILITY_DAYS_FIRST)
-_DIFFICULTY_FIRST: Final = struct.pack("<f", DIFFICULTY_FIRST)
 _LINK_WEIGHTS: Final = struct.pack(
     "<4f", BACK_WEIGHT, ONWARD_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIGHT
 )
+
+
+@lru_cache(8)
+def _first_strength(weights: tuple[float, ...]) -> tuple[bytes, bytes]:
+    """Return stability and difficulty of a new memory as the columns hold them."""
+    stability, difficulty = fsrs.first(weights)
+    return struct.pack("<f", stability), struct.pack("<f", difficulty)
 
 
 def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
@@ -38,9 +44,15 @@ def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
     return ids
 
 
-def remembered(batch: RememberBatch, ids: bytes, recorded_first: int) -> Remembered:
-    """Return the event that stores `batch` under raw `ids`, recorded 1 ns apart."""
+def remembered(
+    batch: RememberBatch, ids: bytes, recorded_first: int, weights: tuple[float, ...]
+) -> Remembered:
+    """Return the event that stores `batch` under raw `ids`, recorded 1 ns apart.
+
+    `weights` are those of FSRS-6, which say how strong a new memory is.
+    """
     count = batch.count
+    stability, difficulty = _first_strength(weights)
     recorded = np.arange(recorded_first, recorded_first + count, dtype="<i8").tobytes()
     return Remembered(
         count=count,
@@ -50,8 +62,8 @@ def remembered(batch: RememberBatch, ids: bytes, recorded_first: int) -> Remembe
         dated=batch.dated,
         kinds=batch.kinds,
         confidences=batch.confidences,
-        stabilities=_STABILITY_FIRST * count,
-        difficulties=_DIFFICULTY_FIRST * count,
+        stabilities=stability * count,
+        difficulties=difficulty * count,
         sources=batch.sources,
         sessions=batch.sessions,
         tag_counts=batch.tag_counts,
@@ -103,7 +115,8 @@ def decide_batch(
     _give_vectors(state, batch, known, ids, effects)
     if fresh.count:
         raw = fresh_ids.astype("<u8", copy=False).tobytes()
-        effects.remembered, effects.vectors = remembered(fresh, raw, now), fresh.vectors
+        effects.remembered = remembered(fresh, raw, now, state.settings.weights)
+        effects.vectors = fresh.vectors
     if not created.all():
         effects.seen = SeenAgain(ids[~created].astype("<u8").tobytes(), now)
     return effects, ids, created

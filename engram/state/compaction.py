@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.model.particulars import LABEL_MASK
+from engram.state.access_columns import AccessColumns, AccessView
 from engram.state.bodies import NO_ROW, SEALED_TEXT, HotBodies, SealedPart
 from engram.state.columns import (
     PAGE_MASK,
@@ -29,13 +30,13 @@ from engram.state.columns import (
 from engram.state.gathering import PIECE_ROWS, copy_texts
 from engram.state.key_index import KeyIndex
 from engram.state.renumbered_edges import renumbered
+from engram.state.row_columns import new_columns
 from engram.state.space import (
     ALIVE,
     ERASED,
     Frozen,
     SpaceState,
     View,
-    new_columns,
 )
 from engram.state.staged import Staged, StagedView
 
@@ -84,6 +85,8 @@ class Compaction:
         self._ids = KeyIndex(self._columns["id_low"])
         self._content_keys = KeyIndex(self._columns["content_key"])
         self._staged: dict[str, Staged] = {}
+        self._accesses = AccessColumns()
+        self._accesses_seen = self._accesses.view()
         self._rows_done = self._slots_done = 0
         self._is_void = False
         self._advance(frozen)
@@ -115,6 +118,7 @@ class Compaction:
             state.associations = renumbered(
                 state.associations, self._renumber, self._labels, state.count
             )
+        state.accesses = self._accesses
         state.forgotten_count -= self.rows_dropped
         if self.rows_dropped:
             state.history_from = max(state.history_from, self._horizon)
@@ -144,6 +148,7 @@ class Compaction:
             del self._staged[embedder]
         for embedder, staged in frozen.staged.items():
             self._add_staged(embedder, staged)
+        self._add_accesses(view.accesses)
         self._seen = frozen
 
     def _renumber(self, rows: Array) -> NDArray[np.uint32]:
@@ -240,13 +245,27 @@ class Compaction:
             (staged.vectors, seen.vectors, new.vectors),
             (staged.norms, seen.norms, new.norms),
         ):
-            for rows, values in _changes(before, pages, seen.row_count):
-                new_rows = self._renumber(rows)
-                kept = new_rows != NO_ROW
-                column.set(new_rows[kept].astype(np.int64), values[kept])
-            for first in range(seen.row_count, staged.row_count, PIECE_ROWS):
-                old = np.arange(first, min(first + PIECE_ROWS, staged.row_count))
-                column.append(take(pages, old[self._renumber(old) != NO_ROW]))
+            self._bring_up(column, before, pages, (seen.row_count, staged.row_count))
+
+    def _add_accesses(self, accesses: AccessView) -> None:
+        new, seen = self._accesses, self._accesses_seen
+        counts = (seen.row_count, accesses.row_count)
+        self._bring_up(new.counts, seen.counts, accesses.counts, counts)
+        self._bring_up(new.times, seen.times, accesses.times, counts)
+        self._accesses_seen = accesses
+
+    def _bring_up(
+        self, column: PagedColumn, before: Pages, pages: Pages, counts: tuple[int, int]
+    ) -> None:
+        """Take over what changed in the rows that are here, then those that are not."""
+        here, count = counts
+        for rows, values in _changes(before, pages, here):
+            new_rows = self._renumber(rows)
+            kept = new_rows != NO_ROW
+            column.set(new_rows[kept].astype(np.int64), values[kept])
+        for first in range(here, count, PIECE_ROWS):
+            old = np.arange(first, min(first + PIECE_ROWS, count))
+            column.append(take(pages, old[self._renumber(old) != NO_ROW]))
 
     def _renumbered(self, part: SealedPart | None) -> SealedPart | None:
         """Return the part with new row numbers, None when all of its memories are gone."""

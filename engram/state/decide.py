@@ -18,13 +18,17 @@ from engram.model.commands import (
     AdoptEmbedder,
     Associate,
     Command,
+    Configure,
     Dissociate,
     EndExpired,
     Erase,
     Forget,
+    RecordAccesses,
     Reembed,
     Remember,
     RememberBatch,
+    Review,
+    Suppress,
 )
 from engram.model.errors import (
     Conflict,
@@ -41,6 +45,7 @@ from engram.model.events import (
 from engram.model.ids import MemoryId
 from engram.state.batches import decide_batch
 from engram.state.decide_edges import decide_associate, decide_dissociate
+from engram.state.decide_strength import decide_strength
 from engram.state.expiry import ended
 from engram.state.lone import LoneGroup, raw_ids
 from engram.state.outcomes import (
@@ -147,4 +152,8 @@ _ALONE: Final[Mapping[type[Command], _Decide]] = {
     AdoptEmbedder: _adopted,
     Associate: decide_associate,
     Dissociate: decide_dissociate,
+    Review: decide_strength,
+    RecordAccesses: decide_strength,
+    Configure: decide_strength,
+    Suppress: decide_strength,
 }

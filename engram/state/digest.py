@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
+from engram.model.space_settings import DEFAULT_SETTINGS
 from engram.state.columns import Array
 from engram.state.digest_edges import edges_ended, edges_living, hash_edges
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SpaceState, View
@@ -65,6 +66,7 @@ def _digest(view: View, rows: Array, numbers: tuple[str, ...], edges: Array) -> 
     for name in numbers if len(rows) else ():
         values = view.gather(name, rows)
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+    _hash_strength(hasher, view, rows)
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         _hash_bodies(hasher, view, rows[first : first + _ROWS_AT_ONCE])
     hash_edges(hasher, view, edges)
@@ -107,3 +109,15 @@ def _hash_bodies(hasher: hashlib.blake2b, view: View, rows: Array) -> None:
     if len(with_vector):
         hasher.update(view.vectors_of(with_vector).astype("<f4", copy=False).tobytes())
         hasher.update(view.norms_of(with_vector).astype("<f4", copy=False).tobytes())
+
+
+def _hash_strength(hasher: hashlib.blake2b, view: View, rows: Array) -> None:
+    """Add settings and accesses where there are any: a space without them keeps its digest."""
+    if view.settings != DEFAULT_SETTINGS:
+        hasher.update(repr(view.settings).encode())
+    counts = view.accesses.counts_of(rows)
+    listed = np.flatnonzero(counts)
+    if len(listed):
+        hasher.update(listed.astype("<i8", copy=False).tobytes())
+        hasher.update(counts[listed].astype("<u4", copy=False).tobytes())
+        hasher.update(view.accesses.times_of(rows[listed]).astype("<i8", copy=False).tobytes())

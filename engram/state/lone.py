@@ -110,7 +110,8 @@ class LoneGroup:
         """Return the one event that stores them all, in columns throughout."""
         batch = collect(commands, self._embedder, self._dimensions)
         minted = mint_ids(self._now, batch.chance)
-        event = remembered(batch, minted.astype("<u8", copy=False).tobytes(), self._now)
+        raw = minted.astype("<u8", copy=False).tobytes()
+        event = remembered(batch, raw, self._now, self._state.settings.weights)
         outcomes = [Outcome((each,), _CREATED) for each in map(_AS_ID, minted.tolist())]
         return Decision([(event, batch.vectors)], outcomes, len(outcomes))
 
@@ -231,7 +232,8 @@ class LoneGroup:
             effects.forgotten = Forgotten(raw_ids(list(self._forgotten)), self._now)
         if self._fresh:
             batch = collect(self._fresh, self._embedder, self._dimensions)
-            effects.remembered = remembered(batch, raw_ids(self._fresh_ids), self._now)
+            weights = self._state.settings.weights
+            effects.remembered = remembered(batch, raw_ids(self._fresh_ids), self._now, weights)
             effects.vectors = batch.vectors
         if self._revectored:
             given = list(self._revectored.values())

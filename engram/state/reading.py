@@ -13,8 +13,8 @@ from engram.model.memory import Memory, MemoryKind, to_datetime
 from engram.model.particulars import FACT_KEY, LABEL_MASK
 from engram.state.bodies import expect_text, read_text
 from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
-from engram.state.forgetting import retrievability
-from engram.state.space import ALIVE, View
+from engram.state.forgetting import strength_left
+from engram.state.space import ALIVE, SUPPRESSED, View
 
 _NOTHING_TOLD: Final = Told(None, NO_DETAILS)
 
@@ -42,15 +42,19 @@ def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[M
     if not rows:
         return []
     chosen, columns = RowSet(np.array(rows)), view.columns
-    strengths = retrievability(
-        now, chosen.take(columns["reviewed_at"]), chosen.take(columns["stability_days"])
+    counts = view.accesses.counts_of(chosen.rows)
+    strengths = strength_left(
+        view.settings,
+        now,
+        chosen.take(columns["reviewed_at"]),
+        chosen.take(columns["stability_days"]),
+        counts,
     )
     if view.sealed and len(rows) > 1:
         _expect_texts(view, rows)
-    return [
-        _memory(view, row, space, strength)
-        for row, strength in zip(rows, strengths.tolist(), strict=True)
-    ]
+    times = view.accesses.times_of(chosen.rows)
+    found = zip(rows, strengths.tolist(), counts.tolist(), times.tolist(), strict=True)
+    return [_memory(view, row, space, strength, (n, at)) for row, strength, n, at in found]
 
 
 def _expect_texts(view: View, rows: Sequence[int]) -> None:
@@ -62,7 +66,7 @@ def _expect_texts(view: View, rows: Sequence[int]) -> None:
             expect_text(view.sealed, address, bytes_count)
 
 
-def _memory(view: View, row: int, space: str, strength: float) -> Memory:
+def _memory(view: View, row: int, space: str, strength: float, accesses: tuple[int, int]) -> Memory:
     """Return one memory; `item` reads a value in half the time of indexing and converting it."""
     columns, labels = view.columns, view.labels.labels
     page, at = row >> PAGE_SHIFT, row & PAGE_MASK
@@ -76,7 +80,8 @@ def _memory(view: View, row: int, space: str, strength: float) -> Memory:
         told = taken_apart(read_text(view.hot.metadata, view.sealed, address, metadata_bytes))
     has_labels = columns["tag_count"][page].item(at)
     tags, entities, fact_key = _labels(view, row) if has_labels else _NO_LABELS
-    is_alive = columns["flags"][page].item(at) & ALIVE
+    flags = columns["flags"][page].item(at)
+    is_alive = flags & ALIVE
     ended_at = columns["ended_at"][page].item(at)
     return Memory(
         id=format_id(columns["id_high"][page].item(at), columns["id_low"][page].item(at)),
@@ -102,6 +107,9 @@ def _memory(view: View, row: int, space: str, strength: float) -> Memory:
         confidence_reason=told.details.confidence_reason,
         fact_key=fact_key,
         fact_value=told.details.fact_value,
+        access_count=accesses[0],
+        last_access_at=to_datetime(accesses[1]) if accesses[0] else None,
+        suppressed=bool(flags & SUPPRESSED),
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.events import Answered
+from engram.model.events import Answered, Fulfilled
 from engram.model.limits import REQUEST_IDS_MAX, REQUEST_KEYS_MAX, REQUEST_KEYS_NS
 from engram.state.columns import PagedColumn, Pages, take
 from engram.state.key_index import KeyIndex
@@ -123,7 +123,7 @@ class RequestKeys:
             )
         return None
 
-    def add(self, event: Answered, lsn: int) -> None:
+    def add(self, event: Answered | Fulfilled, lsn: int) -> None:
         """Keep the answers of `event`, which is at `lsn`, and let go of those whose time is up."""
         count = len(event.bodies) // 8
         keys = np.frombuffer(event.keys, "<u8").reshape(-1, 2)

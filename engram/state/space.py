@@ -12,6 +12,8 @@ from engram.model.errors import check
 from engram.model.events import Vectors
 from engram.model.limits import COLD_CAPACITY_DEFAULT
 from engram.model.particulars import LABEL_MASK
+from engram.model.space_settings import DEFAULT_SETTINGS, SpaceSettings
+from engram.state.access_columns import AccessColumns, AccessView
 from engram.state.association_view import AssociationsView, LabelLinks
 from engram.state.associations import Associations
 from engram.state.bodies import (
@@ -28,47 +30,19 @@ from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, tak
 from engram.state.erasures import Erasures
 from engram.state.key_index import KeyIndex
 from engram.state.request_keys import RequestKeys, RequestKeysView
+from engram.state.row_columns import new_columns
 from engram.state.staged import Staged, StagedView
 
 ALIVE: Final = 1
 HAS_VECTOR: Final = 2
 DATED: Final = 4
 ERASED: Final = 8
+SUPPRESSED: Final = 16
+LAPSED: Final = 32  # the last review found it wrong
 LINKED: Final = 64
 
 HISTORY_WHOLE: Final = -(1 << 63)
 """The `history_from` of a space of which no forgotten memory is gone."""
-
-_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
-    ("id_high", "u8"),
-    ("id_low", "u8"),
-    ("recorded_at", "i8"),
-    ("occurred_at", "i8"),
-    ("reviewed_at", "i8"),
-    ("ended_at", "i8"),  # when it was forgotten; of one that lives when it expires, 0: never
-    ("stability_days", "f4"),
-    ("difficulty", "f4"),
-    ("confidence", "f4"),
-    ("kind", "u1"),
-    ("flags", "u1"),
-    ("source", "u4"),
-    ("session", "u4"),
-    ("seen_count", "u4"),
-    ("content_key", "u8"),
-    ("content_address", "u8"),
-    ("content_bytes", "u4"),
-    ("metadata_address", "u8"),
-    ("metadata_bytes", "u4"),
-    ("tag_start", "u8"),
-    ("tag_count", "u1"),
-    ("place", "u4"),
-    ("priority", "u1"),
-)
-
-
-def new_columns() -> dict[str, PagedColumn]:
-    """Return the columns of a space without memories."""
-    return {name: PagedColumn(dtype) for name, dtype in _COLUMNS}
 
 
 class View(msgspec.Struct, frozen=True):
@@ -99,6 +73,9 @@ class View(msgspec.Struct, frozen=True):
     numbering: int
     erased_lsn: int
     associations: AssociationsView
+    suppressed_count: int
+    accesses: AccessView
+    settings: SpaceSettings
 
     def row_of(
         self, high: int, low: int, as_of: int | None = None, *, now: int | None = None
@@ -106,6 +83,7 @@ class View(msgspec.Struct, frozen=True):
         """Return the row of a memory that lives, or lived at `as_of`; None if there is none.
 
         One that expired at `now` or before lives no longer; without `now` every one does.
+        One that is suppressed does live.
         """
         for row in self.ids.find(low):
             if row < self.count and int(self._value("id_high", row)) == high:
@@ -226,10 +204,13 @@ class SpaceState:
         self.associations = Associations()
         self.erasures = Erasures()
         self.request_keys = RequestKeys()
+        self.accesses = AccessColumns()
+        self.settings = DEFAULT_SETTINGS
         self.embedder = ""
         self.dimensions = 0
         self.forgotten_count = 0
         self.expiring_count = 0
+        self.suppressed_count = 0
         self.vector_count = 0
         self.recorded_last = 0
         self.history_from = HISTORY_WHOLE
@@ -287,6 +268,9 @@ class SpaceState:
             numbering=self.numbering,
             erased_lsn=self.erasures.lsn_last(),
             associations=self.associations.view(),
+            suppressed_count=self.suppressed_count,
+            accesses=self.accesses.view(),
+            settings=self.settings,
         )
 
     def freeze(self) -> Frozen:
@@ -351,7 +335,9 @@ class SpaceState:
             self.expiring_count -= 1
         self.columns["ended_at"].set(np.array([row]), min(expires_at or at, at))
         self.forgotten_count += 1
-        self.vector_count -= bool(int(self.columns["flags"].value(row)) & HAS_VECTOR)
+        flags = int(self.columns["flags"].value(row))
+        self.vector_count -= bool(flags & HAS_VECTOR)
+        self.suppressed_count -= bool(flags & SUPPRESSED)
 
     def row_with_content(self, key: int, content: bytes, now: int) -> int | None:
         """Return the row of a memory with this content that lives at `now`, None if none does."""
@@ -376,7 +362,8 @@ class SpaceState:
             columns += [staged.vectors, staged.norms]
         segments = [part.segment for part in self.sealed if part is not None]
         return {
-            "columns": sum(column.resident_bytes for column in columns),
+            "columns": self.accesses.resident_bytes
+            + sum(column.resident_bytes for column in columns),
             "keys": sum(
                 keys.resident_bytes for keys in (self.ids, self.content_keys, self.request_keys)
             ),

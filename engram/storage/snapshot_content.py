@@ -13,6 +13,7 @@ from weakref import ref
 import msgspec
 import numpy as np
 
+from engram.model.space_settings import DEFAULT_SETTINGS, SpaceSettings
 from engram.state.columns import PAGE_ROWS
 from engram.state.space import HISTORY_WHOLE
 from engram.storage.parts import Part, Pieces, array_pieces, chunk_pieces
@@ -100,6 +101,8 @@ class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
     numbering: int = 0
     expiring_count: int = 0
     edges: EdgeFacts = EdgeFacts()
+    settings: SpaceSettings = DEFAULT_SETTINGS
+    access_rows: int = 0
 
 
 class ChunkSize(NamedTuple):
@@ -191,6 +194,8 @@ def body_of(
             view.associations.run_count,
             frozen.label_links.label_count,
         ),
+        settings=view.settings,
+        access_rows=view.accesses.row_count,
     )
 
 
@@ -229,6 +234,9 @@ def _parts(captured: Capture) -> Iterator[Planned]:
     yield from _pages("rows.changing", changing, view.count)
     yield from _pages("tags", {"tags": view.tags}, frozen.tag_count)
     yield from _labels(frozen)
+    listed = view.accesses
+    pages = {"access.counts": listed.counts, "access.times": listed.times}
+    yield from _pages("accesses", pages, listed.row_count)
     hot = view.hot
     yield from _pages("hot", {"hot.rows": hot.rows, "hot.norms": hot.norms}, hot.count)
     if hot.vectors:

@@ -14,7 +14,7 @@ from engram.state.bodies import Sealed, SealedPart
 from engram.state.columns import PAGE_ROWS, PagedColumn
 from engram.state.erasures import Erasures
 from engram.state.request_keys import RequestKeys
-from engram.state.space import ALIVE, SpaceState
+from engram.state.space import ALIVE, SUPPRESSED, SpaceState
 from engram.state.staged import Staged
 from engram.storage.parts import read_index, read_part
 from engram.storage.snapshot_content import EdgeFacts, SealedName, SnapshotBody
@@ -149,6 +149,9 @@ def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> No
         else:
             sections.fill(column, name, body.count)
     sections.fill(state.tags, "tags", body.tag_count)
+    sections.fill(state.accesses.counts, "access.counts", body.access_rows)
+    sections.fill(state.accesses.times, "access.times", body.access_rows)
+    state.settings = body.settings
     labels: list[str] = []
     texts = zip(sections.pages("labels.bytes"), sections.pages("labels.text"), strict=True)
     for lengths, text in texts:
@@ -230,5 +233,7 @@ def _index(state: SpaceState) -> None:
     state.ids.add_many(np.concatenate(state.columns["id_low"].pages), rows)
     keys = np.concatenate(state.columns["content_key"].pages)
     flags = np.concatenate(state.columns["flags"].pages)
+    hidden = np.uint8(ALIVE | SUPPRESSED)
+    state.suppressed_count = int(np.count_nonzero((flags & hidden) == hidden))
     known = np.flatnonzero((keys != 0) & ((flags & ALIVE) != 0))
     state.content_keys.add_many(keys[known], rows[known])

@@ -10,9 +10,21 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from engram.model.association import AUTOMATIC
-from engram.model.commands import Associate, Remember, RememberBatch, collect
+from engram.model.commands import (
+    Associate,
+    Command,
+    Configure,
+    RecordAccesses,
+    Remember,
+    RememberBatch,
+    Request,
+    Review,
+    Suppress,
+    collect,
+)
 from engram.model.ids import MemoryId
 from engram.model.particulars import Particulars
+from engram.model.space_settings import FORGETTING_MODELS, FSRS_WEIGHTS
 
 DIMENSIONS = 3
 TIMES_NS = st.integers(-(1 << 62), 1 << 62)
@@ -108,3 +120,33 @@ def associates(draw: st.DrawFn, ids: Sequence[MemoryId]) -> Associate:
         whys=column(st.integers(0, 2), "I"),
         labels=["because", "x"],
     )
+
+
+_REQUESTS = st.none() | st.builds(
+    Request, key=st.tuples(st.integers(1, 3), st.just(1)), body=st.integers(1, 2)
+)
+
+
+@st.composite
+def strength_commands(draw: st.DrawFn, ids: Sequence[MemoryId]) -> Command:
+    """Draw a command about the strength of some of these memories, or about all of them."""
+    which = draw(st.sampled_from(["configure", "review", "accesses", "suppress"] if ids else [""]))
+    request = draw(_REQUESTS)
+    if which == "review":
+        return Review(draw(st.sampled_from(ids)), draw(st.booleans()), request)
+    if which == "suppress":
+        chosen = draw(st.lists(st.sampled_from(ids), min_size=1, max_size=3))
+        return Suppress(tuple(chosen), draw(st.booleans()), request)
+    if which == "accesses":
+        chosen = draw(st.lists(st.sampled_from(ids), min_size=1, max_size=3, unique=True))
+        return RecordAccesses(
+            b"".join(struct.pack("<QQ", *each) for each in chosen),
+            struct.pack(f"<{len(chosen)}I", *([draw(st.integers(1, 9))] * len(chosen))),
+            struct.pack(f"<{len(chosen)}q", *([draw(TIMES_NS)] * len(chosen))),
+        )
+    changes = {
+        "forgetting": draw(st.sampled_from(FORGETTING_MODELS)),
+        "weights": (*FSRS_WEIGHTS[:20], draw(st.sampled_from([0.1, 0.1542, 0.5]))),
+        "interference": draw(st.booleans()),
+    }
+    return Configure(changes, request)

@@ -10,17 +10,23 @@ import pytest
 from engram.model.details import Details, Episode, joined, taken_apart
 from engram.model.errors import InvariantViolated, UnknownEvent
 from engram.model.events import (
+    Accessed,
     Answered,
+    Configured,
     EmbedderAdopted,
     Erased,
     Event,
     Forgotten,
+    Fulfilled,
     Reembedded,
     Remembered,
     Revectored,
+    Reviewed,
     SeenAgain,
+    Suppressed,
     decode,
     encode,
+    pack,
 )
 from engram.model.particulars import ENTITY, FACT_KEY, ParticularColumns
 
@@ -114,6 +120,41 @@ EVENTS: list[tuple[str, Event, bytes]] = [
     ),
     ("event-7-erased.bin", Erased(ID, 3), b""),
     ("event-8-revectored.bin", Revectored(ID, "m@1", 2, ONE), struct.pack("<2f", 1.0, 0.0)),
+    ("event-11-reviewed.bin", Reviewed(ID, 3, b"\1", ONE, struct.pack("<f", 5.5)), b""),
+    (
+        "event-12-accessed.bin",
+        Accessed(ID, struct.pack("<I", 7), struct.pack("<q", 3)),
+        b"",
+    ),
+    (
+        "event-13-configured.bin",
+        Configured(
+            at=3,
+            forgetting="power",
+            weights=struct.pack("<2d", 0.5, 0.25),
+            beta=0.5,
+            fast_hours=1.5,
+            slow_hours=24.0,
+            fast_share=0.75,
+            interference=True,
+            priming=False,
+        ),
+        b"",
+    ),
+    ("event-15-suppressed.bin", Suppressed(ID, 3, hidden=True), b""),
+    (
+        "event-18-fulfilled.bin",
+        Fulfilled(
+            at=3,
+            keys=struct.pack("<QQ", 5, 6),
+            bodies=struct.pack("<Q", 7),
+            id_counts=struct.pack("<I", 1),
+            ids=ID,
+            created=b"\1",
+            events=[pack(Suppressed(ID, 3, hidden=False))],
+        ),
+        b"",
+    ),
 ]
 
 

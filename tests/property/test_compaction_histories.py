@@ -16,12 +16,16 @@ from engram.model.commands import (
     AdoptEmbedder,
     Associate,
     Command,
+    Configure,
     Dissociate,
     EndExpired,
     Erase,
     Forget,
+    RecordAccesses,
     Reembed,
     Remember,
+    Review,
+    Suppress,
     collect,
 )
 from engram.model.ids import MemoryId
@@ -94,6 +98,7 @@ class History:
             (self.forget, 5),
             (self.end_expired, 2),
             (self.erase, 0.4),
+            (self.strengthen, 3),
             (self.stage, 1),
             (self.adopt, 0.3),
             (self.associate, 1.5),
@@ -189,6 +194,20 @@ class History:
         """Erase a memory, wherever its body is."""
         if (identity := self.some_id()) is not None:
             self.commit([Erase((identity,))])
+
+    def strengthen(self) -> None:
+        """Review, hide or bring back a memory, count accesses, or choose another curve."""
+        if (identity := self.some_id()) is None:
+            return
+        raw, many = struct.pack("<QQ", *identity), struct.pack("<I", self.chance.randrange(1, 9))
+        hidden, useful = self.chance.random() < 0.5, self.chance.random() < 0.5
+        commands: list[Command] = [
+            Review(identity, useful),
+            RecordAccesses(raw, many, struct.pack("<q", self.now)),
+            Suppress((identity,), hidden),
+            Configure({"forgetting": self.chance.choice(["fsrs", "none", "power"])}),
+        ]
+        self.commit([self.chance.choice(commands)])
 
     def stage(self) -> None:
         """Stage other vectors for some of the living, or for all."""
@@ -292,6 +311,8 @@ class History:
         everything = _shown(whole)
         assert all(everything[memory_id] == memory for memory_id, memory in shown.items())
         assert whole.vector_count == compacted.vector_count
+        assert whole.settings == compacted.settings
+        assert whole.suppressed_count == compacted.suppressed_count
         living = whole.count - whole.forgotten_count
         assert compacted.count - compacted.forgotten_count == living
         for memory_id, (memory, _) in shown.items():

@@ -30,10 +30,6 @@ from engram.model.events import decode, encode
 from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, to_datetime
 from engram.model.particulars import (
-    ENTITY,
-    FACT_KEY,
-    LABEL_MASK,
-    ParticularColumns,
     Particulars,
 )
 from engram.state.apply import apply
@@ -42,7 +38,15 @@ from engram.state.digest import digest, history_digest
 from engram.state.outcomes import Decision
 from engram.state.reading import memory_at
 from engram.state.space import SpaceState, View
-from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, associates, batches
+from engram.testing.batch_items import items_of
+from engram.testing.strategies import (
+    DIMENSIONS,
+    GROUPS,
+    TIMES_NS,
+    associates,
+    batches,
+    strength_commands,
+)
 
 NOW = 1_700_000_000_000_000_000
 
@@ -61,61 +65,6 @@ def _listed(view: View) -> dict[str, Memory]:
     memories = [memory_at(view, row, "s", NOW) for row in range(view.count)]
     flags = view.gather("flags", np.arange(view.count)).tolist() if view.count else []
     return {m.id: m for m, flag in zip(memories, flags, strict=True) if flag & 1}
-
-
-def _items(batch: RememberBatch) -> list[Remember]:
-    """Return the memories of a batch one by one, read from its columns."""
-    lengths = np.frombuffer(batch.content_bytes, "<u4")
-    metadata_lengths = np.frombuffer(batch.metadata_bytes, "<u4")
-    norms = np.frombuffer(batch.inverse_norms, "<f4")
-    tag_counts = np.frombuffer(batch.tag_counts, "u1")
-    tags = np.frombuffer(batch.tags, "<u4")
-    names = [None, *batch.labels]
-    size = 4 * batch.dimensions
-    items = []
-    for n in range(batch.count):
-        start, meta = int(lengths[:n].sum()), int(metadata_lengths[:n].sum())
-        row = int((~np.isnan(norms[:n])).sum())
-        first_tag = int(tag_counts[:n].sum())
-        own = tags[first_tag : first_tag + int(tag_counts[n])].tolist()
-        items.append(
-            Remember(
-                content=batch.contents[start : start + int(lengths[n])],
-                content_key=int(np.frombuffer(batch.content_keys, "<u8")[n]),
-                kind=batch.kinds[n],
-                confidence=float(np.frombuffer(batch.confidences, "<f4")[n]),
-                occurred_at=int(np.frombuffer(batch.occurred_at, "<i8")[n])
-                if batch.dated[n]
-                else None,
-                source=names[int(np.frombuffer(batch.sources, "<u4")[n])],
-                session=names[int(np.frombuffer(batch.sessions, "<u4")[n])],
-                tags=tuple(str(names[number]) for number in own if number < FACT_KEY),
-                metadata=batch.metadata[meta : meta + int(metadata_lengths[n])],
-                vector=b""
-                if np.isnan(norms[n])
-                else bytes(batch.vectors[row * size : (row + 1) * size]),
-                inverse_norm=float(norms[n]),
-                embedder=batch.embedder,
-                chance=b"",
-                particulars=_particulars(batch, n, own, names),
-            )
-        )
-    return items
-
-
-def _particulars(
-    batch: RememberBatch, n: int, own: list[int], names: list[str | None]
-) -> Particulars:
-    columns = batch.particulars or ParticularColumns()
-    keys = [str(names[number & LABEL_MASK]) for number in own if FACT_KEY <= number < ENTITY]
-    return Particulars(
-        entities=tuple(str(names[number & LABEL_MASK]) for number in own if number >= ENTITY),
-        fact_key=keys[0] if keys else None,
-        priority=columns.priorities[n] if columns.priorities else 5,
-        expires_at=np.frombuffer(columns.expires_at, "<i8").tolist()[n]
-        if columns.expires_at
-        else 0,
-    )
 
 
 def _expired(command: Remember, now: int) -> bool:
@@ -212,7 +161,7 @@ class ReplayLaw(RuleBasedStateMachine):
         assert outcome.refusal is None
         ids = [str(MemoryId(int(high), int(low))) for high, low in outcome.ids]
         before = set(self.model)
-        for item, id_text, created in zip(_items(batch), ids, outcome.created, strict=True):
+        for item, id_text, created in zip(items_of(batch), ids, outcome.created, strict=True):
             # Callers give vectors with all items of a batch or with none.
             stored = id_text in before
             self._expect(item, id_text, expired, created=bool(created), takes_vector=stored)
@@ -279,6 +228,12 @@ class ReplayLaw(RuleBasedStateMachine):
         self.views = []
         if gone is not None:
             self.forgotten.append(identity)
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def strengthen(self, data: st.DataObject, now: int) -> None:
+        """Review, list, hide or bring back memories: nothing else of them changes."""
+        known = [MemoryId(int(i[:18].replace("-", ""), 16), _low(i)) for i in sorted(self.model)]
+        self._commit([data.draw(strength_commands([*known, *self.forgotten[-1:]]))], now)
 
     @rule(now=TIMES_NS, share=st.floats(0, 1), vector=st.binary(min_size=12, max_size=12))
     def reembed(self, now: int, share: float, vector: bytes) -> None:
@@ -350,6 +305,8 @@ class ReplayLaw(RuleBasedStateMachine):
         assert view.count - view.forgotten_count == len(self.model)
         ends = [known.command.particulars for known in self.model.values()]
         assert view.expiring_count == sum(bool(each and each.expires_at) for each in ends)
+        hidden = [memory for memory in listed.values() if memory.suppressed]
+        assert view.suppressed_count == len(hidden)
         assert view.vector_count == sum(bool(known.vector) for known in self.model.values())
         for id_text, known in self.model.items():
             memory, command = listed[id_text], known.command

@@ -25,7 +25,14 @@ from engram.state.digest import digest
 from engram.state.space import SpaceState
 from engram.storage.snapshots import RETAINED_COUNT
 from engram.testing.snapshots import SPACE, RecordedSpace
-from engram.testing.strategies import DIMENSIONS, GROUPS, TIMES_NS, associates, batches
+from engram.testing.strategies import (
+    DIMENSIONS,
+    GROUPS,
+    TIMES_NS,
+    associates,
+    batches,
+    strength_commands,
+)
 
 
 def whole(state: SpaceState) -> tuple[object, ...]:
@@ -48,6 +55,8 @@ def whole(state: SpaceState) -> tuple[object, ...]:
     return (
         digest(state),
         (state.lsn, state.forgotten_count, state.vector_count, state.recorded_last),
+        (state.settings, state.suppressed_count, view.accesses.row_count),
+        (view.accesses.counts_of(rows).tolist(), view.accesses.times_of(rows).tolist()),
         columns,
         state.expiring_count,
         [view.labels_of(row) for row in rows.tolist()],
@@ -109,6 +118,11 @@ class SnapshotLaw(RuleBasedStateMachine):
         if ids:
             chosen = data.draw(st.sampled_from(ids))
             self.space.commit([Erase((chosen,)) if erase else Forget(chosen)], now)
+
+    @rule(data=st.data(), now=TIMES_NS)
+    def strengthen(self, data: st.DataObject, now: int) -> None:
+        """Review, list, hide or bring back memories, or change how the space forgets."""
+        self.space.commit([data.draw(strength_commands(self._ids()))], now)
 
     @rule(adopt=st.booleans(), now=TIMES_NS)
     def reembed(self, now: int, *, adopt: bool) -> None:

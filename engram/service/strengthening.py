@@ -1,0 +1,57 @@
+"""What changes a memory's strength: settings of its space, feedback, hiding and bringing back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from engram.engine.space_engine import SpaceEngine
+from engram.model.commands import Request, Review, Suppress
+from engram.model.errors import InvalidRequest, MemoryNotFound
+from engram.model.ids import MemoryId
+from engram.model.memory import ForgetReceipt, Reviewed, Unsuppressed
+from engram.service.forgetting import SUPPRESS
+
+USEFUL: Final = "useful"
+WRONG: Final = "wrong"
+
+
+def check_verdict(verdict: object) -> None:
+    """Raise InvalidRequest for a verdict there is not."""
+    if verdict not in (USEFUL, WRONG):
+        raise InvalidRequest(f"feedback is {verdict!r}; it must be {USEFUL!r} or {WRONG!r}")
+
+
+async def review(
+    engine: SpaceEngine, memory: MemoryId, verdict: str, request: Request | None
+) -> Reviewed:
+    """Record feedback; return the strength it led to."""
+    outcome, lsn = await engine.submit(Review(memory, verdict == USEFUL, request))
+    view = engine.view
+    row = view.row_of(*memory)
+    if row is None:  # forgotten in the meantime
+        raise MemoryNotFound(str(memory), engine.space)
+    return Reviewed(
+        id=str(memory),
+        lsn=lsn,
+        counted=bool(outcome.created[0]),
+        stability_days=view.value("stability_days", row),
+        difficulty=view.value("difficulty", row),
+    )
+
+
+async def suppress(
+    engine: SpaceEngine, ids: Sequence[MemoryId], request: Request | None = None
+) -> ForgetReceipt:
+    """Hide memories from every answer, all in one step."""
+    _, lsn = await engine.submit(Suppress(tuple(ids), hidden=True, request=request))
+    return ForgetReceipt(tuple(map(str, ids)), SUPPRESS, lsn)
+
+
+async def unsuppress(
+    engine: SpaceEngine, ids: Sequence[MemoryId], request: Request | None
+) -> Unsuppressed:
+    """Bring hidden memories back, all in one step."""
+    outcome, lsn = await engine.submit(Suppress(tuple(ids), hidden=False, request=request))
+    brought = zip(outcome.ids, outcome.created, strict=True)
+    return Unsuppressed(tuple(str(each) for each, changed in brought if changed), lsn)
