@@ -78,6 +78,8 @@ class Space:
     feedback = _space_verb(AsyncSpace.feedback)
     configure = _space_verb(AsyncSpace.configure)
     settings = _space_verb(AsyncSpace.settings)
+    update = _space_verb(AsyncSpace.update)
+    history = _space_verb(AsyncSpace.history)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

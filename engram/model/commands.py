@@ -321,9 +321,11 @@ def _particular_columns(given: Sequence[Particulars | None]) -> ParticularColumn
     """Return the columns of what some memories have; None when labels are all of it."""
     rows = [each or _NO_PARTICULARS for each in given]
     priorities, ends = bytes([row.priority for row in rows]), [row.expires_at for row in rows]
+    earlier = [half for row in rows for half in row.supersedes or (0, 0)]
     columns = ParticularColumns(
         priorities if priorities.strip(_PRIORITY_DEFAULT) else b"",
         array("q", ends).tobytes() if any(ends) else b"",
+        array("Q", earlier).tobytes() if any(earlier) else b"",
     )
     return None if columns == _NO_COLUMNS else columns
 

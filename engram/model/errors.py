@@ -6,6 +6,7 @@ EngramError
 |   |-- SpaceNotFound
 |   |-- SpaceAlreadyExists
 |   |-- MemoryNotFound
+|   |   `-- MemorySuperseded  another memory took its place
 |   |-- AssociationNotFound
 |   |-- BackupNotFound
 |   |-- DimensionMismatch
@@ -106,6 +107,19 @@ class AssociationNotFound(RequestError):
             f"no {what} leads from memory {source!r} to {target!r}; see those there are with "
             f"`engram associations {source} --space {space}`"
         )
+
+
+class MemorySuperseded(MemoryNotFound):
+    """Raised when a correction took the place of the memory that was asked for."""
+
+    def __init__(self, memory_id: str, current_id: str, space: str) -> None:
+        super().__init__(memory_id, space)
+        self.current_id = current_id
+        said = (
+            f"memory {memory_id!r} of memory space {space!r} was superseded; the current one is "
+            f"{current_id!r}, and `engram history {current_id} --space {space}` shows all of them"
+        )
+        self.args = (said,)
 
 
 class BackupNotFound(RequestError):

@@ -60,7 +60,8 @@ def to_datetime(nanoseconds: int) -> datetime:
 class Memory(msgspec.Struct, frozen=True, gc=False):
     """A stored trace as the caller gave it, with its times and its strength now.
 
-    `ended_at` is when it was forgotten; only an answer about an earlier time shows such a memory.
+    `ended_at` is when it was forgotten or superseded; only an answer about an earlier time, and a
+    memory's history, show such a one.
     """
 
     id: str
@@ -86,6 +87,8 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
     confidence_reason: str | None = None
     fact_key: str | None = None
     fact_value: str | None = None
+    supersedes: str | None = None
+    superseded_by: str | None = None
 
     @property
     def confidence_category(self) -> str:

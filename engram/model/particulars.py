@@ -1,4 +1,4 @@
-"""What few memories have: entities, a fact, a priority of their own, an end.
+"""What few memories have: entities, a fact, a priority of their own, an end, a predecessor.
 
 Kept apart from what every memory has, so that those without pay next to nothing for it.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+
+from engram.model.ids import MemoryId
 
 # The labels of a memory lie in one column: a number with none of these bits is a tag.
 ENTITY: Final = 1 << 31
@@ -26,6 +28,7 @@ class Particulars(msgspec.Struct, frozen=True, gc=False):
     fact_key: str | None = None
     priority: int = PRIORITY_DEFAULT
     expires_at: int = 0
+    supersedes: MemoryId | None = None
 
 
 class ParticularColumns(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -33,3 +36,4 @@ class ParticularColumns(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     priorities: bytes = b""  # [u8]
     expires_at: bytes = b""  # [i64]; 0: never
+    supersedes: bytes = b""  # [u64 high, u64 low]; zeros: nothing

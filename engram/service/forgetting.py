@@ -13,6 +13,7 @@ from engram.model.errors import EngramError, InvalidRequest, InvariantViolated, 
 from engram.model.ids import MemoryId
 from engram.model.memory import ForgetReceipt, to_datetime
 from engram.service.core import Core
+from engram.state.current import not_found
 from engram.state.space import SpaceState
 
 SUPPRESS: Final = "suppress"
@@ -37,7 +38,7 @@ async def delete(
     view, now = engine.view, core.clock.now()
     for each in ids:
         if view.row_of(*each, now=now) is None:
-            raise MemoryNotFound(str(each), engine.space)
+            raise not_found(view, engine.space, each, now)
     lsn, done = view.lsn, 0
     while done < len(ids):
         part = ids[done : done + _AT_ONCE]

@@ -26,6 +26,7 @@ from engram.service.core import Core
 from engram.service.history import check_as_of
 from engram.service.preparing import check_vector
 from engram.service.vectors import embed, embedder_for
+from engram.state.current import not_found
 from engram.state.reading import memories_at
 from engram.state.space import SUPPRESSED, View
 
@@ -285,8 +286,9 @@ async def one(core: Core, engine: SpaceEngine, identity: MemoryId, filters: Filt
     view, now = engine.view, core.clock.now()
     check_as_of(engine, view, filters.as_of, now)
     row = view.row_of(*identity, filters.as_of, now=now)
-    hidden = row is not None and int(view.value("flags", row)) & SUPPRESSED
-    if row is None or (hidden and not filters.include_suppressed):
+    if row is None:
+        raise not_found(view, engine.space, identity, now)
+    if int(view.value("flags", row)) & SUPPRESSED and not filters.include_suppressed:
         raise MemoryNotFound(str(identity), engine.space)
     return (await memories_of(engine, view, [row], now))[0]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Unpack
 
 from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
-from engram.model.commands import Configure, Forget, Remember, Request
+from engram.model.commands import Configure, Forget, Request
 from engram.model.cue import make_filters
 from engram.model.errors import InvalidRequest
-from engram.model.ids import RANDOM_BYTES_PER_ID, parse_id
+from engram.model.ids import parse_id
 from engram.model.memory import (
     Checkpointed,
     Compacted,
@@ -27,7 +28,7 @@ from engram.model.memory import (
     Unsuppressed,
 )
 from engram.model.space_settings import SettingArguments, SpaceSettings, check_settings
-from engram.service import forgetting, reading, reembedding, strengthening
+from engram.service import correcting, forgetting, reading, reembedding, remembering, strengthening
 from engram.service.bulk import Bulk
 from engram.service.core import Core
 from engram.service.forgetting import DELETE, ERASE, SUPPRESS, check_mode
@@ -35,19 +36,14 @@ from engram.service.particulars import ParticularArguments
 from engram.service.preparing import (
     Item,
     NewMemory,
-    check_vector,
-    prepare,
-    with_vector,
 )
 from engram.service.reading import FilterArguments
 from engram.service.requests import (
     body_of,
-    body_of_remember,
     check_request_key,
     request_of,
 )
 from engram.service.strengthening import check_verdict
-from engram.service.vectors import check_text_alone, embed, embedder_for
 
 Progress = Callable[[int, int], None]
 _FORGET: Final = {SUPPRESS: "suppress", DELETE: "forget"}
@@ -118,21 +114,7 @@ class Space:
             content, embedding, kind, confidence, occurred_at, tags, source, session, metadata,
             particulars,
         )  # fmt: skip
-        core = self._core
-        check_request_key(request_key)
-        command = prepare(item, core.entropy.token(RANDOM_BYTES_PER_ID))
-        if embedding is not None:
-            with_vector(command, *check_vector(core.kernels, embedding), "")
-        if request_key is not None:
-            command.request = request_of(self._principal, request_key, body_of_remember(command))
-        # Only what is sound may create the space.
-        engine = core.registry.open_now(self.id)
-        if engine is None:
-            engine = await core.registry.open(self.id, create=True)
-        if embedding is None:
-            await self._embed(engine, command, content)
-        outcome, lsn = await engine.submit(command)
-        return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
+        return await remembering.remember(self._core, self.id, self._principal, item, request_key)
 
     async def remember_many(
         self,
@@ -337,6 +319,33 @@ class Space:
         """Return the settings of the space."""
         return (await self._engine()).view.settings
 
+    async def update(
+        self,
+        memory_id: str,
+        *,
+        content: str | None = None,
+        embedding: ArrayLike | None = None,
+        request_key: str | None = None,
+        **changes: Unpack[correcting.Changes],
+    ) -> Remembered:
+        """Correct a memory: a new one takes its place at once, the old one keeps its history.
+
+        Fields left out are taken over, None takes one away; a changed text is embedded anew.
+        `changes` are fields of `remember`. Raises what `remember` raises, and MemoryNotFound;
+        MemorySuperseded names the current version when there is a newer one.
+        """
+        check_request_key(request_key)
+        asked = correcting.Correction(parse_id(memory_id), content, embedding, changes)
+        request_of_body = partial(self._request, request_key)
+        return await correcting.update(self._core, await self._engine(), asked, request_of_body)
+
+    async def history(self, memory_id: str) -> tuple[Memory, ...]:
+        """Return all versions of a memory, the oldest first and the current one last.
+
+        `memory_id` may be that of any version. MemoryNotFound when none is current any more.
+        """
+        return await correcting.history(self._core, await self._engine(), parse_id(memory_id))
+
     async def stats(self) -> SpaceStats:
         """Return what the space holds and where its log stands."""
         return reading.statistics(await self._engine(), self._core)
@@ -388,11 +397,3 @@ class Space:
 
     async def _engine(self) -> SpaceEngine:
         return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)
-
-    async def _embed(self, engine: SpaceEngine, command: Remember, content: str) -> None:
-        core = self._core
-        check_text_alone(self.id, engine.view, embedding_given=False)
-        embedder = embedder_for(self.id, engine.view, core.embedder)
-        if embedder is not None:
-            made = (await embed(embedder, [content]))[0]
-            with_vector(command, *check_vector(core.kernels, made), embedder.identity)

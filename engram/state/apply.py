@@ -44,7 +44,7 @@ from engram.state.apply_edges import (
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
 from engram.state.named import rows_named
-from engram.state.particulars import append_particulars, numbered
+from engram.state.particulars import append_particulars, numbered, supersede
 from engram.state.space import (
     ALIVE,
     DATED,
@@ -77,6 +77,7 @@ def _remembered(event: Remembered, state: SpaceState, vectors: Vectors) -> None:
         len(event.ids) == 16 * event.count and len(event.inverse_norms) == 4 * event.count,
         "every column has one entry a memory",
     )
+    supersede(state, event)
     if event.count == 1:
         remembered_one(state, event, vectors)
     else:
@@ -179,16 +180,10 @@ def _seen_again(event: SeenAgain, state: SpaceState, vectors: Vectors) -> None: 
 
 @_apply.register
 def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
-    flags = state.columns["flags"]
     for row in rows_named(state, event.ids).tolist():
-        before = int(flags.value(row))
-        if before & LINKED:
+        if int(state.columns["flags"].value(row)) & LINKED:
             unlink_row(state, row)
         state.end(row, event.at)
-        flags.set(np.array([row]), before & ~ALIVE)
-        key = int(state.columns["content_key"].value(row))
-        if key:
-            state.content_keys.remove(key, row)
     state.recorded_last = max(state.recorded_last, event.at)
 
 
@@ -264,9 +259,6 @@ def _erase(state: SpaceState, row: int, at: int) -> None:
         if flags & LINKED:
             unlink_row(state, row)
         state.end(row, at)
-    key = int(columns["content_key"].value(row))
-    if key:
-        state.content_keys.remove(key, row)
     state.wipe_body(row)
     state.accesses.wipe(row)
     columns["flags"].set(where, ERASED)

@@ -27,6 +27,7 @@ from engram.state.columns import (
     RowSet,
     take,
 )
+from engram.state.corrections import chain_ends
 from engram.state.gathering import PIECE_ROWS, copy_texts
 from engram.state.key_index import KeyIndex
 from engram.state.renumbered_edges import renumbered
@@ -48,8 +49,9 @@ _LABELS: Final = ("source", "session")
 def rows_to_drop(view: View, horizon: int, *, erased_stay: bool) -> NDArray[np.bool_]:
     """Return bool[count]: what was forgotten at `horizon` (nanoseconds) or before, for good.
 
-    While `erased_stay`, erased memories do: a segment on disk may hold the body of one, wherever
-    its place is now, and only the row tells that.
+    What was superseded stays as long as what took its place in the end. While `erased_stay`,
+    erased memories do: a segment on disk may hold the body of one, wherever its place is now, and
+    only the row tells that.
     """
     drop = np.zeros(view.count, bool)
     for first in range(0, view.count, PAGE_ROWS):
@@ -58,6 +60,8 @@ def rows_to_drop(view: View, horizon: int, *, erased_stay: bool) -> NDArray[np.b
         flags, ended = (view.columns[name][number][:inside] for name in ("flags", "ended_at"))
         stays = (flags & ERASED) != 0 if erased_stay else np.zeros(inside, bool)
         drop[page] = ((flags & ALIVE) == 0) & (ended <= horizon) & ~stays
+    old, new = view.corrections.pairs(view.count)
+    drop[old] &= drop[chain_ends(old, new)]
     return drop
 
 
@@ -119,6 +123,7 @@ class Compaction:
                 state.associations, self._renumber, self._labels, state.count
             )
         state.accesses = self._accesses
+        state.corrections = state.corrections.renumbered(self._renumber, NO_ROW)
         state.forgotten_count -= self.rows_dropped
         if self.rows_dropped:
             state.history_from = max(state.history_from, self._horizon)

@@ -90,12 +90,29 @@ def _remembered(state: SpaceState, space: str, command: RememberBatch, now: int)
 def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision:
     """Erase what is not erased yet; a repeated erasure has nothing to do and is none the worse."""
     wanted = dict.fromkeys(command.memories)
-    fresh = {each: None for each in wanted if state.row_with_id(*each) is not None}
+    found = {each: state.row_with_id(*each) for each in wanted}
+    fresh = {each: row for each, row in found.items() if row is not None}
     for each in wanted:
         if each not in fresh and not state.erasures.holds(*each):
             raise MemoryNotFound(str(each), space)
     outcome = Outcome(tuple(wanted), tuple(each in fresh for each in wanted))
-    return Decision([(Erased(raw_ids(list(fresh)), now), b"")] if fresh else [], [outcome], 1)
+    earlier = _earlier_versions(state, fresh)
+    ids = raw_ids([*fresh, *earlier])
+    return Decision([(Erased(ids, now), b"")] if fresh else [], [outcome], 1)
+
+
+def _earlier_versions(state: SpaceState, rows: dict[MemoryId, int]) -> list[MemoryId]:
+    """Return what the memories superseded and was not erased: that is what they once were."""
+    found: dict[MemoryId, None] = {}
+    columns = state.columns
+    for row in rows.values():
+        older = state.corrections.older(row)
+        while older is not None:
+            memory = MemoryId(*(int(columns[half].value(older)) for half in ("id_high", "id_low")))
+            if memory not in rows and state.row_with_id(*memory) is not None:
+                found[memory] = None
+            older = state.corrections.older(older)
+    return list(found)
 
 
 def _reembedded(state: SpaceState, space: str, command: Reembed, now: int) -> Decision:  # noqa: ARG001

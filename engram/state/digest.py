@@ -10,6 +10,7 @@ import numpy as np
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
 from engram.model.space_settings import DEFAULT_SETTINGS
 from engram.state.columns import Array
+from engram.state.corrections import chain_ends
 from engram.state.digest_edges import edges_ended, edges_living, hash_edges
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SpaceState, View
 
@@ -35,12 +36,28 @@ def digest(state: SpaceState | View) -> str:
     """Return the hexadecimal BLAKE2b-256 digest of the living memories in id order.
 
     The answers kept for requests with a key are part of it, in the order they were given, and so
-    are the associations between living memories.
+    are the associations between living memories, and what those superseded.
     """
     view = state if isinstance(state, View) else state.view()
-    rows = np.arange(view.count)
-    living = rows[(view.gather("flags", rows) & ALIVE) != 0] if view.count else rows
-    return _digest(view, living, _NUMBERS, edges_living(view))
+    rows, edges = np.arange(view.count), edges_living(view)
+    if not view.count:
+        return _digest(view, rows, _NUMBERS, edges)
+    flags = view.gather("flags", rows)
+    kept = (flags & ALIVE) != 0
+    old, new = view.corrections.pairs(view.count)
+    if not len(old):
+        return _digest(view, rows[kept], _NUMBERS, edges)
+    is_current = kept[chain_ends(old, new)]
+    old, new = old[is_current], new[is_current]
+    kept[old] = (flags[old] & ERASED) == 0
+    return _digest(view, rows[kept], _NUMBERS, edges, _pairs(view, old, new))
+
+
+def _pairs(view: View, old: Array, new: Array) -> bytes:
+    """Return the ids of what was superseded and of what took its place, in order of those."""
+    columns = [view.gather(half, rows) for rows in (new, old) for half in ("id_high", "id_low")]
+    ids = np.stack(columns, axis=1).astype("<u8", copy=False)
+    return ids[np.lexsort((ids[:, 1], ids[:, 0]))].tobytes()
 
 
 def history_digest(state: SpaceState | View, since: int) -> str:
@@ -57,7 +74,9 @@ def history_digest(state: SpaceState | View, since: int) -> str:
     return _digest(view, rows, (*_NUMBERS, "ended_at"), edges_ended(view, since))
 
 
-def _digest(view: View, rows: Array, numbers: tuple[str, ...], edges: Array) -> str:
+def _digest(
+    view: View, rows: Array, numbers: tuple[str, ...], edges: Array, more: bytes = b""
+) -> str:
     hasher = hashlib.blake2b(digest_size=32)
     hasher.update(f"{view.embedder} {view.dimensions} {view.lsn}\n".encode())
     if len(rows):
@@ -72,6 +91,7 @@ def _digest(view: View, rows: Array, numbers: tuple[str, ...], edges: Array) -> 
     hash_edges(hasher, view, edges)
     for values in view.request_keys.dump().values():
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+    hasher.update(more)
     return hasher.hexdigest()
 
 

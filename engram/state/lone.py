@@ -14,13 +14,13 @@ from engram.model.errors import (
     DimensionMismatch,
     EmbedderMismatch,
     EngramError,
-    MemoryNotFound,
 )
 from engram.model.events import Event, Forgotten, Revectored, SeenAgain, Vectors
 from engram.model.ids import MemoryId, mint_id
 from engram.state.batches import mint_ids, remembered
 from engram.state.bodies import SEALED_TEXT
 from engram.state.columns import take
+from engram.state.current import not_found
 from engram.state.effects import Effects
 from engram.state.outcomes import (
     GIVEN,
@@ -73,6 +73,7 @@ class LoneGroup:
         self._seen: list[MemoryId | int] = []
         self._revectored: dict[MemoryId, Remember] = {}
         self._forgotten: dict[MemoryId, int] = {}
+        self._superseded: dict[MemoryId, int] = {}
         # Of a memory that is fresh its place among the fresh ones, of one that is fresh and seen
         # again the complement of that: their ids are made at the end, all at once.
         self._results: list[Outcome | int] = []
@@ -122,7 +123,7 @@ class LoneGroup:
         keys = {
             command.content_key
             for command in commands
-            if type(command) is Remember and command.request is None
+            if type(command) is Remember and command.request is None and not _corrects(command)
         }
         if len(keys) < len(commands) or 0 in keys:
             return False
@@ -142,6 +143,9 @@ class LoneGroup:
     def _remember(self, command: Remember, *, suspected: bool) -> Outcome | int | None:
         """Return what becomes of the command; None when it waits for what this group stores."""
         key = command.content_key
+        corrected = _corrects(command)
+        if corrected is not None:
+            return self._correct(command, corrected)
         if key:
             twin = self._twin(command) if key in self._by_key else None
             if twin is not None:
@@ -152,6 +156,22 @@ class LoneGroup:
             row = self._stored(command) if suspected else None
             if row is not None:
                 return self._again(row, command)
+        return self._store(command)
+
+    def _correct(self, command: Remember, memory: MemoryId) -> Outcome | int | None:
+        """Let the command take the place of a memory, even if the same is known elsewhere."""
+        if memory in self._forgotten or self._touched(memory):
+            return None
+        row = self._state.row_of(*memory, self._now)
+        if row is None:
+            return Outcome(refusal=self._not_found(memory))
+        stored = self._store(command)
+        if isinstance(stored, int):
+            self._superseded[memory] = row
+        return stored
+
+    def _store(self, command: Remember) -> Outcome | int:
+        """Store a fresh memory, if it fits."""
         try:
             check_room(self._state, self._space, len(self._fresh) + 1)
             if command.vector and (command.embedder, len(command.vector)) != self._accepted:
@@ -160,8 +180,8 @@ class LoneGroup:
             return Outcome(refusal=refusal)
         place = len(self._fresh)
         self._fresh.append(command)
-        if key:
-            self._by_key.setdefault(key, place)
+        if command.content_key:
+            self._by_key.setdefault(command.content_key, place)
         return place
 
     def _twin(self, command: Remember) -> int | None:
@@ -187,7 +207,8 @@ class LoneGroup:
 
     def _stored(self, command: Remember) -> int | None:
         row = self._state.row_with_content(command.content_key, command.content, self._now)
-        return None if row in self._forgotten.values() else row
+        gone = row in self._forgotten.values() or row in self._superseded.values()
+        return None if gone else row
 
     def _again(self, row: int, command: Remember) -> Outcome:
         """See a stored memory again; it takes the vector given with it if it has none."""
@@ -204,15 +225,18 @@ class LoneGroup:
         return Outcome((known,), _SEEN)
 
     def _touched(self, memory: MemoryId) -> bool:
-        """Whether this group stores the memory or sees it again: then it is forgotten after it."""
-        return memory in self._seen or memory in self._ids()
+        """Whether this group stores, sees again or supersedes the memory: it is asked after it."""
+        return memory in self._seen or memory in self._superseded or memory in self._ids()
 
     def _forget(self, command: Forget) -> Outcome:
         row = self._state.row_of(*command.memory, self._now)
         if row is None or command.memory in self._forgotten:
-            return Outcome(refusal=MemoryNotFound(str(command.memory), self._space))
+            return Outcome(refusal=self._not_found(command.memory))
         self._forgotten[command.memory] = row
         return Outcome((command.memory,), _SEEN)
+
+    def _not_found(self, memory: MemoryId) -> EngramError:
+        return not_found(self._state.view(), self._space, memory, self._now)
 
     def _ids(self) -> list[MemoryId]:
         """Return the ids of all fresh memories, in their order."""
@@ -250,6 +274,10 @@ class LoneGroup:
             effects.seen = SeenAgain(raw_ids(seen), self._now)
         asked = [(request, outcomes[place]) for request, place in self._asked.values()]
         return effects.events(self._now, [each for each in asked if each[1].refusal is None])
+
+
+def _corrects(command: Remember) -> MemoryId | None:
+    return None if command.particulars is None else command.particulars.supersedes
 
 
 def _outcome(result: Outcome | int, ids: list[MemoryId]) -> Outcome:

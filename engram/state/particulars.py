@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.model.errors import check
+from engram.model.events import Remembered
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT, ParticularColumns
-from engram.state.space import SpaceState
+from engram.state.apply_edges import unlink_row
+from engram.state.space import LINKED, SpaceState
 
 _NONE: Final = ParticularColumns()
 _MASK: Final = np.uint32(LABEL_MASK)
@@ -45,4 +47,21 @@ def selected(columns: ParticularColumns, keep: NDArray[np.bool_]) -> ParticularC
     def some(data: bytes, dtype: str) -> bytes:
         return np.frombuffer(data, dtype)[keep].tobytes() if data else b""
 
+    check(not columns.supersedes, "what supersedes another memory is remembered by itself")
     return ParticularColumns(some(columns.priorities, "u1"), some(columns.expires_at, "<i8"))
+
+
+def supersede(state: SpaceState, event: Remembered) -> None:
+    """End what the memories of `event`, about to be stored in the next rows, take the place of."""
+    columns = event.particulars
+    if columns is None or not columns.supersedes:
+        return
+    ids = np.frombuffer(columns.supersedes, "<u8").reshape(-1, 2).tolist()
+    recorded_at = np.frombuffer(event.recorded_at, "<i8").tolist()
+    for place, ((high, low), at) in enumerate(zip(ids, recorded_at, strict=True)):
+        if high or low:
+            row = state.row_named(high, low)
+            if int(state.columns["flags"].value(row)) & LINKED:
+                unlink_row(state, row)
+            state.end(row, at)
+            state.corrections.add(row, state.count + place)

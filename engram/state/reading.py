@@ -13,6 +13,7 @@ from engram.model.memory import Memory, MemoryKind, to_datetime
 from engram.model.particulars import FACT_KEY, LABEL_MASK
 from engram.state.bodies import expect_text, read_text
 from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
+from engram.state.current import neighbours
 from engram.state.forgetting import strength_left
 from engram.state.space import ALIVE, SUPPRESSED, View
 
@@ -80,6 +81,7 @@ def _memory(view: View, row: int, space: str, strength: float, accesses: tuple[i
         told = taken_apart(read_text(view.hot.metadata, view.sealed, address, metadata_bytes))
     has_labels = columns["tag_count"][page].item(at)
     tags, entities, fact_key = _labels(view, row) if has_labels else _NO_LABELS
+    before, after = neighbours(view, row) if len(view.corrections) else (None, None)
     flags = columns["flags"][page].item(at)
     is_alive = flags & ALIVE
     ended_at = columns["ended_at"][page].item(at)
@@ -110,6 +112,8 @@ def _memory(view: View, row: int, space: str, strength: float, accesses: tuple[i
         access_count=accesses[0],
         last_access_at=to_datetime(accesses[1]) if accesses[0] else None,
         suppressed=bool(flags & SUPPRESSED),
+        supersedes=before,
+        superseded_by=after,
     )
 
 

@@ -27,6 +27,7 @@ from engram.state.bodies import (
     vectors_at,
 )
 from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, take
+from engram.state.corrections import Corrections
 from engram.state.erasures import Erasures
 from engram.state.key_index import KeyIndex
 from engram.state.request_keys import RequestKeys, RequestKeysView
@@ -49,7 +50,8 @@ class View(msgspec.Struct, frozen=True):
     """What a reader sees: everything up to one LSN, unchanged while the writer goes on.
 
     `recorded_last` is the newest time in the log; what was forgotten at `history_from` or before
-    may be gone (both nanoseconds). `ids` is shared with the writer and may know rows of its own.
+    may be gone (both nanoseconds). `ids` and `corrections` are shared with the writer and may know
+    rows of its own.
     A row number means the same in two views of one `numbering`; a compaction begins the next.
     `erased_lsn` is that of the last erasure, 0 when there was none.
     """
@@ -67,6 +69,7 @@ class View(msgspec.Struct, frozen=True):
     sealed: tuple[SealedPart | None, ...]
     labels: Interner
     request_keys: RequestKeysView
+    corrections: Corrections
     ids: KeyIndex
     recorded_last: int
     history_from: int
@@ -184,6 +187,7 @@ class Frozen(NamedTuple):
     tag_count: int
     recorded_last: int
     erasures: Erasures
+    corrections: tuple[NDArray[np.uint64], NDArray[np.uint64]]
     request_keys: RequestKeysView
     staged: dict[str, StagedView]
     label_links: LabelLinks
@@ -203,6 +207,7 @@ class SpaceState:
         self.staged: dict[str, Staged] = {}
         self.associations = Associations()
         self.erasures = Erasures()
+        self.corrections = Corrections()
         self.request_keys = RequestKeys()
         self.accesses = AccessColumns()
         self.settings = DEFAULT_SETTINGS
@@ -262,6 +267,7 @@ class SpaceState:
             sealed=self.sealed,
             labels=self.labels,
             request_keys=self.request_keys.view(),
+            corrections=self.corrections,
             ids=self.ids,
             recorded_last=self.recorded_last,
             history_from=self.history_from,
@@ -281,6 +287,7 @@ class SpaceState:
             tag_count=self.tags.count,
             recorded_last=self.recorded_last,
             erasures=self.erasures.copy(),
+            corrections=self.corrections.pairs(),
             request_keys=self.request_keys.view(),
             staged={embedder: staged.view() for embedder, staged in self.staged.items()},
             label_links=self.associations.label_links(),
@@ -302,6 +309,12 @@ class SpaceState:
             if int(self.columns["id_high"].value(row)) == high and not self._erased(row):
                 return row
         return None
+
+    def row_named(self, high: int, low: int) -> int:
+        """Return the row of a living memory that an event names."""
+        row = self.row_of(high, low)
+        check(row is not None, "an event names memories that are there")
+        return row or 0
 
     def _erased(self, row: int) -> bool:
         return bool(int(self.columns["flags"].value(row)) & ERASED)
@@ -333,11 +346,14 @@ class SpaceState:
         expires_at = self._ended_at(row)
         if expires_at:
             self.expiring_count -= 1
+        flags, key = (int(self.columns[name].value(row)) for name in ("flags", "content_key"))
         self.columns["ended_at"].set(np.array([row]), min(expires_at or at, at))
+        self.columns["flags"].set(np.array([row]), flags & ~ALIVE)
         self.forgotten_count += 1
-        flags = int(self.columns["flags"].value(row))
         self.vector_count -= bool(flags & HAS_VECTOR)
         self.suppressed_count -= bool(flags & SUPPRESSED)
+        if key:
+            self.content_keys.remove(key, row)
 
     def row_with_content(self, key: int, content: bytes, now: int) -> int | None:
         """Return the row of a memory with this content that lives at `now`, None if none does."""
@@ -365,7 +381,8 @@ class SpaceState:
             "columns": self.accesses.resident_bytes
             + sum(column.resident_bytes for column in columns),
             "keys": sum(
-                keys.resident_bytes for keys in (self.ids, self.content_keys, self.request_keys)
+                keys.resident_bytes
+                for keys in (self.ids, self.content_keys, self.request_keys, self.corrections)
             ),
             "hot": self.hot.resident_bytes,
             "sealed": sum(each.resident_bytes + 4 * each.count for each in segments),

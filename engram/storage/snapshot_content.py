@@ -259,6 +259,9 @@ def _parts(captured: Capture) -> Iterator[Planned]:
     erased = frozen.erasures
     arrays = {"erased.ids": erased.ids, "erased.at": erased.at, "erased.lsns": erased.lsns}
     yield _arrays("erased", 0, arrays)
+    old, new = frozen.corrections
+    if len(old):
+        yield _arrays("corrections", 0, {"corrections.old": old, "corrections.new": new})
     answers = frozen.request_keys
     yield Planned(
         "requests",

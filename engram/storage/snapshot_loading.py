@@ -12,6 +12,7 @@ from engram.model.errors import FileCorrupted
 from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.bodies import Sealed, SealedPart
 from engram.state.columns import PAGE_ROWS, PagedColumn
+from engram.state.corrections import Corrections
 from engram.state.erasures import Erasures
 from engram.state.request_keys import RequestKeys
 from engram.state.space import ALIVE, SUPPRESSED, SpaceState
@@ -160,6 +161,7 @@ def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> No
     state.labels.numbers = {label: number for number, label in enumerate(labels) if label}
     arrays = [sections.one(f"erased.{name}") for name in ("ids", "at", "lsns")]
     state.erasures = Erasures(*arrays)
+    state.corrections = Corrections(*(sections.one(f"corrections.{n}") for n in ("old", "new")))
     state.request_keys = RequestKeys.load(sections.named("request."))
     state.lsn = body.lsn
     state.forgotten_count, state.vector_count = body.forgotten_count, body.vector_count

@@ -92,7 +92,7 @@ EVENTS: list[tuple[str, Event, bytes]] = [
             inverse_norms=struct.pack("<I", 0x7FC00000),
             dimensions=0,
             embedder="",
-            particulars=ParticularColumns(b"\x09", struct.pack("<q", 4)),
+            particulars=ParticularColumns(b"\x09", struct.pack("<q", 4), ID),
             linked=b"\1",
             link_weights=struct.pack("<4f", 0.5, 0.75, 0.25, 0.125),
         ),

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engram.model.commands import Forget, Remember
 from engram.model.events import Remembered
+from engram.model.particulars import Particulars
 from engram.state.apply import _remembered_columns, apply
 from engram.state.decide import decide
 from engram.state.digest import digest
+from engram.state.particulars import supersede
 from engram.state.space import SpaceState
 from engram.testing.strategies import VECTORS, remembers
 
@@ -55,12 +58,14 @@ def _everything(state: SpaceState) -> dict[str, object]:
         "rows by id": [sorted(state.ids.find(key)) for key in ids],
         "rows by content": [sorted(state.content_keys.find(key)) for key in keys if key],
         "counts": (state.count, state.forgotten_count, state.vector_count, state.lsn),
+        "corrections": [pairs.tolist() for pairs in state.corrections.pairs()],
         "last": (state.recorded_last, state.embedder, state.dimensions),
     }
 
 
 def _apply_as_columns(state: SpaceState, event: Event, vectors: Vectors, lsn: int) -> None:
     if isinstance(event, Remembered):
+        supersede(state, event)
         _remembered_columns(state, event, vectors)
         state.lsn = lsn
     else:
@@ -84,6 +89,16 @@ def test_one_memory_is_applied_alone_as_it_is_in_columns(
                 apply(alone, event, vectors, lsn)
                 _apply_as_columns(columns, event, vectors, lsn)
             ids = [outcome.ids[0] for outcome in decision.outcomes if len(outcome.ids)]
+        if ids:
+            item = msgspec.structs.replace(
+                items[0],
+                chance=(8 * number + 7).to_bytes(10, "big"),
+                particulars=Particulars(supersedes=ids[0]),
+            )
+            for event, vectors in decide(alone, "s", [item], NOW + number).events:
+                lsn = alone.lsn + 1
+                apply(alone, event, vectors, lsn)
+                _apply_as_columns(columns, event, vectors, lsn)
         if forgets and ids:
             for event, vectors in decide(alone, "s", [Forget(ids[0])], NOW).events:
                 lsn = alone.lsn + 1

@@ -96,18 +96,19 @@ class History:
         verbs = (
             (self.remember, 5),
             (self.forget, 5),
-            (self.end_expired, 2),
+            (self.end_expired, 1),
+            (self.correct, 2),
             (self.erase, 0.4),
             (self.strengthen, 3),
             (self.stage, 1),
             (self.adopt, 0.3),
             (self.associate, 1.5),
             (self.dissociate, 0.5),
-            (self.move, 0.5),
+            (self.move, 0.8),
             (self.rewrite, 0.8),
             (self.prepare, 2),
             (self.catch_up, 1),
-            (self.compact, 1.5),
+            (self.compact, 2),
             (self.look, 0.5),
         )
         (verb,) = self.chance.choices([each for each, _ in verbs], [weight for _, weight in verbs])
@@ -185,6 +186,13 @@ class History:
         for _ in range(self.chance.choice([1, 2])):
             if (identity := self.some_id()) is not None:
                 self.commit([Forget(identity)])
+
+    def correct(self) -> None:
+        """Correct a memory; one that does not live any more is left as it is."""
+        if (identity := self.some_id()) is not None:
+            memory = self.memory()
+            memory.particulars = Particulars(supersedes=identity)
+            self.commit([memory])
 
     def end_expired(self) -> None:
         """Note as forgotten what expired."""

@@ -24,6 +24,7 @@ from engram.model.errors import (
     AssociationNotFound,
     Conflict,
     MemoryNotFound,
+    MemorySuperseded,
     VectorsWouldBeLost,
 )
 from engram.model.events import decode, encode
@@ -33,6 +34,7 @@ from engram.model.particulars import (
     Particulars,
 )
 from engram.state.apply import apply
+from engram.state.current import id_of
 from engram.state.decide import decide
 from engram.state.digest import digest, history_digest
 from engram.state.outcomes import Decision
@@ -45,6 +47,8 @@ from engram.testing.strategies import (
     TIMES_NS,
     associates,
     batches,
+    content_key,
+    remembers,
     strength_commands,
 )
 
@@ -80,6 +84,7 @@ class ReplayLaw(RuleBasedStateMachine):
         self.log: list[tuple[int, bytes]] = []
         self.model: dict[str, _Known] = {}
         self.forgotten: list[MemoryId] = []
+        self.history: dict[str, list[str]] = {}
         self.views: list[tuple[View, dict[str, Memory]]] = []
         self.recorded_last = 0
         self.chances = 0
@@ -200,6 +205,38 @@ class ReplayLaw(RuleBasedStateMachine):
             del self.model[id_text]
             self.forgotten.append(MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text)))
 
+    @rule(data=st.data(), item=remembers(vectors=st.none()), now=TIMES_NS)
+    def correct(self, data: st.DataObject, item: Remember, now: int) -> None:
+        """Let a memory take the place of another, in a group with what asks about that one."""
+        living = sorted(self.model.keys() - self._expired(now))
+        if not living:
+            return
+        id_text = data.draw(st.sampled_from(living))
+        old = MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text))
+        chance = self._chance()
+        content = f"correction {self.chances}".encode()
+        item.particulars = msgspec.structs.replace(
+            item.particulars or Particulars(), supersedes=old
+        )
+        item = msgspec.structs.replace(
+            item, chance=chance, content=content, content_key=content_key(content)
+        )
+        again = msgspec.structs.replace(item, chance=self._chance())
+        decision = self._commit([item, again, Forget(old)], now)
+        assert decision.taken == 1, "what asks about it waits until it was superseded"
+        new = str(decision.outcomes[0].ids[0])
+        if not _expired(item, self.state.recorded_last + 1):
+            refused = (
+                self._commit([again], now).outcomes + self._commit([Forget(old)], now).outcomes
+            )
+            for outcome in refused:
+                assert isinstance(outcome.refusal, MemorySuperseded)
+                assert outcome.refusal.current_id == new
+        del self.model[id_text]
+        self.forgotten.append(old)
+        self._expect(item, new, set(), created=True)
+        self.history[new] = [*self.history.pop(id_text, [id_text]), new]
+
     def _ended(self, now: int) -> list[list[int]]:
         return [list(map(int, each)) for each in self._commit([EndExpired()], now).outcomes[0].ids]
 
@@ -228,6 +265,9 @@ class ReplayLaw(RuleBasedStateMachine):
         self.views = []
         if gone is not None:
             self.forgotten.append(identity)
+        for version in self.history.get(str(identity), []):
+            high, low = int(version[:18].replace("-", ""), 16), _low(version)
+            assert self.state.row_with_id(high, low) is None, "it is gone with what it once was"
 
     @rule(data=st.data(), now=TIMES_NS)
     def strengthen(self, data: st.DataObject, now: int) -> None:
@@ -328,6 +368,9 @@ class ReplayLaw(RuleBasedStateMachine):
             )
             row = self.state.row_of(int(id_text[:18].replace("-", ""), 16), _low(id_text))
             assert row is not None
+            chain = view.corrections.chain(row, view.count)
+            versions = [str(id_of(view, each)) for each in chain]
+            assert versions == self.history.get(id_text, [id_text])
             assert bytes(view.metadata_of(row)) == command.metadata
             if known.vector:
                 assert view.vectors_of(np.array([row])).tobytes() == known.vector

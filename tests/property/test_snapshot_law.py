@@ -20,6 +20,7 @@ from engram.model.commands import (
     RememberBatch,
 )
 from engram.model.ids import MemoryId
+from engram.model.particulars import Particulars
 from engram.state.associations import Associations
 from engram.state.digest import digest
 from engram.state.space import SpaceState
@@ -29,8 +30,10 @@ from engram.testing.strategies import (
     DIMENSIONS,
     GROUPS,
     TIMES_NS,
+    VECTORS,
     associates,
     batches,
+    remembers,
     strength_commands,
 )
 
@@ -59,6 +62,8 @@ def whole(state: SpaceState) -> tuple[object, ...]:
         (view.accesses.counts_of(rows).tolist(), view.accesses.times_of(rows).tolist()),
         columns,
         state.expiring_count,
+        [each.tolist() for each in state.corrections.pairs()],
+        [state.corrections.chain(row, state.count) for row in rows.tolist()],
         [view.labels_of(row) for row in rows.tolist()],
         state.labels.labels,
         staged,
@@ -123,6 +128,15 @@ class SnapshotLaw(RuleBasedStateMachine):
     def strengthen(self, data: st.DataObject, now: int) -> None:
         """Review, list, hide or bring back memories, or change how the space forgets."""
         self.space.commit([data.draw(strength_commands(self._ids()))], now)
+
+    @rule(data=st.data(), item=remembers(vectors=VECTORS), now=TIMES_NS)
+    def correct(self, data: st.DataObject, item: Remember, now: int) -> None:
+        """Correct a memory; one that does not live any more is left as it is."""
+        ids = self._ids()
+        if ids:
+            old = data.draw(st.sampled_from(ids))
+            item.particulars = Particulars(priority=7, supersedes=old)
+            self.space.commit([msgspec.structs.replace(item, chance=self._chance())], now)
 
     @rule(adopt=st.booleans(), now=TIMES_NS)
     def reembed(self, now: int, *, adopt: bool) -> None:

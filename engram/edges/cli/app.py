@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from cyclopts import App, CycloptsError, Parameter
 
 from engram.edges.cli.backups import BackupCommands
+from engram.edges.cli.corrections import CorrectionCommands
 from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.integrity import IntegrityCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
@@ -59,7 +60,10 @@ def build_app(session: Session, version: str) -> App:
     app.command(memories.recall, sort_key=2)
     app.command(memories.get, sort_key=3)
     app.command(memories.list, sort_key=4)
-    app.command(memories.forget, sort_key=5)
+    corrections = CorrectionCommands(session)
+    app.command(corrections.update, sort_key=5)
+    app.command(corrections.history, sort_key=5)
+    app.command(memories.forget, sort_key=6)
     space = App(name="space", help="List, create and delete memory spaces.", sort_key=10)
     space.command(spaces.list)
     space.command(spaces.create)

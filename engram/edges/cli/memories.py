@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from engram.edges.cli.options import AsOf, Filters, Labels, Moment, Particulars, SpacePlace
+from engram.edges.cli.options import (
+    AsOf,
+    Filters,
+    Labels,
+    Moment,
+    Particulars,
+    SpacePlace,
+    json_option,
+)
 from engram.edges.cli.wire import memory_value, print_json, recall_value, receipt_value
 
 if TYPE_CHECKING:
@@ -67,7 +75,7 @@ class MemoryCommands:
             "kind": kind,
             "source": source,
             "session": session,
-            "metadata": _metadata(metadata),
+            "metadata": json_option("--metadata", metadata),
             "request_key": request_key,
             **more.arguments(),
         }
@@ -259,21 +267,6 @@ class MemoryCommands:
         )
         for archive in receipt.archives:
             console.print(f"May still be in {archive}; no restore brings it back.", soft_wrap=True)
-
-
-def _metadata(text: str | None) -> Any:
-    if text is None:
-        return None
-    import json  # noqa: PLC0415 - rarely given
-
-    from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely given
-
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InvalidRequest(
-            f"--metadata is not JSON: {error}; write it like '{{\"page\": 3}}'"
-        ) from error
 
 
 def _standard_input() -> str:

@@ -29,6 +29,22 @@ def moment(_type: Any, tokens: Sequence[Token]) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
+def json_option(name: str, text: str | None) -> Any:
+    """Return what an option says in JSON, None when it was not given; InvalidRequest otherwise."""
+    if text is None:
+        return None
+    import json  # noqa: PLC0415 - rarely given
+
+    from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely given
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{name} is not JSON: {error}; write it like '{{\"page\": 3}}'"
+        ) from error
+
+
 Moment = Annotated[datetime | None, Parameter(converter=moment, n_tokens=1, metavar="TIME")]
 AsOf = Annotated[
     datetime | None,

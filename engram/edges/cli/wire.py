@@ -38,6 +38,8 @@ def memory_value(memory: Memory) -> dict[str, Any]:
         "episode": None if memory.episode is None else _episode_value(memory.episode),
         "fact_key": memory.fact_key,
         "fact_value": memory.fact_value,
+        "supersedes": memory.supersedes,
+        "superseded_by": memory.superseded_by,
     }
 
 

@@ -1,0 +1,46 @@
+"""One memory on its way to the writer: checked, embedded where nobody gave its vector, stored."""
+
+from __future__ import annotations
+
+from engram.engine.space_engine import SpaceEngine
+from engram.model.commands import Remember
+from engram.model.ids import RANDOM_BYTES_PER_ID
+from engram.model.memory import Remembered
+from engram.service.core import Core
+from engram.service.preparing import Item, check_vector, prepare, with_vector
+from engram.service.requests import body_of_remember, check_request_key, request_of
+from engram.service.vectors import check_text_alone, embed, embedder_for
+
+
+async def remember(
+    core: Core, space: str, principal: str, item: Item, request_key: str | None
+) -> Remembered:
+    """Carry out `Space.remember`."""
+    check_request_key(request_key)
+    command = prepare(item, core.entropy.token(RANDOM_BYTES_PER_ID))
+    if item.embedding is not None:
+        with_vector(command, *check_vector(core.kernels, item.embedding), "")
+    if request_key is not None:
+        command.request = request_of(principal, request_key, body_of_remember(command))
+    # Only what is sound may create the space.
+    engine = core.registry.open_now(space)
+    if engine is None:
+        engine = await core.registry.open(space, create=True)
+    if item.embedding is None:
+        await embed_text(core, engine, command, str(item.content))
+    return await submitted(engine, command)
+
+
+async def embed_text(core: Core, engine: SpaceEngine, command: Remember, content: str) -> None:
+    """Give the command the vector of its text, if the texts of the space have one."""
+    check_text_alone(engine.space, engine.view, embedding_given=False)
+    embedder = embedder_for(engine.space, engine.view, core.embedder)
+    if embedder is not None:
+        made = (await embed(embedder, [content]))[0]
+        with_vector(command, *check_vector(core.kernels, made), embedder.identity)
+
+
+async def submitted(engine: SpaceEngine, command: Remember) -> Remembered:
+    """Return what came of the command, once it is durable."""
+    outcome, lsn = await engine.submit(command)
+    return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
