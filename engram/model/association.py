@@ -1,11 +1,15 @@
-"""Associations: what kinds there are, and what the automatic ones weigh."""
+"""Associations: what kinds there are, what the automatic ones weigh, and how they are answered."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import IntEnum
-from typing import Final
+from typing import Final, Required, TypedDict
+
+import msgspec
 
 from engram.model.errors import InvalidRequest
+from engram.model.memory import Memory
 
 
 class AssociationKind(IntEnum):
@@ -62,3 +66,60 @@ MENTIONED_WEIGHT: Final = 0.5
 
 AUTOMATIC_CONFIDENCE: Final = 1.0
 """That two memories share a session or a label is no guess."""
+
+
+class Association(msgspec.Struct, frozen=True):
+    """An edge from one memory to another, or between a memory and the hub of a label.
+
+    Of each end either the id or the label is None.
+    """
+
+    source_id: str | None
+    source_label: str | None
+    target_id: str | None
+    target_label: str | None
+    kind: str
+    weight: float
+    confidence: float
+    why: str | None
+    made_at: datetime
+    automatic: bool
+
+
+class Associated(msgspec.Struct, frozen=True):
+    """What became of a request for associations: how many are new, and how many weighed anew."""
+
+    created: int
+    changed: int
+    lsn: int
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """A memory some edges away; `strength` is the product of the weights on the best short way."""
+
+    memory: Memory
+    hops: int
+    strength: float
+
+
+class AssociationPath(msgspec.Struct, frozen=True):
+    """A way from one memory to another; `strength` is the product of its weights."""
+
+    steps: tuple[Association, ...]
+    strength: float
+
+    @property
+    def hops(self) -> int:
+        """How many edges it has."""
+        return len(self.steps)
+
+
+class NewAssociation(TypedDict, total=False):
+    """One association to be made, as `associate_many` takes it."""
+
+    source_id: Required[str]
+    target_id: Required[str]
+    kind: str
+    weight: float
+    confidence: float
+    why: str | None

@@ -150,3 +150,9 @@ WHY_CHARACTERS_MAX: Final = 500
 
 # 10,000 edges in one command, as many as memories in a batch: 700 KB, one log record.
 ASSOCIATIONS_COUNT_MAX: Final = 10_000
+
+# 8 edges of a path between two memories: beyond it everything is connected to everything.
+PATH_HOPS_MAX: Final = 8
+
+# 32 paths of one answer: each takes as many searches as the path before has edges.
+PATHS_COUNT_MAX: Final = 32

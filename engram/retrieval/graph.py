@@ -1,7 +1,8 @@
 """The association graph of a space: derived from its state, caught up lazily, never waited for.
 
 Rule 1: what a reader was given never changes; the next one is given another.
-Rule 2: an edge that was ended, or whose ends do not both live, is in no graph given from then on.
+Rule 2: an edge that was ended, or one of whose ends does not live or is hidden, is in no graph
+        given from then on.
 Rule 3: edges that came since the columns were laid out lie beside them, and are folded in by a
         background step. A node's edges are in the order they were made, wherever they lie, so that
         nobody can tell from an answer what was folded when.
@@ -29,7 +30,7 @@ from engram.retrieval.graph_columns import (
 )
 from engram.state.association_view import HUB, NO_OWNER, AssociationsView
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Pages, take
-from engram.state.space import ALIVE, ERASED, View
+from engram.state.space import ALIVE, ERASED, SUPPRESSED, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,8 @@ _FRESH_MIN: Final = 8_192
 _FRESH_SHARE: Final = 32
 # Edges looked through at once, so that a space of ten million takes no more RAM for it.
 _EDGES_AT_ONCE: Final = 1 << 20
+# What says whether a memory takes part: it lives, and nobody hid it.
+_SHOWS: Final = np.uint8(ALIVE | SUPPRESSED)
 
 
 class SpaceGraph(NamedTuple):
@@ -271,11 +274,11 @@ def _piecewise(
 
 
 def _dead(view: View, owners: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Return bool[n]: whether an owner is a memory that does not live, or is gone."""
+    """Return bool[n]: whether an owner is a memory that does not live, or is hidden or gone."""
     dead: NDArray[np.bool_] = owners == NO_OWNER
     is_row = owners < HUB
     if is_row.any():
-        dead[is_row] = (view.gather("flags", owners[is_row]) & ALIVE) == 0
+        dead[is_row] = (view.gather("flags", owners[is_row]) & _SHOWS) != ALIVE
     return dead
 
 
@@ -293,7 +296,7 @@ def _changed(view: View, seen: _Seen) -> NDArray[np.int64] | None:
         before, after = seen.flags[number], view.columns["flags"][number]
         if before is not after:
             inside = min(PAGE_ROWS, seen.rows - first)
-            differs = (before[:inside] ^ after[:inside]) & ALIVE
+            differs = (before[:inside] ^ after[:inside]) & _SHOWS
             rows.append(np.flatnonzero(differs) + (number << PAGE_SHIFT))
     return np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
@@ -313,7 +316,9 @@ def _edges_at(view: View, as_of: int) -> NDArray[np.int64]:
         rows = owners[nodes]
         flags, ended_at = view.gather("flags", rows), view.gather("ended_at", rows)
         there = (ended_at > as_of) | (((flags & ALIVE) != 0) & (ended_at == 0))
-        there &= (view.gather("recorded_at", rows) <= as_of) & ((flags & ERASED) == 0)
+        there &= (view.gather("recorded_at", rows) <= as_of) & (
+            (flags & (ERASED | SUPPRESSED)) == 0
+        )
         hidden[nodes] = ~there
     beyond = found.node_count
 

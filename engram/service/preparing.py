@@ -79,6 +79,7 @@ class NewMemory(TypedDict, total=False):
     confidence_reason: str
     fact_key: str
     fact_value: str
+    associate: bool
 
 
 class Item(NamedTuple):
@@ -94,6 +95,7 @@ class Item(NamedTuple):
     session: object = None
     metadata: object = None
     particulars: Mapping[str, object] | None = None
+    associate: object = True
 
 
 _FIELDS: Final = frozenset(NewMemory.__annotations__)
@@ -121,7 +123,9 @@ def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remembe
 
     Raises InvalidRequest that lists every rule the item breaks.
     """
-    text, embedding, kind, confidence, occurred, tags, source, session, metadata, more = item
+    (
+        text, embedding, kind, confidence, occurred, tags, source, session, metadata, more, linked,
+    ) = item  # fmt: skip
     violations: list[str] = []
     content = _content(text, violations)
     if not (content or vector_given or embedding is not None or violations):
@@ -145,6 +149,8 @@ def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remembe
         "",
         chance,
     )
+    if linked is not True:
+        command.associate = _flag("associate", linked, violations)
     if more:
         command.particulars, details = read_particulars(more, violations)
         command.metadata = joined(details, command.metadata)
@@ -305,6 +311,12 @@ def _kind(name: object, violations: list[str]) -> int:
     except InvalidRequest as error:
         violations += error.violations
         return 0
+
+
+def _flag(field: str, value: object, violations: list[str]) -> bool:
+    if not isinstance(value, bool):
+        violations.append(f"{field} {value!r} is neither True nor False")
+    return value is True
 
 
 def _confidence(value: object, violations: list[str]) -> float:

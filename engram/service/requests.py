@@ -65,7 +65,7 @@ def body_of_remember_many(
 
 
 def _fields(command: Remember) -> tuple[object, ...]:
-    fields = (
+    fields: tuple[object, ...] = (
         command.content,
         command.kind,
         command.confidence,
@@ -75,4 +75,6 @@ def _fields(command: Remember) -> tuple[object, ...]:
         command.tags,
         command.metadata,
     )
-    return fields if command.particulars is None else (*fields, command.particulars)
+    if command.particulars is not None:
+        fields = (*fields, command.particulars)
+    return fields if command.associate else (*fields, "no associations")

@@ -9,7 +9,6 @@ from typing import Any, Final, Unpack
 
 from numpy.typing import ArrayLike
 
-from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Configure, Forget, Request
 from engram.model.cue import make_filters
 from engram.model.errors import InvalidRequest
@@ -30,8 +29,8 @@ from engram.model.memory import (
 from engram.model.space_settings import SettingArguments, SpaceSettings, check_settings
 from engram.service import correcting, forgetting, reading, reembedding, remembering, strengthening
 from engram.service.bulk import Bulk
-from engram.service.core import Core
 from engram.service.forgetting import DELETE, ERASE, SUPPRESS, check_mode
+from engram.service.linked_space import LinkedSpace
 from engram.service.particulars import ParticularArguments
 from engram.service.preparing import (
     Item,
@@ -49,20 +48,11 @@ Progress = Callable[[int, int], None]
 _FORGET: Final = {SUPPRESS: "suppress", DELETE: "forget"}
 
 
-class Space:
+class Space(LinkedSpace):
     """One memory space: everything a caller does with memories happens here.
 
     Handles are cheap and may be shared between tasks; they do not outlive the store.
     """
-
-    def __init__(self, space_id: str, core: Core, principal: str = "") -> None:
-        self.id = space_id
-        self._core = core
-        self._principal = principal
-
-    def __repr__(self) -> str:
-        """Return the handle with its id."""
-        return f"<Space {self.id!r}>"
 
     async def remember(
         self,
@@ -76,6 +66,7 @@ class Space:
         source: str | None = None,
         session: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        associate: bool = True,
         request_key: str | None = None,
         **particulars: Unpack[ParticularArguments],
     ) -> Remembered:
@@ -94,6 +85,8 @@ class Space:
             source: where it comes from.
             session: the conversation or run it belongs to.
             metadata: anything JSON can hold, at most 64 KiB.
+            associate: lead to the memory before it in its session and to those that share a tag
+                or an entity with it, and back.
             request_key: what the caller calls this request, at most 255 characters. The same
                 request with the same key gets the first answer again and stores nothing, for 24
                 hours: repeat it after a DurabilityError to learn what became of it.
@@ -112,7 +105,7 @@ class Space:
         """
         item = Item(
             content, embedding, kind, confidence, occurred_at, tags, source, session, metadata,
-            particulars,
+            particulars, associate,
         )  # fmt: skip
         return await remembering.remember(self._core, self.id, self._principal, item, request_key)
 
@@ -394,6 +387,3 @@ class Space:
 
     def _request(self, key: str | None, body: bytes) -> Request | None:
         return None if key is None else request_of(self._principal, key, body)
-
-    async def _engine(self) -> SpaceEngine:
-        return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)

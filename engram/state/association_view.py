@@ -99,9 +99,10 @@ class AssociationsView(msgspec.Struct, frozen=True):
 
     def made_at(self, edges: Edges) -> NDArray[np.int64]:
         """Return int64[n]: when each edge was made, in nanoseconds."""
+        if not len(edges):
+            return np.zeros(0, np.int64)
         numbers = take(self.run_edges, np.arange(self.run_count))
-        runs = np.searchsorted(numbers, edges, side="right") - 1
-        return take(self.run_at, runs) if len(edges) else np.zeros(0, np.int64)
+        return take(self.run_at, np.searchsorted(numbers, edges, side="right") - 1)
 
 
 def reach(column: PagedColumn, count: int) -> None:

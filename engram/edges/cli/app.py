@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError, Parameter
 
+from engram.edges.cli.associations import AssociationCommands
 from engram.edges.cli.backups import BackupCommands
 from engram.edges.cli.corrections import CorrectionCommands
 from engram.edges.cli.inspection import InspectionCommands
@@ -64,6 +65,11 @@ def build_app(session: Session, version: str) -> App:
     app.command(corrections.update, sort_key=5)
     app.command(corrections.history, sort_key=5)
     app.command(memories.forget, sort_key=6)
+    associations = AssociationCommands(session)
+    app.command(associations.associate, sort_key=7)
+    app.command(associations.dissociate, sort_key=7)
+    app.command(associations.associations, sort_key=7)
+    app.command(associations.paths, sort_key=7)
     space = App(name="space", help="List, create and delete memory spaces.", sort_key=10)
     space.command(spaces.list)
     space.command(spaces.create)

@@ -1,0 +1,173 @@
+"""A memory space as a graph: the verbs over associations. `Space` adds the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from engram.service import associating
+
+if TYPE_CHECKING:
+    from engram.engine.space_engine import SpaceEngine
+    from engram.model.association import (
+        Associated,
+        Association,
+        AssociationPath,
+        Neighbour,
+        NewAssociation,
+    )
+    from engram.service.core import Core
+
+
+class LinkedSpace:
+    """One memory space, as far as its associations go."""
+
+    def __init__(self, space_id: str, core: Core, principal: str = "") -> None:
+        self.id = space_id
+        self._core = core
+        self._principal = principal
+
+    def __repr__(self) -> str:
+        """Return the handle with its id."""
+        return f"<Space {self.id!r}>"
+
+    async def associate(
+        self,
+        source_id: str,
+        target_id: str,
+        kind: str = "semantic",
+        *,
+        weight: float = 0.5,
+        confidence: float = 1.0,
+        why: str | None = None,
+        both_ways: bool = False,
+    ) -> Associated:
+        """Lead from one memory to another; durable when it returns, and the next recall follows it.
+
+        An association with the same ends and kind that is there already is weighed anew; what it
+        was before stays in the history.
+
+        Args:
+            source_id: the memory it leaves, as `remember` returned it.
+            target_id: the memory it leads to.
+            kind: semantic, causal, temporal, hierarchical, compositional, spatial, emotional,
+                mentions or derived.
+            weight: how strongly one brings the other to mind, above 0 and at most 1.
+            confidence: how sure the caller is that they belong together, 0 to 1.
+            why: a reason in at most 500 characters.
+            both_ways: make another one that leads back.
+
+        Raises:
+            InvalidRequest: a field breaks a rule; every violation is listed.
+            MemoryNotFound: one of the two is not there.
+            DurabilityError: the disk failed; it is unknown whether the association was stored.
+        """
+        asked: NewAssociation = {
+            "source_id": source_id,
+            "target_id": target_id,
+            "kind": kind,
+            "weight": weight,
+            "confidence": confidence,
+            "why": why,
+        }
+        edges = [associating.edge_of(asked)]
+        if both_ways:
+            edges += associating.turned(edges)
+        return await associating.associate(await self._engine(), edges)
+
+    async def associate_many(self, items: Iterable[NewAssociation]) -> Associated:
+        """Make many associations in parts of at most 10,000, each part durable as a whole.
+
+        Items are mappings with the fields of `associate`, `both_ways` aside. Every item is checked
+        before the first is stored; raises what `associate` raises.
+        """
+        edges = associating.edges_of(items)
+        return await associating.associate(await self._engine(), edges)
+
+    async def dissociate(self, source_id: str, target_id: str, kind: str | None = None) -> int:
+        """End what leads from one memory to another, durably; return how many associations.
+
+        Without `kind` those of all kinds. Those that lead back stay.
+
+        Raises:
+            AssociationNotFound: there is none.
+            MemoryNotFound: one of the two is not there.
+        """
+        engine = await self._engine()
+        count, _ = await associating.dissociate(engine, source_id, target_id, kind)
+        return count
+
+    async def associations(
+        self,
+        memory_id: str,
+        *,
+        direction: str = "out",
+        kinds: Sequence[str] | None = None,
+        limit: int = 100,
+    ) -> tuple[Association, ...]:
+        """Return the associations of a memory, the heaviest first.
+
+        Args:
+            memory_id: as `remember` returned it.
+            direction: out for those that leave it, in for those that lead to it, or both.
+            kinds: only of these kinds.
+            limit: 1 to 1,000 at most.
+
+        Raises:
+            MemoryNotFound: it is not there.
+            InvalidRequest: a field breaks a rule.
+        """
+        return await associating.listed(await self._engine(), memory_id, direction, kinds, limit)
+
+    async def neighbours(
+        self,
+        memory_id: str,
+        *,
+        hops: int = 1,
+        kinds: Sequence[str] | None = None,
+        limit: int = 100,
+    ) -> tuple[Neighbour, ...]:
+        """Return the memories that associations lead to from one, nearest first.
+
+        Two memories that share a tag or an entity are two hops apart. Raises what `associations`
+        raises.
+
+        Args:
+            memory_id: as `remember` returned it.
+            hops: how many associations away at most, 1 to 8.
+            kinds: follow only these kinds.
+            limit: 1 to 1,000 memories at most.
+        """
+        engine = await self._engine()
+        return await associating.neighbours(self._core, engine, memory_id, hops, kinds, limit)
+
+    async def paths(
+        self,
+        source_id: str,
+        target_id: str,
+        *,
+        how: str = "strongest",
+        k: int = 1,
+        kinds: Sequence[str] | None = None,
+        hops_max: int | None = None,
+    ) -> tuple[AssociationPath, ...]:
+        """Return the best ways from one memory to another, none when there is none.
+
+        Args:
+            source_id: where they begin.
+            target_id: where they end.
+            how: strongest (the product of the weights is highest) or shortest (fewest
+                associations, the strongest of them).
+            k: 1 to 32 ways without a loop, best first.
+            kinds: follow only these kinds.
+            hops_max: 1 to 8 associations; 8 left out.
+
+        Raises:
+            MemoryNotFound: one of the two is not there.
+            InvalidRequest: a field breaks a rule.
+        """
+        search = associating.search_of(how, kinds, hops_max)
+        return await associating.paths(await self._engine(), source_id, target_id, search, k)
+
+    async def _engine(self) -> SpaceEngine:
+        return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)
