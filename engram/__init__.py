@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engram.model import errors as errors
     from engram.model.memory import Memory as Memory
-    from engram.model.memory import RecallResult as RecallResult
-    from engram.model.memory import Recollection as Recollection
+    from engram.model.recollection import RecallResult as RecallResult
+    from engram.model.recollection import Recollection as Recollection
     from engram.service.space import Space as Space
     from engram.service.store import Engram as Engram
     from engram.wiring import open_backups as open_backups
@@ -34,8 +34,8 @@ _HOMES = {
     "Engram": ("engram.service.store", "Engram"),
     "Space": ("engram.service.space", "Space"),
     "Memory": ("engram.model.memory", "Memory"),
-    "RecallResult": ("engram.model.memory", "RecallResult"),
-    "Recollection": ("engram.model.memory", "Recollection"),
+    "RecallResult": ("engram.model.recollection", "RecallResult"),
+    "Recollection": ("engram.model.recollection", "Recollection"),
     "errors": ("engram.model.errors", ""),
     "kernels": ("engram.kernels", ""),
     "sync": ("engram.sync", ""),

@@ -100,6 +100,9 @@ PART_BYTES_MAX: Final = 12 * 1024 * 1024
 # to 230 ms in the word index alone.
 CUE_CHARACTERS_MAX: Final = 8_192
 
+# 1,000 memories as a cue, as many as a recall lists: one answer may be the next cue.
+CUE_MEMORIES_MAX: Final = 1_000
+
 # 4 KiB of scratch memory a thread: the smallest a machine hands out, one page; small enough to make
 # every kernel that needs more say so in a test.
 ARENA_BYTES_MIN: Final = 4 * 1024

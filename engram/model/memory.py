@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any, Final, NamedTuple, overload
@@ -193,46 +193,6 @@ class Unsuppressed(msgspec.Struct, frozen=True):
 
     ids: Sequence[str]
     lsn: int
-
-
-class Recollection(msgspec.Struct, frozen=True):
-    """One recalled memory with its fused score and the parts it was fused from.
-
-    `matched_terms` and `explanation` are filled in when the recall was asked to explain.
-    """
-
-    memory: Memory
-    score: float
-    parts: Mapping[str, float]
-    matched_terms: tuple[str, ...] = ()
-    explanation: str | None = None
-
-
-class RecallResult(msgspec.Struct, frozen=True):
-    """What a recall found, best first.
-
-    `note` says why nothing was found; `timings_us` has one entry a stage; `candidates` is how many
-    memories passed the filters and `searched` how many the space holds.
-    """
-
-    recollections: tuple[Recollection, ...]
-    timings_us: Mapping[str, float]
-    candidates: int
-    searched: int
-    lsn: int
-    note: str | None = None
-
-    def __iter__(self) -> Iterator[Recollection]:
-        """Iterate the recollections, best first."""
-        return iter(self.recollections)
-
-    def __len__(self) -> int:
-        """Return how many memories were recalled."""
-        return len(self.recollections)
-
-    def __getitem__(self, position: int) -> Recollection:
-        """Return the recollection at a rank, 0 being the best."""
-        return self.recollections[position]
 
 
 class Page(msgspec.Struct, frozen=True):

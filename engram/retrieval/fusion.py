@@ -24,8 +24,17 @@ from engram.retrieval.strength import ranking_strength
 from engram.state.columns import RowSet
 from engram.state.space import View
 
-PARTS_COUNT: Final = 5
-"""Similarity, lexical, speaker, retrievability, confidence: the rows of parts, in this order."""
+PARTS: Final = (
+    "similarity",
+    "lexical",
+    "speaker",
+    "activation",
+    "retrievability",
+    "confidence",
+)
+"""The rows of parts, in the order of weights; the first four share the score."""
+
+SHARES_COUNT: Final = 4
 
 AS_IT_IS: Final = float("nan")
 """The floor of a share that is already one."""
@@ -35,12 +44,15 @@ Scored = tuple[F32, U32]
 
 
 class FusionWeights(NamedTuple):
-    """How much each part counts; the first three share the score as they stand to each other."""
+    """How much each part counts; the first four share the score as they stand to each other."""
 
     similarity: float = 0.4
     lexical: float = 0.6
     # Counts only for a cue that names somebody who speaks in the memory space.
     speaker: float = 0.25
+    # What association brings a memory, beside what it has in common with the cue itself. Counts
+    # only where activation reached something.
+    activation: float = 0.4
     # How much of the score a wholly faded or wholly unbelieved memory loses.
     fading: float = 0.2
     doubt: float = 0.1
@@ -50,20 +62,26 @@ class Candidates(NamedTuple):
     """Rows that may be recalled: u32[n], with their cosines and BM25 scores, f32[n] each.
 
     `speaker` is 1 where somebody whom the cue names says the text; None where it names nobody.
+    `activation` is what came over associations; None where nothing did.
     """
 
     rows: U32
     cosines: F32
     lexical: F32
     speaker: F32 | None = None
+    activation: F32 | None = None
 
 
 class Fused(NamedTuple):
-    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[5, m]."""
+    """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[6, m].
+
+    `places` i64[m] is where they stand among the candidates.
+    """
 
     rows: U32
     scores: F32
     parts: NDArray[np.float32]
+    places: U32
 
 
 def alone(scored: Scored, *, are_cosines: bool) -> Candidates:
@@ -90,6 +108,22 @@ def joined(
     )
 
 
+def with_more(
+    candidates: Candidates,
+    rows: U32,
+    cosines_of: Callable[[U32], F32],
+    lexical_of: Callable[[U32], F32],
+) -> Candidates:
+    """Return the candidates and behind them other rows, which are asked about. Nothing else."""
+    if not len(rows):
+        return candidates
+    return Candidates(
+        np.concatenate((candidates.rows, rows)),
+        np.concatenate((candidates.cosines, cosines_of(rows))),
+        np.concatenate((candidates.lexical, lexical_of(rows))),
+    )
+
+
 def _completed(rows: U32, scored: Scored, score: Callable[[U32], F32]) -> F32:
     scores = np.empty(len(rows), np.float32)
     is_known = np.zeros(len(rows), bool)
@@ -104,6 +138,28 @@ def _completed(rows: U32, scored: Scored, score: Callable[[U32], F32]) -> F32:
 @lru_cache(8)
 def _weights(weights: FusionWeights) -> F32:
     return np.array(weights, np.float32)
+
+
+def resembling(
+    kernels: KernelBackend,
+    candidates: Candidates,
+    weights: FusionWeights,
+    floors: tuple[float, float],
+    limit: int,
+) -> Scored:
+    """Return the best `limit` candidates by what they share with the cue alone, as `fuse` does.
+
+    What time has left of them, and how sure they are, does not count.
+    """
+    shares = np.zeros((SHARES_COUNT - 1, len(candidates.rows)), np.float32)
+    shares[0], shares[1] = candidates.cosines, candidates.lexical
+    if candidates.speaker is None:
+        weights = weights._replace(speaker=0.0)
+    else:
+        shares[2] = candidates.speaker
+    floor = np.array((*floors, AS_IT_IS), np.float32)
+    order, scores = kernels.score_fuse(shares, _weights(weights)[:3], floor, limit)
+    return scores, candidates.rows[order]
 
 
 def fuse(
@@ -128,16 +184,17 @@ def fuse(
         limit: how many at most.
     """
     chosen, columns = RowSet(candidates.rows), view.columns
-    parts = np.empty((PARTS_COUNT, len(chosen)), np.float32)
+    parts = np.empty((len(PARTS), len(chosen)), np.float32)
     parts[0], parts[1] = candidates.cosines, candidates.lexical
+    parts[2] = 0.0 if candidates.speaker is None else candidates.speaker
+    parts[3] = 0.0 if candidates.activation is None else candidates.activation
     if candidates.speaker is None:
-        parts[2] = 0.0
         weights = weights._replace(speaker=0.0)
-    else:
-        parts[2] = candidates.speaker
-    ranking_strength(kernels, view, chosen, now, parts[3])
-    parts[4] = chosen.take(columns["confidence"])
+    if candidates.activation is None:
+        weights = weights._replace(activation=0.0)
+    ranking_strength(kernels, view, chosen, now, parts[4])
+    parts[5] = chosen.take(columns["confidence"])
     order, scores = kernels.score_fuse(
-        parts, _weights(weights), np.array((*floors, AS_IT_IS), np.float32), limit
+        parts, _weights(weights), np.array((*floors, AS_IT_IS, 0.0), np.float32), limit
     )
-    return Fused(candidates.rows[order], scores, parts[:, order])
+    return Fused(candidates.rows[order], scores, parts[:, order], order)

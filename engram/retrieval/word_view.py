@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
 
 class AskedWords(NamedTuple):
-    """The words of a cue as a view knows them: `terms` u32[t], each once, and their `repeats`."""
+    """The words of a cue as a view knows them: `terms` u32[t], each once, and their `repeats`.
+
+    `unknown_count` is how many other words there are, which no text has.
+    """
 
     terms: NDArray[np.uint32]
     repeats: NDArray[np.uint32]
+    unknown_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +52,36 @@ class WordView:
     def asked(self, cue: str) -> AskedWords:
         """Return what to search for a cue: its words' terms, without those no text has."""
         counts: dict[int, int] = {}
+        unknown = set()
         for word in self.tokenizer.query(cue):
             term_id = self._term_id(word)
-            if term_id is not None:
+            if term_id is None:
+                unknown.add(word)
+            else:
                 counts[term_id] = counts.get(term_id, 0) + 1
         size = len(counts)
         return AskedWords(
-            np.fromiter(counts, np.uint32, size), np.fromiter(counts.values(), np.uint32, size)
+            np.fromiter(counts, np.uint32, size),
+            np.fromiter(counts.values(), np.uint32, size),
+            len(unknown),
+        )
+
+    def best(self, asked: AskedWords) -> float:
+        """Return what a text of average length scores that has each word asked for once.
+
+        A word that no text has counts as one that hardly any has: who asks for it and finds the
+        others has not found all.
+        """
+        texts_count = self.columns.texts_count
+        weights = zip(
+            (*self.columns.dfs(asked.terms).tolist(), *[0] * asked.unknown_count),
+            (*asked.repeats.tolist(), *[1] * asked.unknown_count),
+            strict=True,
+        )
+        return math.fsum(
+            repeats * math.log1p((texts_count - df + 0.5) / (df + 0.5))
+            for df, repeats in weights
+            if df <= texts_count
         )
 
     def speakers(self, cue: str) -> list[int]:

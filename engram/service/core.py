@@ -10,6 +10,7 @@ from engram.engine.registry import SpaceRegistry
 from engram.kernels.protocol import KernelBackend
 from engram.ports import Clock, Embedder, Entropy
 from engram.retrieval.fusion import FusionWeights
+from engram.retrieval.seeding import SpreadingWeights
 
 
 class Core(NamedTuple):
@@ -26,3 +27,5 @@ class Core(NamedTuple):
     """Where copies of what the log lets go are kept."""
     weights: FusionWeights = FusionWeights()
     """How recall weighs what it finds; evaluations compare others."""
+    spreading: SpreadingWeights = SpreadingWeights()
+    """How it lets activation spread; likewise."""

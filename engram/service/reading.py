@@ -3,77 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple, TypedDict, TypeVar
+from typing import TypeVar
 
+import anyio
 import anyio.to_thread
 import numpy as np
-from numpy.typing import ArrayLike
 
 from engram.engine.space_engine import SpaceEngine
 from engram.engine.words import Words
 from engram.kernels.cancel import CancelFlag
 from engram.model.cue import NO_FILTERS, Filters, make_filters
-from engram.model.errors import DimensionMismatch, DurabilityError, InvalidRequest, MemoryNotFound
-from engram.model.ids import MemoryId
-from engram.model.limits import CUE_CHARACTERS_MAX, LIMIT_MAX
-from engram.model.memory import Memory, Page, RecallResult, Recollection, SpaceStats, to_datetime
+from engram.model.errors import (
+    DimensionMismatch,
+    DurabilityError,
+    InvalidRequest,
+    KernelCancelled,
+    MemoryNotFound,
+)
+from engram.model.ids import MemoryId, parse_id
+from engram.model.memory import Memory, Page, SpaceStats, to_datetime
+from engram.model.recollection import RecallResult
 from engram.retrieval import pipeline
 from engram.retrieval.filters import living_count, rows_known, rows_passing
-from engram.retrieval.sketch_index import CATCH_UP_ROWS, ROWS_MIN
+from engram.retrieval.graph import SpaceGraph
+from engram.retrieval.sketch_index import CATCH_UP_ROWS
+from engram.service.answering import analysed, recollections, rows_on_ways, why_nothing
 from engram.service.core import Core
+from engram.service.expected_cost import is_quick
 from engram.service.history import check_as_of
 from engram.service.preparing import check_vector
+from engram.service.questions import FilterArguments, Question, check_limit, check_question
 from engram.service.vectors import embed, embedder_for
 from engram.state.current import not_found
 from engram.state.reading import memories_at
 from engram.state.space import SUPPRESSED, View
 
 T = TypeVar("T")
-
-# What takes less is carried out on the event loop: a hop to a worker thread and back takes 50 to
-# 120 us, and rather more where the caches are full of something else.
-INLINE_US: Final = 200.0
-# Microseconds a row: to scan 384 dimensions of float32, to bound it by its sketch, to score it
-# again, to look it up in postings of 40 words, to index it first, and to
-# judge it by a filter.
-_SCAN_US, _BOUND_US, _SCORE_US = 0.04, 0.0012, 0.065
-_WORDS_US, _INDEX_US, _FILTER_US = 0.006, 10.0, 0.02
-_DIMENSIONS: Final = 384
-
-
-class FilterArguments(TypedDict, total=False):
-    """The filters of recall and list; `as_of` is the time to ask about."""
-
-    tags_all: Sequence[str]
-    tags_any: Sequence[str]
-    tags_none: Sequence[str]
-    kinds: Sequence[str]
-    sources: Sequence[str]
-    sessions: Sequence[str]
-    occurred_after: datetime | None
-    occurred_before: datetime | None
-    recorded_after: datetime | None
-    recorded_before: datetime | None
-    confidence_min: float | None
-    as_of: datetime | None
-    entities_all: Sequence[str]
-    entities_any: Sequence[str]
-    entities_none: Sequence[str]
-    priority_min: int | None
-    priority_max: int | None
-    include_expired: bool
-    include_suppressed: bool
-
-
-class Question(NamedTuple):
-    """What a caller asked a recall for, as it came."""
-
-    text: str | None
-    embedding: ArrayLike | None
-    limit: int
-    explain: bool
 
 
 async def on_bodies(engine: SpaceEngine, read: Callable[[], Awaitable[T]]) -> T:
@@ -94,7 +60,12 @@ async def recall(
     core: Core, engine: SpaceEngine, question: Question, arguments: FilterArguments
 ) -> RecallResult:
     """Carry out a recall over the newest durable view."""
-    return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
+    check_question(question)
+    if question.deadline_ms is None:
+        return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
+    with anyio.move_on_after(question.deadline_ms / 1_000):
+        return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
+    raise KernelCancelled
 
 
 async def _recall(
@@ -104,45 +75,39 @@ async def _recall(
     engine.activity.begin()
     view, words = engine.view, engine.words  # together: both go by the same row numbers
     filters = _filters(core, engine, view, arguments)
-    cue, embedded_us = await _cue(core, engine, view, question, filters)
     now = core.clock.now()
-    if _is_quick(engine, view, cue):
+    cue, embedded_us = await _cue(core, engine, view, question, filters, now)
+    if is_quick(engine, view, cue):
         found = _search(core, engine, view, words, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, words, cue, now))
     rows = [hit.row for hit in found.hits]
     memories = await memories_of(engine, view, rows, now)
-    engine.recalled(view, rows)
-    recollections = tuple(map(partial(_recollection, question), found.hits, memories))
+    if question.reinforce:
+        engine.recalled(view, rows)
+    texts = await _texts_on_ways(engine, view, found) if question.explain else None
     timings = {"embed": embedded_us, **found.timings_us}
     searched = await _searched(view, filters, now)
     timings["total"] = (core.clock.monotonic() - started) / 1_000
     return RecallResult(
-        recollections=recollections,
+        recollections=recollections(view, found.hits, memories, texts),
         timings_us=timings,
         candidates=found.candidates,
         searched=searched,
         lsn=view.lsn,
-        note=None if recollections else _why_nothing(searched, found, cue),
+        note=None if found.hits else why_nothing(searched, found, cue),
+        query_analysis=analysed(cue, found),
     )
 
 
-def _is_quick(engine: SpaceEngine, view: View, cue: pipeline.Cue) -> bool:
-    """Whether a search is expected to take less than a hop to a worker thread costs."""
-    if view.sealed or cue.filters.as_of is not None:
-        return False
-    expected = 0.0 if cue.filters.empty else view.count * _FILTER_US
-    if cue.vector is not None:
-        behind = engine.sketches.behind(view.hot)
-        is_sketched = view.hot.count >= ROWS_MIN
-        scanned = behind if is_sketched else view.hot.count
-        expected += scanned * _SCAN_US + (view.hot.count - scanned) * _BOUND_US
-        expected += engine.sketches.scored_expected * _SCORE_US * is_sketched
-        expected *= max(view.dimensions, 64) / _DIMENSIONS
-    if cue.text:
-        behind = view.count - engine.words.rows_indexed
-        expected += view.count * _WORDS_US + max(0, behind) * _INDEX_US
-    return expected <= INLINE_US
+async def _texts_on_ways(engine: SpaceEngine, view: View, found: pipeline.Found) -> dict[int, str]:
+    """Return the texts of the memories on the ways to all hits, by row."""
+    rows = np.array(rows_on_ways(view, found.hits), np.int64)
+    if view.all_hot(rows):
+        contents = view.contents(rows)
+    else:
+        contents = await engine.readers.run(lambda _: view.contents(rows))
+    return {row: text.decode() for row, text in zip(rows.tolist(), contents, strict=True)}
 
 
 def _filters(core: Core, engine: SpaceEngine, view: View, arguments: FilterArguments) -> Filters:
@@ -173,18 +138,9 @@ async def memories_of(
 
 
 async def _cue(
-    core: Core, engine: SpaceEngine, view: View, question: Question, filters: Filters
+    core: Core, engine: SpaceEngine, view: View, question: Question, filters: Filters, now: int
 ) -> tuple[pipeline.Cue, float]:
-    text, limit = question.text, _limit(question.limit)
-    if not (text is None or isinstance(text, str)):
-        raise InvalidRequest(f"the cue is {type(text).__name__}, not text")
-    if not (text and text.strip()) and question.embedding is None:
-        raise InvalidRequest("recall needs a cue: a text, an embedding, or both")
-    if text and len(text) > CUE_CHARACTERS_MAX:
-        raise InvalidRequest(
-            f"the cue has {len(text):,} characters, over cue_characters_max of "
-            f"{CUE_CHARACTERS_MAX:,}; shorten it"
-        )
+    text = question.text
     if text:
         text = text.encode(errors="replace").decode()
     started = core.clock.monotonic()
@@ -200,7 +156,30 @@ async def _cue(
             row, inverse_norm = check_vector(core.kernels, (await embed(embedder, [asked]))[0])
     embedded_us = (core.clock.monotonic() - started) / 1_000
     vector = None if row is None else np.ascontiguousarray(row * np.float32(inverse_norm))
-    return pipeline.Cue(text, vector, filters, limit, question.explain), embedded_us
+    return (
+        pipeline.Cue(
+            text=text,
+            vector=vector,
+            filters=filters,
+            limit=question.limit,
+            explain=question.explain,
+            mode=question.mode,
+            rows=_named_rows(engine, view, question.memory_ids, filters.as_of, now),
+        ),
+        embedded_us,
+    )
+
+
+def _named_rows(
+    engine: SpaceEngine, view: View, memory_ids: Sequence[str], as_of: int | None, now: int
+) -> tuple[int, ...]:
+    rows = []
+    for memory_id in dict.fromkeys(memory_ids):
+        row = view.row_of(*parse_id(memory_id), as_of, now=now)
+        if row is None:
+            raise MemoryNotFound(memory_id, engine.space)
+        rows.append(row)
+    return tuple(rows)
 
 
 async def _without_speakers(engine: SpaceEngine, view: View, text: str) -> str:
@@ -210,6 +189,10 @@ async def _without_speakers(engine: SpaceEngine, view: View, text: str) -> str:
         at = engine.words.at
         words = await engine.readers.run(lambda _: at(view))
     return words.without_speakers(text)
+
+
+def _graph_at(engine: SpaceEngine, view: View, as_of: int | None) -> SpaceGraph:
+    return engine.graph.at(view) if as_of is None else engine.graph.at_time(view, as_of)
 
 
 def _search(
@@ -226,59 +209,19 @@ def _search(
         # On the event loop nothing is caught up with.
         rows_max = CATCH_UP_ROWS if cancel is not None else 0
         sketches = engine.sketches.at(view.hot, core.kernels, rows_max)
-    return pipeline.search(
-        view,
-        cue,
-        core.kernels,
-        words.at,
-        now=now,
-        monotonic=core.clock.monotonic,
-        cancel=cancel,
-        share=engine.readers.share,
-        sketches=sketches,
+    sources = pipeline.Sources(
+        kernels=core.kernels,
+        words_at=words.at,
+        graph_at=partial(_graph_at, engine),
         masks_of=engine.row_masks,
         unrelated=engine.unrelated_cosine,
+        monotonic=core.clock.monotonic,
+        share=engine.readers.share,
+        sketches=sketches,
         weights=core.weights,
+        spreading=core.spreading,
     )
-
-
-def _recollection(question: Question, hit: pipeline.Hit, memory: Memory) -> Recollection:
-    return Recollection(
-        memory=memory,
-        score=hit.score,
-        parts=hit.parts,
-        matched_terms=hit.matched_terms,
-        explanation=_explanation(hit) if question.explain else None,
-    )
-
-
-def _explanation(hit: pipeline.Hit) -> str:
-    parts = hit.parts
-    words = f"shares the words {', '.join(hit.matched_terms)}" if hit.matched_terms else ""
-    meaning = f"cosine {parts['similarity']:.2f}" if parts["similarity"] else ""
-    found = "; ".join(part for part in (meaning, words) if part) or "nothing in common"
-    return (
-        f"{found}; {parts['retrievability']:.0%} of its strength is left; "
-        f"confidence {parts['confidence']:.2f}"
-    )
-
-
-def _why_nothing(living: int, found: pipeline.Found, cue: pipeline.Cue) -> str:
-    if not living:
-        at_that_time = "" if cue.filters.as_of is None else " at that time"
-        return f"the memory space is empty{at_that_time}"
-    if not found.candidates:
-        return f"the filters removed all {living} memories"
-    looked = f"{found.candidates} of {living} memories passed the filters"
-    if cue.vector is None:
-        return f"{looked}, none shares a word with the cue, and there was no vector to compare"
-    return f"{looked}, none resembles the cue or shares a word with it"
-
-
-def _limit(limit: object) -> int:
-    if not isinstance(limit, int) or not 1 <= limit <= LIMIT_MAX:
-        raise InvalidRequest(f"limit {limit!r} is not a whole number from 1 to {LIMIT_MAX}")
-    return limit
+    return pipeline.search(view, cue, sources, now=now, cancel=cancel)
 
 
 async def one(core: Core, engine: SpaceEngine, identity: MemoryId, filters: Filters) -> Memory:
@@ -311,7 +254,7 @@ async def _listing(
     cursor: str | None,
     arguments: FilterArguments,
 ) -> Page:
-    view, limit = engine.view, _limit(limit)
+    view, limit = engine.view, check_limit(limit)
     filters = _filters(core, engine, view, arguments)
     after = _after(cursor)
     now = core.clock.now()

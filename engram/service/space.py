@@ -19,13 +19,13 @@ from engram.model.memory import (
     ForgetReceipt,
     Memory,
     Page,
-    RecallResult,
     Remembered,
     RememberedMany,
     Reviewed,
     SpaceStats,
     Unsuppressed,
 )
+from engram.model.recollection import RecallResult
 from engram.model.space_settings import SettingArguments, SpaceSettings, check_settings
 from engram.service import correcting, forgetting, reading, reembedding, remembering, strengthening
 from engram.service.bulk import Bulk
@@ -36,7 +36,7 @@ from engram.service.preparing import (
     Item,
     NewMemory,
 )
-from engram.service.reading import FilterArguments
+from engram.service.questions import FilterArguments, RecallArguments, question_of
 from engram.service.requests import (
     body_of,
     check_request_key,
@@ -142,33 +142,34 @@ class Space(LinkedSpace):
         embedding: ArrayLike | None = None,
         limit: int = 10,
         explain: bool = False,
-        **filters: Unpack[FilterArguments],
+        **arguments: Unpack[RecallArguments],
     ) -> RecallResult:
-        """Recall the memories nearest to a cue by meaning and by words, best first.
+        """Recall what a cue brings to mind, best first: by meaning, by words, by association.
 
         Args:
-            cue: what to look for, in words; compared by word and, where there is an embedder, by
-                meaning.
+            cue: what to look for, in words; compared by word and, with an embedder, by meaning.
             embedding: float[d]; what to look for as a vector of the space.
             limit: 1 to 1,000 results at most.
-            explain: say in a sentence why each memory was recalled.
-            **filters: `tags_all`, `tags_any`, `tags_none`, `kinds`, `sources`, `sessions`,
-                `occurred_after`, `occurred_before`, `recorded_after`, `recorded_before` and
-                `confidence_min`; only memories that pass all of them are looked at. `_after` is
-                inclusive, `_before` exclusive. With `as_of` the space answers as at that recorded
-                time: what was remembered later is not there, what was forgotten later is; an
-                erased memory never is. Strength, confidence and `seen_count` are the present's.
+            explain: say why each memory was recalled and along which ways (`result.explain()`).
+            **arguments: `memory_ids` (memories that remind of others), `mode` (hybrid, similarity,
+                spreading), `reinforce` (False: no access), `deadline_ms`, and filters, of which all
+                must hold: `tags_all`, `tags_any`, `tags_none`, `kinds`, `sources`, `sessions`,
+                `occurred_after`, `occurred_before`, `recorded_after`, `recorded_before`,
+                `confidence_min`. `_after` is inclusive, `_before` exclusive. With `as_of` the space
+                answers as at that recorded time: what was remembered later is not there, what was
+                forgotten later is; an erased memory never is. Strength, confidence and
+                `seen_count` are the present's.
 
         Raises:
             InvalidRequest: no cue, a field breaks a rule, or `as_of` lies in the future or before
                 the history the space keeps (7 days unless set otherwise).
-            SpaceNotFound: nothing was ever remembered in this space.
+            SpaceNotFound, MemoryNotFound: there is no such space, or cue.
             DimensionMismatch, EmbedderMismatch: the cue does not fit the space's vectors.
+            KernelCancelled: the deadline came first.
         """
         engine = await self._engine()
-        return await reading.recall(
-            self._core, engine, reading.Question(cue, embedding, limit, explain), filters
-        )
+        question = question_of(cue, embedding, limit, explain=explain, more=arguments)
+        return await reading.recall(self._core, engine, question, arguments)
 
     async def get(
         self, memory_id: str, *, as_of: datetime | None = None, include_suppressed: bool = False

@@ -92,8 +92,16 @@ def test_recall_gives_machines_the_score_its_parts_and_the_stages(cli: CommandLi
     cli("remember", "the kettle is blue")
     plain = cli("recall", "kettle", "--json").json
     hit = plain["recollections"][0]
-    assert set(hit) == {"score", "parts", "memory"}
-    assert set(hit["parts"]) == {"similarity", "lexical", "retrievability", "confidence"}
+    kept = {"score", "parts", "group", "confidence", "confidence_interval", "path", "memory"}
+    assert set(hit) == kept
+    assert set(hit["parts"]) == {
+        "similarity",
+        "lexical",
+        "speaker",
+        "activation",
+        "retrievability",
+        "confidence",
+    }
     assert plain["timings_us"]["total"] > 0
     explained = cli("recall", "kettle", "--explain", "--json").json["recollections"][0]
     assert explained["matched_terms"] == ["kettle"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
@@ -20,7 +20,8 @@ from engram.edges.cli.wire import memory_value, print_json, recall_value, receip
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
-    from engram.model.memory import ForgetReceipt, Memory, RecallResult
+    from engram.model.memory import ForgetReceipt, Memory
+    from engram.model.recollection import RecallResult
     from engram.settings import Settings
 
 STANDARD_INPUT: Final = "\0standard input"
@@ -103,7 +104,15 @@ class MemoryCommands:
         *,
         limit: Annotated[int, Parameter(help="How many memories at most.")] = 10,
         explain: Annotated[
-            bool, Parameter(negative="", help="Say why each memory was recalled, with its id.")
+            bool,
+            Parameter(negative="", help="Say why each was recalled; draw the ways that led to it."),
+        ] = False,
+        mode: Annotated[
+            Literal["hybrid", "similarity", "spreading"],
+            Parameter(help="By likeness, by association, or by both."),
+        ] = "hybrid",
+        no_reinforce: Annotated[
+            bool, Parameter(negative="", help="Do not count this as an access.")
         ] = False,
         filters: Filters = _ALL,
         place: SpacePlace = _HERE,
@@ -114,7 +123,14 @@ class MemoryCommands:
         async def command() -> int:
             async with self._session.machine.open_store(settings=settings) as db:
                 space = await db.space(settings.memory_space)
-                result = await space.recall(cue, limit=limit, explain=True, **filters.arguments())
+                result = await space.recall(
+                    cue,
+                    limit=limit,
+                    mode=mode,
+                    explain=True,
+                    reinforce=not no_reinforce,
+                    **filters.arguments(),
+                )
             if place.json:
                 print_json(recall_value(result, explain=explain))
             else:

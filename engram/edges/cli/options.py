@@ -12,7 +12,7 @@ from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
     from engram.service.particulars import ParticularArguments
-    from engram.service.reading import FilterArguments
+    from engram.service.questions import FilterArguments
     from engram.settings import Settings
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 from engram.edges.cli.excerpt import excerpt, runs
+from engram.model.explanation import Branch, branches
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from engram.model.health import SpaceHealth
-    from engram.model.memory import Memory, Recollection
+    from engram.model.memory import Memory
+    from engram.model.recollection import Recollection
     from engram.service.backups import BackupInfo
 
 # Below 110 columns a text gets a third line, so that as much of it is seen.
@@ -74,16 +77,33 @@ def recollections(console: Console, hits: Sequence[Recollection], *, explain: bo
     return table
 
 
-def _recalled_text(hit: Recollection, room: int, *, explain: bool) -> Text:
+def _recalled_text(hit: Recollection, room: int, *, explain: bool) -> RenderableType:
     text = Text(overflow="fold")
     for run, shared in runs(
         excerpt(hit.memory.content, hit.matched_terms, room), hit.matched_terms
     ):
         text.append(run, style="bold" if shared else "")
-    if explain:
-        text.append(f"\n{hit.memory.id}", style="dim")
-        text.append(f"\n{hit.explanation}", style="dim")
-    return text
+    if not explain:
+        return text
+    low, high = hit.confidence_interval
+    text.append(f"\n{hit.memory.id}", style="dim")
+    text.append(f"\n{hit.explanation}", style="dim")
+    text.append(
+        f"\n{hit.group}; sure to {hit.confidence:.2f} ({low:.2f} to {high:.2f})", style="dim"
+    )
+    return Group(text, *map(_way_tree, branches(hit.paths or (hit.path,))))
+
+
+def _way_tree(branch: Branch) -> Tree:
+    """Return the ways that begin with a step as a tree to print."""
+    tree = Tree(Text(str(branch.step), style="cyan"), guide_style="dim")
+    _grow(tree, branch)
+    return tree
+
+
+def _grow(tree: Tree, branch: Branch) -> None:
+    for each in branch.following:
+        _grow(tree.add(Text(str(each.step))), each)
 
 
 def memories(console: Console, rows: Iterable[Memory]) -> Table:

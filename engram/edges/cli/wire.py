@@ -6,9 +6,12 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from engram.model.details import Episode
-    from engram.model.memory import ForgetReceipt, Memory, RecallResult, Recollection
+    from engram.model.memory import ForgetReceipt, Memory
+    from engram.model.recollection import RecallResult, Recollection
 
 
 def memory_value(memory: Memory) -> dict[str, Any]:
@@ -54,10 +57,18 @@ def recollection_value(hit: Recollection, *, explain: bool) -> dict[str, Any]:
     value: dict[str, Any] = {
         "score": hit.score,
         "parts": dict(hit.parts),
+        "group": hit.group,
+        "confidence": hit.confidence,
+        "confidence_interval": list(hit.confidence_interval),
+        "path": [step._asdict() for step in hit.path],
         "memory": memory_value(hit.memory),
     }
     if explain:
-        value |= {"explanation": hit.explanation, "matched_terms": list(hit.matched_terms)}
+        value |= {
+            "explanation": hit.explanation,
+            "matched_terms": list(hit.matched_terms),
+            "paths": [[step._asdict() for step in path] for path in hit.paths],
+        }
     return value
 
 
@@ -69,6 +80,9 @@ def recall_value(result: RecallResult, *, explain: bool) -> dict[str, Any]:
         "searched": result.searched,
         "lsn": result.lsn,
         "note": result.note,
+        "recall_confidence": result.recall_confidence,
+        "recall_confidence_interval": list(result.recall_confidence_interval),
+        "query_analysis": msgspec.to_builtins(result.query_analysis),
         "timings_us": dict(result.timings_us),
     }
 

@@ -104,6 +104,17 @@ class WordColumns:
                     found[i].append((rows[begins[i] : ends[i]], tfs[begins[i] : ends[i]]))
         return found
 
+    def dfs(self, terms: U32) -> I64:
+        """Return int64[t]: how many live rows carry each term; postings are not looked at."""
+        found = np.zeros(terms.size, np.int64)
+        for segment_terms, offsets, _, _ in self.segments:
+            if segment_terms.size:
+                at = np.minimum(segment_terms.searchsorted(terms), segment_terms.size - 1)
+                found += (offsets[at + 1] - offsets[at]) * (segment_terms[at] == terms)
+        inside = terms < self.dead_df.size
+        found[inside] -= self.dead_df[terms[inside]]
+        return found
+
     def df(self, term: int, slices: list[tuple[U32, U16]]) -> int:
         """Return how many live rows carry a term."""
         df = sum(rows.size for rows, _ in slices)

@@ -13,7 +13,7 @@ import pytest
 
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import KernelCancelled
-from engram.service import reading
+from engram.service import expected_cost
 from engram.testing.stores import simulated_store
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SlowBackend(NumpyBackend):
 async def test_a_recall_past_its_deadline_stops_its_search(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "INLINE_US", 0.0)  # every search goes to a reader thread
+    monkeypatch.setattr(expected_cost, "INLINE_US", 0.0)  # every search goes to a reader thread
     kernels = SlowBackend()
     vectors = np.random.default_rng(1).standard_normal((MEMORIES, DIMENSIONS), dtype=np.float32)
     cue = {"embedding": vectors[7]} if by == "vector" else {"cue": "number7"}

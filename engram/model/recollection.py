@@ -1,0 +1,146 @@
+"""What a caller meets when it recalls: memories, why they came, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from engram.model.explanation import PathStep, branches, drawn, excerpt
+from engram.model.memory import Memory
+
+
+class Interval(NamedTuple):
+    """The bounds within which a confidence lies, from 0 to 1."""
+
+    low: float
+    high: float
+
+
+class Recollection(msgspec.Struct, frozen=True):
+    """One recalled memory with its fused score and the parts it was fused from.
+
+    `confidence` is how sure the recall is that this was asked for, within `confidence_interval`
+    (docs/reference/recall.md); `group` is vivid, associated or reconstructed. `path` is the
+    strongest way over associations that leads to the memory, from one that the cue found; empty
+    when none does. `matched_terms`, `explanation` and `paths`, all ways that were told apart, are
+    filled in when the recall was asked to explain.
+    """
+
+    memory: Memory
+    score: float
+    parts: Mapping[str, float]
+    matched_terms: tuple[str, ...] = ()
+    explanation: str | None = None
+    confidence: float = 0.0
+    confidence_interval: Interval = Interval(0.0, 0.0)
+    group: str = "vivid"
+    path: tuple[PathStep, ...] = ()
+    paths: tuple[tuple[PathStep, ...], ...] = ()
+
+
+class QueryAnalysis(msgspec.Struct, frozen=True):
+    """What was made of a cue.
+
+    `unrelated` is the cosine that counts as none; `seeds` is how many memories activation began
+    with, `reached` how many memories and concept nodes it came to, `edges` how many associations
+    were read, and `is_partial` says that there were more of them than the budget allows.
+    """
+
+    mode: str
+    has_vector: bool
+    words_known: int = 0
+    words_unknown: int = 0
+    unrelated: float | None = None
+    seeds: int = 0
+    reached: int = 0
+    edges: int = 0
+    is_partial: bool = False
+
+
+class RecallResult(msgspec.Struct, frozen=True):
+    """What a recall found, best first.
+
+    `note` says why nothing was found; `timings_us` has one entry a stage; `candidates` is how many
+    memories passed the filters and `searched` how many the space holds. `recall_confidence` is that
+    of the memory the recall is surest of.
+    """
+
+    recollections: tuple[Recollection, ...]
+    timings_us: Mapping[str, float]
+    candidates: int
+    searched: int
+    lsn: int
+    note: str | None = None
+    query_analysis: QueryAnalysis = QueryAnalysis("hybrid", has_vector=False)
+
+    def __iter__(self) -> Iterator[Recollection]:
+        """Iterate the recollections, best first."""
+        return iter(self.recollections)
+
+    def __len__(self) -> int:
+        """Return how many memories were recalled."""
+        return len(self.recollections)
+
+    def __getitem__(self, position: int) -> Recollection:
+        """Return the recollection at a rank, 0 being the best."""
+        return self.recollections[position]
+
+    @property
+    def vivid(self) -> tuple[Recollection, ...]:
+        """Those that owe their place to the cue itself."""
+        return self._group("vivid")
+
+    @property
+    def associated(self) -> tuple[Recollection, ...]:
+        """Those that owe it more to what they are associated with."""
+        return self._group("associated")
+
+    @property
+    def reconstructed(self) -> tuple[Recollection, ...]:
+        """Those reached along `derived` associations: made of other memories."""
+        return self._group("reconstructed")
+
+    @property
+    def recall_confidence(self) -> float:
+        """How sure the recall is of the memory it is surest of, 0 without any."""
+        return max((each.confidence for each in self.recollections), default=0.0)
+
+    @property
+    def recall_confidence_interval(self) -> Interval:
+        """The interval of that."""
+        surest = max(self.recollections, key=lambda each: each.confidence, default=None)
+        return Interval(0.0, 0.0) if surest is None else surest.confidence_interval
+
+    def explain(self) -> str:
+        """Return as text why each memory was recalled, and along which ways; or why none was."""
+        if not self.recollections:
+            return f"Nothing was recalled: {self.note}."
+        lines = [self._summary()]
+        for rank, hit in enumerate(self, start=1):
+            low, high = hit.confidence_interval
+            lines += ["", f"{rank}. {excerpt(hit.memory.content)}"]
+            lines.append(
+                f"   {hit.group}, score {hit.score:.3f}, confidence {hit.confidence:.2f} "
+                f"({low:.2f} to {high:.2f})"
+            )
+            if hit.explanation:
+                lines.append(f"   {hit.explanation}")
+            trees = branches(hit.paths or (hit.path,))
+            lines += [f"   {line}" for line in drawn(trees)]
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
+        asked = self.query_analysis
+        counts = f"{len(self)} of {self.candidates} memories ({asked.mode})"
+        if not asked.seeds:
+            return f"{counts}; no associations were followed."
+        partly = ", where the budget of edges ended it" if asked.is_partial else ""
+        return (
+            f"{counts}; {asked.seeds} memories activated {asked.reached} nodes over "
+            f"{asked.edges} associations{partly}."
+        )
+
+    def _group(self, name: str) -> tuple[Recollection, ...]:
+        return tuple(each for each in self.recollections if each.group == name)

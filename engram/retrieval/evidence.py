@@ -1,0 +1,153 @@
+"""What supports each memory that is listed: what it shares with the cue, and the ways to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from engram.model.association import AssociationKind
+from engram.retrieval.confidence import NO_BELIEF, Belief, Step, hop, joined
+from engram.retrieval.fusion import PARTS
+from engram.retrieval.trails import Trail, trails_to
+
+if TYPE_CHECKING:
+    from engram.kernels.arrays import F32, U32
+    from engram.retrieval.fusion import Candidates, Fused, FusionWeights
+    from engram.retrieval.spreading import Reached
+    from engram.state.space import View
+
+VIVID: Final = "vivid"
+ASSOCIATED: Final = "associated"
+RECONSTRUCTED: Final = "reconstructed"
+
+_MEANING: Final = -1
+_WORDS: Final = -2
+_MEMORY: Final = -3
+_SEED: Final = -4  # less the seed's node
+_DERIVED: Final = int(AssociationKind.DERIVED)
+_LEXICAL, _ACTIVATION, _CONFIDENCE = (
+    PARTS.index(each) for each in ("lexical", "activation", "confidence")
+)
+
+
+class Evidence(NamedTuple):
+    """What supports one memory.
+
+    `meaning` and `words` in [0, 1] are what it has in common with the cue itself: of the way from
+    an unrelated cosine to 1, and of the most that a text of average length with every word of the
+    cue scores. `ways` lead to it over associations, the strongest first.
+    """
+
+    group: str
+    belief: Belief = NO_BELIEF
+    meaning: float = 0.0
+    words: float = 0.0
+    ways: tuple[Trail, ...] = ()
+
+
+class Resemblance(NamedTuple):
+    """What a cosine and a BM25 score are measured by."""
+
+    unrelated: float
+    words_best: float
+
+    def meaning(self, cosines: F32) -> F32:
+        """Return f32[n] in [0, 1]: how far cosines lie above that of an unrelated row."""
+        floor = np.float32(self.unrelated)
+        shares = (cosines - floor) / max(np.float32(1e-6), np.float32(1) - floor)
+        return np.asarray(np.clip(shares, 0, 1), np.float32)
+
+    def words(self, scores: F32) -> F32:
+        """Return f32[n] in [0, 1]: how much of the cue's words BM25 scores stand for."""
+        if self.words_best <= 0:
+            return np.zeros(len(scores), np.float32)
+        return np.asarray(np.minimum(scores / np.float32(self.words_best), 1), np.float32)
+
+
+class Asked(NamedTuple):
+    """What was asked, as far as it decides how sure an answer is."""
+
+    candidates: Candidates
+    direct_count: int
+    named: U32
+    resemblance: Resemblance
+    weights: FusionWeights
+
+
+def judged(view: View, fused: Fused, reached: Reached | None, asked: Asked) -> list[Evidence]:
+    """Return what supports each of the fused memories."""
+    meaning = asked.resemblance.meaning(fused.parts[0])
+    words = asked.resemblance.words(fused.parts[_LEXICAL])
+    ways: list[list[Trail]] = [[] for _ in fused.rows]
+    starts: dict[int, float] = {}
+    if reached is not None:
+        ways = trails_to(view, reached, fused.rows)
+        starts = _starts(view, reached, asked)
+    is_vivid = _is_vivid(fused, asked)
+    confidences = fused.parts[_CONFIDENCE].tolist()
+    found = []
+    for number, each in enumerate(ways):
+        own = (float(meaning[number]), float(words[number]))
+        paths = _paths(confidences[number], own, each, starts)
+        group = VIVID if is_vivid[number] else ASSOCIATED
+        if group == ASSOCIATED and each and each[0].kinds[-1] == _DERIVED:
+            group = RECONSTRUCTED
+        found.append(Evidence(group, joined(paths), *own, tuple(each)))
+    return found
+
+
+def _paths(
+    confidence: float, own: tuple[float, float], ways: list[Trail], starts: dict[int, float]
+) -> list[list[Step]]:
+    """Return the paths that support a memory, as `confidence.joined` takes them."""
+    root = (_MEMORY, confidence)
+    paths = [
+        [root, (kind, share)]
+        for kind, share in zip((_MEANING, _WORDS), own, strict=True)
+        if share > 0
+    ]
+    for way in ways:
+        steps = [root, (_SEED - way.nodes[0], starts.get(way.nodes[0], 0.0))]
+        factors = map(hop, way.confidences, way.weights)
+        paths.append(steps + list(zip(way.edges, factors, strict=True)))
+    return paths
+
+
+def _starts(view: View, reached: Reached, asked: Asked) -> dict[int, float]:
+    """Return what each seed has in common with the cue, by its node; 1 for one that it names."""
+    nodes = reached.spread.rows[: reached.seeds_count]
+    rows = view.associations.owners_of(nodes)
+    candidates = asked.candidates
+    is_it = candidates.rows[None, :] == rows[:, None]
+    own = np.zeros(len(rows), np.float32)
+    if is_it.size:
+        at = is_it.argmax(axis=1)
+        meaning = asked.resemblance.meaning(candidates.cosines[at])
+        words = asked.resemblance.words(candidates.lexical[at])
+        own = np.where(is_it.any(axis=1), meaning + words - meaning * words, np.float32(0))
+    if len(asked.named):
+        own[np.isin(rows, asked.named)] = 1
+    return dict(zip(nodes.tolist(), own.tolist(), strict=True))
+
+
+def _is_vivid(fused: Fused, asked: Asked) -> list[bool]:
+    """Return which memories owe their place more to the cue itself than to association."""
+    weights, candidates, parts = asked.weights, asked.candidates, fused.parts
+    direct = weights.similarity * _share(parts[0], candidates.cosines, asked.resemblance.unrelated)
+    direct += weights.lexical * _share(parts[_LEXICAL], candidates.lexical, 0.0)
+    direct += weights.speaker * parts[2]
+    if candidates.activation is None:
+        return [True] * len(fused.rows)
+    brought = weights.activation * _share(parts[_ACTIVATION], candidates.activation, 0.0)
+    is_vivid = (fused.places < asked.direct_count) & (direct >= brought)
+    return [bool(each) for each in is_vivid]
+
+
+def _share(values: F32, of: F32, floor: float) -> F32:
+    """Return values on the scale on which `floor` is 0 and the best candidate 1."""
+    best = float(of.max(initial=floor))
+    if best <= floor:
+        return np.zeros(len(values), np.float32)
+    shares = (values - np.float32(floor)) / np.float32(best - floor)
+    return np.asarray(np.clip(shares, 0, 1), np.float32)

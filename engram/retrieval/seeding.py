@@ -1,0 +1,56 @@
+"""Where activation begins: the memories that resemble a cue most, and those it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from engram.kernels.graph.parameters import SpreadParameters
+
+if TYPE_CHECKING:
+    from engram.kernels.arrays import F32, U32
+
+
+class SpreadingWeights(NamedTuple):
+    """How activation begins and how it spreads."""
+
+    # s0, of the fused score: what scores less starts nothing. Cosines are counted from that of an
+    # unrelated row already (`UnrelatedCosine`), so 0 is where resemblance begins.
+    seed_floor: float = 0.0
+    # Seeds at most: the best ones. More of them are more edges read and hardly more found.
+    seeds_max: int = 10
+    # The share of a seed's score that it begins with: it leaves room below 1 for what other seeds
+    # send it.
+    seed_scale: float = 0.5
+    # Memories reached by activation alone that are ranked beside the others, at most.
+    reached_max: int = 100
+    parameters: SpreadParameters = SpreadParameters()
+
+
+class Seeds(NamedTuple):
+    """Rows u32[n] and the activation f32[n] in (0, 1] each begins with."""
+
+    rows: U32
+    activations: F32
+
+
+def seeds_of(rows: U32, scores: F32, named: U32, weights: SpreadingWeights) -> Seeds:
+    """Return the seeds of a recall.
+
+    A row begins with max(0, (s - s0) / (1 - s0)) times `seed_scale`; one that the cue names itself
+    begins with `seed_scale`.
+
+    Args:
+        rows: u32[n], the candidates.
+        scores: f32[n] in [0, 1], best first, what they have in common with the cue.
+        named: u32[m], memories the cue consists of.
+        weights: how activation begins.
+    """
+    count = min(len(rows), weights.seeds_max)
+    floor = np.float32(weights.seed_floor)
+    shares = np.clip((scores[:count] - floor) / (1 - floor), 0, 1)
+    begins = shares > 0
+    activations = np.concatenate((np.ones(len(named), np.float32), shares[begins]))
+    all_rows = np.concatenate((named, rows[:count][begins])).astype(np.uint32)
+    return Seeds(all_rows, (activations * np.float32(weights.seed_scale)).astype(np.float32))

@@ -1,0 +1,121 @@
+"""Turns what the pipeline found into what a caller meets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engram.model.association import AssociationKind
+from engram.model.explanation import PathStep, excerpt
+from engram.model.ids import format_id
+from engram.model.recollection import Interval, QueryAnalysis, Recollection
+from engram.state.association_view import HUB
+
+if TYPE_CHECKING:
+    from engram.model.memory import Memory
+    from engram.retrieval.pipeline import Cue, Found, Hit
+    from engram.retrieval.trails import Trail
+    from engram.state.space import View
+
+_KINDS: Final = tuple(kind.label for kind in AssociationKind)
+
+
+def rows_on_ways(view: View, hits: Sequence[Hit]) -> list[int]:
+    """Return the rows of the memories on all ways to some hits, each once."""
+    nodes = {node for hit in hits for way in hit.evidence.ways for node in way.nodes}
+    owners = view.associations.owners_of(np.array(sorted(nodes), np.uint32))
+    return [owner for owner in owners.tolist() if owner < HUB]
+
+
+def recollections(
+    view: View, hits: Sequence[Hit], memories: Sequence[Memory], texts: dict[int, str] | None
+) -> tuple[Recollection, ...]:
+    """Return what was recalled; `texts` by row are those on the ways, None without explanation."""
+    return tuple(
+        _recollection(view, hit, memory, texts) for hit, memory in zip(hits, memories, strict=True)
+    )
+
+
+def analysed(cue: Cue, found: Found) -> QueryAnalysis:
+    """Return what was made of a cue."""
+    spread = found.spreading
+    return QueryAnalysis(
+        mode=cue.mode,
+        has_vector=found.has_vector,
+        words_known=found.terms_known,
+        words_unknown=found.terms_unknown,
+        unrelated=found.unrelated,
+        seeds=0 if spread is None else spread.seeds_count,
+        reached=0 if spread is None else spread.reached_count,
+        edges=0 if spread is None else spread.edges_touched,
+        is_partial=spread is not None and spread.is_partial,
+    )
+
+
+def why_nothing(living: int, found: Found, cue: Cue) -> str:
+    """Return why a recall found nothing, in words."""
+    if not living:
+        at_that_time = "" if cue.filters.as_of is None else " at that time"
+        return f"the memory space is empty{at_that_time}"
+    if not found.candidates:
+        return f"the filters removed all {living} memories"
+    looked = f"{found.candidates} of {living} memories passed the filters"
+    if cue.rows and cue.text is None and cue.vector is None:
+        return f"{looked}, none is like the memories that were named or associated with them"
+    if not found.has_vector:
+        return f"{looked}, none shares a word with the cue, and there was no vector to compare"
+    return f"{looked}, none resembles the cue or shares a word with it"
+
+
+def _recollection(
+    view: View, hit: Hit, memory: Memory, texts: dict[int, str] | None
+) -> Recollection:
+    evidence = hit.evidence
+    belief = evidence.belief
+    shown = evidence.ways if texts is not None else evidence.ways[:1]
+    paths = tuple(_path(view, way, texts or {}) for way in shown)
+    return Recollection(
+        memory=memory,
+        score=hit.score,
+        parts=hit.parts,
+        matched_terms=hit.matched_terms,
+        explanation=None if texts is None else _explanation(hit),
+        confidence=belief.value,
+        confidence_interval=Interval(belief.low, belief.high),
+        group=evidence.group,
+        path=paths[0] if paths else (),
+        paths=() if texts is None else paths,
+    )
+
+
+def _path(view: View, way: Trail, texts: dict[int, str]) -> tuple[PathStep, ...]:
+    owners = view.associations.owners_of(np.array(way.nodes, np.uint32)).tolist()
+    first = _step(view, owners[0], None, 1.0, texts)
+    followed = zip(owners[1:], way.kinds, way.weights, strict=True)
+    steps = (_step(view, owner, _KINDS[kind], weight, texts) for owner, kind, weight in followed)
+    return (first, *steps)
+
+
+def _step(
+    view: View, owner: int, kind: str | None, weight: float, texts: dict[int, str]
+) -> PathStep:
+    if owner >= HUB:
+        return PathStep(None, view.labels.labels[owner ^ HUB], kind, weight)
+    high, low = int(view.value("id_high", owner)), int(view.value("id_low", owner))
+    text = texts.get(owner)
+    return PathStep(format_id(high, low), None if text is None else excerpt(text), kind, weight)
+
+
+def _explanation(hit: Hit) -> str:
+    parts = hit.parts
+    words = f"shares the words {', '.join(hit.matched_terms)}" if hit.matched_terms else ""
+    meaning = f"cosine {parts['similarity']:.2f}" if parts["similarity"] else ""
+    speaker = "said by whom the cue names" if parts["speaker"] else ""
+    brought = f"activation {parts['activation']:.2f}" if parts["activation"] else ""
+    found = "; ".join(part for part in (meaning, words, speaker, brought) if part)
+    return (
+        f"{found or 'nothing in common'}; {parts['retrievability']:.0%} of its strength is left; "
+        f"confidence {parts['confidence']:.2f}"
+    )

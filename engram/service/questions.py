@@ -1,0 +1,110 @@
+"""What a caller may ask a recall, and what of it breaks a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, TypedDict
+
+from numpy.typing import ArrayLike
+
+from engram.model.errors import InvalidRequest
+from engram.model.limits import CUE_CHARACTERS_MAX, CUE_MEMORIES_MAX, LIMIT_MAX
+from engram.retrieval import pipeline
+
+
+class FilterArguments(TypedDict, total=False):
+    """The filters of recall and list; `as_of` is the time to ask about."""
+
+    tags_all: Sequence[str]
+    tags_any: Sequence[str]
+    tags_none: Sequence[str]
+    kinds: Sequence[str]
+    sources: Sequence[str]
+    sessions: Sequence[str]
+    occurred_after: datetime | None
+    occurred_before: datetime | None
+    recorded_after: datetime | None
+    recorded_before: datetime | None
+    confidence_min: float | None
+    as_of: datetime | None
+    entities_all: Sequence[str]
+    entities_any: Sequence[str]
+    entities_none: Sequence[str]
+    priority_min: int | None
+    priority_max: int | None
+    include_expired: bool
+    include_suppressed: bool
+
+
+class RecallArguments(FilterArguments, total=False):
+    """What a recall may be told besides its cue."""
+
+    memory_ids: Sequence[str]
+    mode: str
+    reinforce: bool
+    deadline_ms: float | None
+
+
+class Question(NamedTuple):
+    """What a caller asked a recall for, as it came."""
+
+    text: str | None
+    embedding: ArrayLike | None
+    limit: int
+    explain: bool
+    mode: str = pipeline.HYBRID
+    memory_ids: Sequence[str] = ()
+    reinforce: bool = True
+    deadline_ms: float | None = None
+
+
+def question_of(
+    cue: str | None,
+    embedding: ArrayLike | None,
+    limit: int,
+    *,
+    explain: bool,
+    more: RecallArguments,
+) -> Question:
+    """Return what is asked, and leave nothing but filters in `more`."""
+    return Question(
+        cue,
+        embedding,
+        limit,
+        explain,
+        more.pop("mode", pipeline.HYBRID),
+        more.pop("memory_ids", ()),
+        more.pop("reinforce", True),
+        more.pop("deadline_ms", None),
+    )
+
+
+def check_question(question: Question) -> None:
+    """Refuse a question that breaks a rule; InvalidRequest says which."""
+    text = question.text
+    check_limit(question.limit)
+    if text is not None and not isinstance(text, str):
+        raise InvalidRequest(f"the cue is {type(text).__name__}, not text")
+    if not (text and text.strip()) and question.embedding is None and not question.memory_ids:
+        raise InvalidRequest("recall needs a cue: a text, an embedding, memory ids, or several")
+    if text and len(text) > CUE_CHARACTERS_MAX:
+        raise InvalidRequest(
+            f"the cue has {len(text):,} characters, over cue_characters_max of "
+            f"{CUE_CHARACTERS_MAX:,}; shorten it"
+        )
+    if isinstance(question.memory_ids, str) or len(question.memory_ids) > CUE_MEMORIES_MAX:
+        raise InvalidRequest(f"memory_ids is no list of at most {CUE_MEMORIES_MAX} ids")
+    if question.mode not in pipeline.MODES:
+        named = ", ".join(pipeline.MODES)
+        raise InvalidRequest(f"mode {question.mode!r} is not one of {named}")
+    deadline = question.deadline_ms
+    if deadline is not None and not deadline > 0:
+        raise InvalidRequest(f"deadline_ms {deadline!r} is not a number above 0")
+
+
+def check_limit(limit: object) -> int:
+    """Return how many are wanted; InvalidRequest outside 1 to LIMIT_MAX."""
+    if not isinstance(limit, int) or not 1 <= limit <= LIMIT_MAX:
+        raise InvalidRequest(f"limit {limit!r} is not a whole number from 1 to {LIMIT_MAX}")
+    return limit
