@@ -25,6 +25,7 @@ from engram.edges.cli.screen import make_console
 from engram.edges.cli.session import Session
 from engram.edges.cli.spaces import SpaceCommands
 from engram.edges.cli.statistics import StatisticsCommands
+from engram.edges.cli.strengthening import StrengthCommands
 from engram.edges.cli.wire import print_json
 from engram.model.errors import EngramError
 
@@ -53,6 +54,7 @@ def build_app(session: Session, version: str) -> App:
     )
     memories = MemoryCommands(session)
     spaces = SpaceCommands(session)
+    strength = StrengthCommands(session)
     backups = BackupCommands(session)
     inspection = InspectionCommands(session)
     integrity = IntegrityCommands(session)
@@ -70,10 +72,14 @@ def build_app(session: Session, version: str) -> App:
     app.command(associations.dissociate, sort_key=7)
     app.command(associations.associations, sort_key=7)
     app.command(associations.paths, sort_key=7)
-    space = App(name="space", help="List, create and delete memory spaces.", sort_key=10)
+    app.command(strength.unsuppress, sort_key=6)
+    app.command(strength.feedback, sort_key=6)
+    space = App(name="space", help="List, create, configure and delete memory spaces.", sort_key=10)
     space.command(spaces.list)
     space.command(spaces.create)
     space.command(spaces.delete)
+    space.command(strength.show)
+    space.command(strength.configure)
     app.command(space)
     backup = App(name="backup", help="Make, list, verify and prune backups.", sort_key=10)
     backup.command(backups.create)

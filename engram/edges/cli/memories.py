@@ -243,10 +243,14 @@ class MemoryCommands:
             bool,
             Parameter(negative="", help="Leave no byte of them in any file; print a receipt."),
         ] = False,
+        suppress: Annotated[
+            bool, Parameter(negative="", help="Only hide them; unsuppress brings them back.")
+        ] = False,
         place: SpacePlace = _HERE,
     ) -> int:
         """Take memories out of every answer, durably."""
         settings = place.settings()
+        mode = _mode(suppress=suppress, erase=erase)
 
         async def command() -> int:
             from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not for --help
@@ -257,7 +261,7 @@ class MemoryCommands:
                     task = bar.add_task("Erasing" if erase else "Forgetting", total=None)
                     receipt = await space.forget_many(
                         memory_ids,
-                        mode="erase" if erase else "delete",
+                        mode=mode,
                         progress=lambda done, total: bar.update(task, completed=done, total=total),
                     )
             if place.json:
@@ -270,7 +274,7 @@ class MemoryCommands:
 
     def _show_receipt(self, receipt: ForgetReceipt) -> None:
         console = self._session.console
-        what = "Forgotten" if receipt.erased_at is None else "Erased"
+        what = {"suppress": "Suppressed", "erase": "Erased"}.get(receipt.mode, "Forgotten")
         for each in receipt.ids:
             console.print(f"{what}: {each}", soft_wrap=True)
         if receipt.erased_at is None:
@@ -283,6 +287,14 @@ class MemoryCommands:
         )
         for archive in receipt.archives:
             console.print(f"May still be in {archive}; no restore brings it back.", soft_wrap=True)
+
+
+def _mode(*, suppress: bool, erase: bool) -> str:
+    if suppress and erase:
+        from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely needed
+
+        raise InvalidRequest("--suppress and --erase exclude each other; choose one")
+    return "erase" if erase else "suppress" if suppress else "delete"
 
 
 def _standard_input() -> str:

@@ -118,6 +118,9 @@ class Filters:
     no_entity: Annotated[Labels, Parameter(help="Only memories not about this entity.")] = ()
     min_priority: Annotated[int | None, Parameter(help="Only this priority or a higher.")] = None
     max_priority: Annotated[int | None, Parameter(help="Only this priority or a lower.")] = None
+    include_suppressed: Annotated[
+        bool, Parameter(negative="", help="Those that are suppressed, too.")
+    ] = False
     include_expired: Annotated[
         bool, Parameter(negative="", help="Those that expired and are still kept, too.")
     ] = False
@@ -144,6 +147,7 @@ class Filters:
             "priority_min": self.min_priority,
             "priority_max": self.max_priority,
             "include_expired": self.include_expired,
+            "include_suppressed": self.include_suppressed,
         }
 
 

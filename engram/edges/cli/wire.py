@@ -33,6 +33,11 @@ def memory_value(memory: Memory) -> dict[str, Any]:
         "stability_days": memory.stability_days,
         "difficulty": memory.difficulty,
         "retrievability": memory.retrievability,
+        "access_count": memory.access_count,
+        "last_access_at": None
+        if memory.last_access_at is None
+        else memory.last_access_at.isoformat(),
+        "suppressed": memory.suppressed,
         "confidence_category": memory.confidence_category,
         "confidence_reason": memory.confidence_reason,
         "entities": list(memory.entities),
