@@ -34,7 +34,6 @@ from engram.engine.repairing import Repair
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments
 from engram.engine.store import OnMigration, Store
-from engram.kernels.protocol import KernelBackend
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
@@ -196,12 +195,12 @@ async def repair_space(
     )
 
 
-def make_tiers(settings: Settings, filesystem: Filesystem, kernels: KernelBackend) -> Tiers:
+def make_tiers(settings: Settings, filesystem: Filesystem) -> Tiers:
     """Return what the store has for its bodies: where segments are, and how much RAM."""
     budget = settings.memory_budget or memory_budget_default()
     if budget < LEAN_BYTES:
         take_blocks_from_system()
-    return Tiers(Segments(filesystem, kernels), budget, settings.capacities_of, give_back)
+    return Tiers(Segments(filesystem), budget, settings.capacities_of, give_back)
 
 
 def _archives(settings: Settings, clock: Clock, entropy: Entropy) -> list[Repository]:
@@ -259,7 +258,7 @@ async def open_store(
             archives = _archives(settings, clock, entropy)
             archive = LogArchive(archives[0], store.store_id) if archives else None
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
-            tiers = make_tiers(settings, filesystem, backend)
+            tiers = make_tiers(settings, filesystem)
             opener = Opener(
                 filesystem, clock, store.store_id, logs.open, tiers.segments.of, run_blocking
             )

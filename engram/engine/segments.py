@@ -7,7 +7,6 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.kernels.protocol import KernelBackend
 from engram.model.errors import check
 from engram.ports import Filesystem
 from engram.state.bodies import Sealed
@@ -29,11 +28,10 @@ _TIERS: tuple[Tier, ...] = ("warm", "cold")
 class Segments:
     """Writes and opens segments; all of them share a cache and a number of open files."""
 
-    def __init__(self, filesystem: Filesystem, kernels: KernelBackend) -> None:
+    def __init__(self, filesystem: Filesystem) -> None:
         # Nothing is held until the budget says how much may be.
         self.cache = BlockCache(0)
         self._filesystem = filesystem
-        self._kernels = kernels
         self._files = OpenFiles(filesystem)
         self._lock = Lock()
         self._numbers: dict[str, int] = {}
@@ -58,7 +56,7 @@ class Segments:
         """
         bodies = Bodies(*gathered(view, rows))
         directory = segment_directory(space, tier, self._next_number(space))
-        facts = write_segment(self._filesystem, directory, tier, bodies, self._kernels)
+        facts = write_segment(self._filesystem, directory, tier, bodies)
         segment = TierSegment.open(self._files, directory, self.cache, facts.digest)
         return Landing(segment, rows, *text_starts(bodies.content_bytes, bodies.metadata_bytes))
 

@@ -71,9 +71,6 @@ class Sealed(Protocol):
     def factors(self) -> NDArray[np.float32]:
         """float32[3, count]: what turns products with the bits into cosines."""
 
-    def codes(self, offsets: NDArray[np.uint32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-        """Return int8[m, d] codes of the raw vectors and float32[m] scales."""
-
     def vectors(self, offsets: NDArray[np.uint32]) -> NDArray[np.float32]:
         """Return float32[m, d] vectors as they were given."""
 

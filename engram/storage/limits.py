@@ -7,7 +7,7 @@ SEGMENT_ROWS_MAX = 65_536
 in it takes 16 bits of a place. Lucene seals segments of this order too."""
 
 ROW_BLOCK_BYTES = 4096
-"""Bytes of vectors or codes under one CRC, whole rows of at most so many bytes (or one longer row):
+"""Bytes of vectors under one CRC, whole rows of at most so many bytes (or one longer row):
 what a read of one row fetches. A page of Linux; cold reads of 1.5 to 16 KiB took equally long."""
 
 TEXT_BLOCK_BYTES = 32_768

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engram.model.errors import DurabilityError, FileCorrupted
+from engram.model.errors import DurabilityError
 from engram.storage.segment_index import read_index
 from engram.storage.tier_segment import SegmentColumns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engram.kernels.arrays import F32, I8, U32
+    from engram.kernels.arrays import F32, U32
     from engram.storage.block_file import BlockFile
     from engram.storage.open_files import OpenFiles
     from engram.storage.snapshot_content import SealedName
@@ -59,10 +59,6 @@ class SalvagedSegment:
         last = (offset + bytes_count - 1) // self._texts.block_bytes
         return any(block in self._bad_texts for block in range(first, last + 1))
 
-    def codes(self, offsets: U32) -> tuple[I8, F32]:
-        """Refuse: it is not searched."""
-        raise FileCorrupted(self._directory, 0, f"the codes of {len(offsets)} bodies are not used")
-
     def expect_vectors(self, offsets: U32) -> None:
         """Do nothing: everything is read once."""
 
@@ -98,7 +94,7 @@ class SalvagedSegment:
             index, _ = read_index(files, self._directory, self.digest)
             columns = SegmentColumns(files, self._directory, index)
             norms = columns.load("norms", np.float32, (index.count,))
-            vectors, _, texts = columns.block_files()
+            vectors, texts = columns.block_files()
         except DurabilityError:
             return None, None, np.zeros(self.count, np.float32)
         self._dimensions = index.dimensions

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Tier: TypeAlias = Literal["warm", "cold"]
 
 INDEX_FILE: Final = "SEGMENT"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Version 1 had int8 codes of the vectors too, which nothing reads any more."""
 _MAGIC: Final = b"ENGRAMTS"
 _HEADER = struct.Struct("<8sIII")
 _CRC = struct.Struct("<I")
@@ -40,6 +41,7 @@ class SegmentIndex(msgspec.Struct, array_like=True, frozen=True):
     """Uncompressed."""
     vector_block_rows: int
     code_block_rows: int
+    """Of version 1, 0 since: its CRCs of codes stand between those of vectors and texts."""
     text_block_bytes: int
     files: tuple[FileFacts, ...]
 

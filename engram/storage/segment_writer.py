@@ -20,8 +20,6 @@ from engram.storage.compression import (
     vector_compressor,
 )
 from engram.storage.limits import (
-    READ_BYTES,
-    ROW_BLOCK_BYTES,
     SEGMENT_ROWS_MAX,
     TEXT_BLOCK_BYTES,
 )
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engram.kernels.arrays import F32
-    from engram.kernels.protocol import KernelBackend
     from engram.ports import Filesystem, ReadableBuffer
     from engram.storage.bodies import Bodies
 
@@ -53,7 +50,6 @@ def write_segment(
     directory: str,
     tier: Tier,
     bodies: Bodies,
-    kernels: KernelBackend,
 ) -> SegmentFacts:
     """Write the bodies as a segment at `directory`, durable on return.
 
@@ -65,13 +61,12 @@ def write_segment(
         directory: `segment_directory(space, tier, number)`; must not exist.
         tier: `warm` leaves texts as they are, `cold` compresses them.
         bodies: 1 to `SEGMENT_ROWS_MAX` of them.
-        kernels: makes the codes.
 
     Raises:
         FileExistsError: there is something at `directory`.
         StorageFailed: the medium refused.
     """
-    writer = _SegmentWriter(filesystem, directory, tier, bodies, kernels)
+    writer = _SegmentWriter(filesystem, directory, tier, bodies)
     try:
         with ExitStack() as open_files:
             return writer.write(open_files)
@@ -90,13 +85,11 @@ class _SegmentWriter:
         directory: str,
         tier: Tier,
         bodies: Bodies,
-        kernels: KernelBackend,
     ) -> None:
         self._filesystem = filesystem
         self._directory = directory
         self._tier = tier
         self._bodies = bodies
-        self._kernels = kernels
         self._files: list[FileFacts] = []
         self._crcs: list[NDArray[np.uint32]] = []
         named_tier, self._number = place_of(directory)
@@ -124,7 +117,7 @@ class _SegmentWriter:
             dimensions=d,
             text_bytes=bodies.text_bytes,
             vector_block_rows=rows_per_block(4 * d),
-            code_block_rows=rows_per_block(d),
+            code_block_rows=0,
             text_block_bytes=TEXT_BLOCK_BYTES,
             files=tuple(self._files),
         )
@@ -154,7 +147,7 @@ class _SegmentWriter:
         return file
 
     def _vectors(self, n: int, d: int, open_files: ExitStack) -> None:
-        """Write the vectors with their codes and scales, and the sketches."""
+        """Write the vectors and their sketches."""
         matrix = self._matrix(n, d)
         if self._tier == "warm":
             file = self._new("vectors.npy", open_files)
@@ -167,16 +160,6 @@ class _SegmentWriter:
             for block in _row_blocks(matrix):
                 vectors.add(packed_vectors(zstd, block))
         self._blocks("vector", vectors)
-        codes = NewBlocks(self._new("codes.npy", open_files), npy_header(np.int8, (n, d)))
-        scales = np.empty(n, np.float32)
-        step = rows_per_block(d) * max(1, READ_BYTES // ROW_BLOCK_BYTES // 4)
-        for start in range(0, n, step):
-            piece = slice(start, start + step)
-            piece_codes, scales[piece] = self._kernels.quantize_i8(matrix[piece])
-            for code_block in _row_blocks(piece_codes):
-                codes.add(code_block.tobytes())
-        self._blocks("code", codes)
-        self._column("scales", scales, np.float32)
         sketches = self._bodies.sketches or encode_sketches(matrix, self._bodies.norms)
         for name, values in sketches._asdict().items():
             self._file(f"{name}.npy", npy_bytes(values))
@@ -209,7 +192,7 @@ class _SegmentWriter:
         """Finish a file of blocks; where each begins is only kept where they differ in length."""
         self._files.append(blocks.finish())
         self._crcs.append(blocks.crcs)
-        if self._tier == "cold" and name != "code":
+        if self._tier == "cold":
             self._file(f"{name}_blocks.npy", npy_bytes(blocks.starts))
 
 

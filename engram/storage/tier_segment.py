@@ -1,4 +1,4 @@
-"""A tier segment for reading: norms, scales and sketches in RAM, the rest on demand.
+"""A tier segment for reading: norms and sketches in RAM, the rest on demand.
 
 Everything read is verified first: what is read whole by its digest, blocks by their CRC. Blocks
 that recalls ask for go through the store's BlockCache; reading a segment from end to end
@@ -22,7 +22,7 @@ from engram.storage.segment_stream import stream_bodies
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from engram.kernels.arrays import F32, I8, U32
+    from engram.kernels.arrays import F32, U32
     from engram.storage.block_cache import BlockCache
     from engram.storage.bodies import Bodies
     from engram.storage.open_files import OpenFiles
@@ -49,14 +49,12 @@ class TierSegment:
         self.index = index
         self._columns = columns
         self._cache = cache
-        self._owners = [cache.new_owner() for _ in range(3)]
+        self._owners = [cache.new_owner() for _ in range(2)]
         n, d = index.count, index.dimensions
         self.norms: F32 = columns.load("norms", np.float32, (n,))
-        self.scales: F32 = np.zeros(n, np.float32)
         sketches = encode_sketches(np.zeros((n, 0), np.float32), self.norms)
         if d:
             bits = sketch_bits(d)
-            self.scales = columns.load("scales", np.float32, (n,))
             sketches = Sketches(
                 centre=columns.load("centre", np.float32, (bits,)),
                 signs=columns.load("signs", np.uint8, (-(-n // BLOCK_ROWS), bits // 8, BLOCK_ROWS)),
@@ -64,7 +62,7 @@ class TierSegment:
                 factors=columns.load("factors", np.float32, (3, n)),
             )
         self.centre, self.signs, self.magnitudes, self.factors = sketches
-        self.vector_file, self.code_file, self.text_file = columns.block_files()
+        self.vector_file, self.text_file = columns.block_files()
 
     @classmethod
     def open(
@@ -114,21 +112,13 @@ class TierSegment:
     @property
     def resident_bytes(self) -> int:
         """Bytes it holds in RAM, the cache aside."""
-        arrays = (self.norms, self.scales, self.centre, self.signs, self.magnitudes, self.factors)
-        files = (self.vector_file, self.code_file, self.text_file)
+        arrays = (self.norms, self.centre, self.signs, self.magnitudes, self.factors)
+        files = (self.vector_file, self.text_file)
         return sum(a.nbytes for a in arrays) + sum(file.resident_bytes for file in files)
-
-    def codes(self, offsets: U32) -> tuple[I8, F32]:
-        """Return int8[m, d] codes of the raw vectors and float32[m] scales.
-
-        A score of codes times its scale approximates a dot product with the raw vector, and that
-        times the body's inverse norm a cosine.
-        """
-        return self._rows_of(1, self.code_file, offsets, np.int8), self.scales[offsets]
 
     def vectors(self, offsets: U32) -> F32:
         """Return float32[m, d] vectors as they were given, zeros where a body has none."""
-        return self._rows_of(0, self.vector_file, offsets, np.float32)
+        return self._rows_of(self.vector_file, offsets)
 
     def expect_vectors(self, offsets: U32) -> None:
         """Say that these vectors are about to be read, so that the medium may begin."""
@@ -144,7 +134,7 @@ class TierSegment:
         if not bytes_count:
             return b""
         chosen = _blocks_with(file, offset, bytes_count)
-        blocks = file.through(self._cache, self._owners[2], chosen)
+        blocks = file.through(self._cache, self._owners[1], chosen)
         start = offset - chosen.start * file.block_bytes
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         return data[start : start + bytes_count]
@@ -152,7 +142,7 @@ class TierSegment:
     def expect_text(self, offset: int, bytes_count: int) -> None:
         """Say that `read` is about to be called so."""
         file = self.text_file
-        file.expect(self._cache, self._owners[2], _blocks_with(file, offset, bytes_count))
+        file.expect(self._cache, self._owners[1], _blocks_with(file, offset, bytes_count))
 
     def bodies(self, keep: U32 | None = None, void: U32 | None = None) -> Bodies:
         """Return bodies for writing them elsewhere, read past the cache as pieces are taken.
@@ -196,15 +186,15 @@ class TierSegment:
             self._cache.drop(owner)
         self._columns.let_go()
 
-    def _rows_of(self, which: int, file: BlockFile, offsets: U32, dtype: type[T]) -> NDArray[T]:
+    def _rows_of(self, file: BlockFile, offsets: U32) -> F32:
         d = self.dimensions
         if not d or not len(offsets):
-            return np.zeros((len(offsets), d), dtype)
-        rows = file.block_bytes // (d * np.dtype(dtype).itemsize)
+            return np.zeros((len(offsets), d), np.float32)
+        rows = file.block_bytes // (4 * d)
         blocks, owners = _blocks_of(offsets, rows)
-        found = file.through(self._cache, self._owners[which], blocks)
+        found = file.through(self._cache, self._owners[0], blocks)
         # Only the last block of a file may be shorter, and it stands last here too.
-        table = np.frombuffer(found[0] if len(found) == 1 else b"".join(found), dtype)
+        table = np.frombuffer(found[0] if len(found) == 1 else b"".join(found), np.float32)
         inside = offsets - owners * np.uint32(rows)
         if len(blocks) > 1:
             inside += np.searchsorted(blocks, owners).astype(np.uint32) * np.uint32(rows)
@@ -244,12 +234,12 @@ class SegmentColumns:
         bytes_count = len(npy_header(dtype, shape)) + elements * np.dtype(dtype).itemsize
         return as_array(path, unpacked(path, 0, frame, bytes_count), dtype, shape)
 
-    def block_files(self) -> tuple[BlockFile, BlockFile, BlockFile]:
-        """Return the files of vectors, codes and texts."""
+    def block_files(self) -> tuple[BlockFile, BlockFile]:
+        """Return the files of vectors and of texts."""
         index, d = self._index, self._index.dimensions
         vector_rows, code_rows = index.vector_block_rows, index.code_block_rows
         vector_blocks = -(-index.count // vector_rows) if d else 0
-        code_blocks = -(-index.count // code_rows) if d else 0
+        code_blocks = -(-index.count // code_rows) if d and code_rows else 0
         text_blocks = -(-index.text_bytes // index.text_block_bytes)
         crcs = self.load("crcs", np.uint32, (vector_blocks + code_blocks + text_blocks,))
         end = vector_blocks + code_blocks
@@ -264,14 +254,6 @@ class SegmentColumns:
             starts=self._starts("vector", vector_blocks) if is_cold and d else None,
             unpack=unpacked_vectors if is_cold else None,
         )
-        codes = BlockFile(
-            self._files,
-            f"{self._directory}/codes.npy",
-            crcs[vector_blocks:end],
-            block_bytes=max(1, d * code_rows),
-            total_bytes=d * index.count,
-            data_offset=len(npy_header(np.int8, (index.count, d))),
-        )
         texts = BlockFile(
             self._files,
             f"{self._directory}/texts.bin",
@@ -281,7 +263,7 @@ class SegmentColumns:
             starts=self._starts("text", text_blocks) if is_cold else None,
             unpack=unpacked if is_cold else None,
         )
-        return vectors, codes, texts
+        return vectors, texts
 
     def let_go(self) -> None:
         """Close the files."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import zstandard
 
-from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.sketches.encoding import row_by_row
 from engram.model.errors import StorageFailed
 from engram.storage.block_cache import BlockCache
@@ -42,7 +41,6 @@ def marked(number: int) -> Marked:
     session, secret = f"session-{number:03d}-q", f"secret-{number:03d}-q"
     chance = np.random.default_rng(number)
     vector = chance.standard_normal(DIMENSIONS).astype(np.float32)
-    codes, _ = NumpyBackend().quantize_i8(vector[np.newaxis])
     item: NewMemory = {
         "content": f"the {word} of the matter",
         "tags": [tag, "shared"],
@@ -58,7 +56,6 @@ def marked(number: int) -> Marked:
         "metadata": secret.encode(),
         "vector": vector.tobytes(),
         "part of the vector": vector[5:9].tobytes(),
-        "codes": codes[0].tobytes(),
     }
     return Marked(item, vector, traces)
 
@@ -67,7 +64,7 @@ def traces_in(filesystem: Filesystem, memories: list[Marked]) -> set[tuple[int, 
     """Return (position in `memories`, trace, file) of all that can be read anywhere in a store.
 
     Files are looked at as they are, with what is compressed in them undone; of tier segments the
-    vectors, codes and sketches besides, as readers get them.
+    vectors and sketches besides, as readers get them.
     """
     found = set()
     for name, data in (*_contents(filesystem), *_bodies(filesystem)):
@@ -101,7 +98,6 @@ def _bodies(filesystem: Filesystem) -> Iterator[tuple[str, bytes]]:
             segment = TierSegment.open(files, directory, BlockCache(0))
             offsets = np.arange(segment.count, dtype=np.uint32)
             yield directory, segment.vectors(offsets).tobytes()
-            yield directory, segment.codes(offsets)[0].tobytes()
             yield directory, row_by_row(segment.signs).tobytes()
             yield directory, segment.magnitudes.tobytes()
     files.close()

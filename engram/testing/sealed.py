@@ -8,14 +8,11 @@ import blake3
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.sketches.encoding import encode_sketches
 from engram.model.errors import check
 from engram.state.gathering import gathered
 from engram.state.moves import Landing
 from engram.state.space import View
-
-_KERNELS = NumpyBackend()
 
 
 class MemorySealed:
@@ -38,12 +35,6 @@ class MemorySealed:
         self._text = text
         sketches = encode_sketches(vectors, norms)
         self.centre, self.signs, self.magnitudes, self.factors = sketches
-        if vectors.shape[1]:
-            self._codes, self._scales = _KERNELS.quantize_i8(vectors)
-
-    def codes(self, offsets: NDArray[np.uint32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-        """Return int8[m, d] codes of the raw vectors and float32[m] scales."""
-        return self._codes[offsets], self._scales[offsets]
 
     def vectors(self, offsets: NDArray[np.uint32]) -> NDArray[np.float32]:
         """Return float32[m, d] vectors as they were given."""

@@ -95,7 +95,7 @@ async def simulated_store(
     try:
         async with anyio.create_task_group() as tasks:
             chosen = kernels or NumpyBackend()
-            segments = Segments(disk, chosen)
+            segments = Segments(disk)
             opener = Opener(disk, clock, store.store_id, open_log, segments.of)
             registry = SpaceRegistry(
                 disk,

@@ -9,7 +9,6 @@ import anyio.to_thread
 import numpy as np
 
 from engram.engine.segments import Segments
-from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import StorageFailed, check
 from engram.service.store import Engram
 from engram.state.moves import Landing, Move
@@ -56,7 +55,7 @@ async def _seal(db: Engram, disk: SimulatedFilesystem, name: str) -> None:
     check(engine is not None, "the space is open")
     if engine is None:
         return
-    segments = Segments(disk, NumpyBackend())
+    segments = Segments(disk)
     view = engine.view
 
     def landing(tier: int) -> Landing:

@@ -9,7 +9,6 @@ from engram.backup.base import Place
 from engram.backup.planning import plan
 from engram.backup.restore import rebuild
 from engram.engine.space_engine import SpaceEngine
-from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import ArchiveCorrupted
 from engram.state.gathering import gathered
 from engram.state.moves import Landing, Move
@@ -33,7 +32,7 @@ def seal(disk: SimulatedFilesystem, view: View, rows: list[int], tier: Tier) -> 
     """Write the bodies of some rows of the default space as segment 1 of a tier."""
     directory = f"default/{tier}/{1:020d}"
     found = gathered(view, np.array(rows, np.uint32))
-    facts = write_segment(disk, directory, tier, Bodies(*found), NumpyBackend())
+    facts = write_segment(disk, directory, tier, Bodies(*found))
     segment = TierSegment.open(OpenFiles(disk), directory, BlockCache(1 << 20), facts.digest)
     return Landing(segment, found.rows, *text_starts(found.content_bytes, found.metadata_bytes))
 

@@ -18,7 +18,6 @@ from engram.engine.readers import Readers
 from engram.engine.replay import in_thread
 from engram.engine.segments import Segments
 from engram.engine.space_engine import SpaceEngine
-from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.capacities import Capacities
 from engram.model.commands import Forget
 from engram.model.errors import Overloaded, StorageFailed
@@ -61,7 +60,7 @@ class Kept(NamedTuple):
 @asynccontextmanager
 async def kept(capacities: Capacities = SMALL, budget_bytes: int = 1 << 30) -> AsyncIterator[Kept]:
     disk, clock, activity, readers = SimulatedFilesystem(), FakeClock(), Activity(), Readers()
-    segments = Segments(disk, NumpyBackend())
+    segments = Segments(disk)
     tiers = Tiers(segments, budget_bytes, lambda _: capacities, lambda: None)
     housekeeping = Housekeeping(tiers, clock, activity, in_thread)
     engine = SpaceEngine("s", MemoryLog(), clock, SpaceState(), readers, activity, housekeeping)

@@ -107,7 +107,7 @@ async def test_memories_whose_bodies_are_gone_are_forgotten_and_named(tier: str,
     assert all(parse_id(each) for each in done.forgotten)
 
 
-@pytest.mark.parametrize("file", ["codes", "signs", "scales"])
+@pytest.mark.parametrize("file", ["magnitudes", "signs", "factors"])
 async def test_what_can_be_made_anew_from_vectors_costs_nothing(file: str) -> None:
     disk = await tiered_store()
     await _end_log(disk)

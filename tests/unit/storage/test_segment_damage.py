@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import FileCorrupted, StorageFailed
 from engram.storage.block_cache import BlockCache
 from engram.storage.open_files import OpenFiles
@@ -24,21 +23,19 @@ from engram.storage.tier_segment import TierSegment
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.segments import sample_bodies
 
-KERNELS = NumpyBackend()
 SAMPLE = sample_bodies(6, 9)
 TIERS: list[Tier] = ["warm", "cold"]
 
 
 def sealed(disk: SimulatedFilesystem, tier: Tier = "warm") -> SegmentFacts:
     directory = segment_directory("default", tier, 1)
-    return write_segment(disk, directory, tier, SAMPLE.bodies(), KERNELS)
+    return write_segment(disk, directory, tier, SAMPLE.bodies())
 
 
 def read_everything(disk: SimulatedFilesystem, directory: str) -> list[bytes]:
     """Return all a segment can be asked for."""
     segment = TierSegment.open(OpenFiles(disk), directory, BlockCache(0))
     offsets = np.arange(segment.count, dtype=np.uint32)
-    codes, scales = segment.codes(offsets)
     bodies = segment.bodies()
     columns: list[NDArray[Any]] = [
         segment.norms,
@@ -46,8 +43,6 @@ def read_everything(disk: SimulatedFilesystem, directory: str) -> list[bytes]:
         segment.signs,
         segment.magnitudes,
         segment.factors,
-        codes,
-        scales,
         segment.vectors(offsets),
         bodies.rows,
         bodies.ids,
@@ -87,7 +82,7 @@ def test_every_flipped_byte_is_noticed(tier: Tier) -> None:
                 if step.damage
             ]
             assert [step.file for step in damages] == [name], (name, position)
-            if name in {"vectors.npy", "codes.npy"} and position < 128:
+            if name == "vectors.npy" and position < 128:
                 # The heads of the arrays that are read in blocks are not looked at.
                 assert read_everything(disk, facts.directory) == right
             else:
@@ -132,7 +127,7 @@ def test_verifying_goes_on_after_damage() -> None:
 def test_damage_names_the_offset_of_the_block() -> None:
     disk = SimulatedFilesystem()
     directory = segment_directory("default", "warm", 1)
-    write_segment(disk, directory, "warm", sample_bodies(30, 384).bodies(), KERNELS)
+    write_segment(disk, directory, "warm", sample_bodies(30, 384).bodies())
     disk.damage(f"{directory}/vectors.npy", lambda data: data.__setitem__(10_000, data[10_000] ^ 1))
     segment = TierSegment.open(OpenFiles(disk), directory, BlockCache(1 << 20))
     with pytest.raises(FileCorrupted) as caught:
