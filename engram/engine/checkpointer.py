@@ -105,8 +105,12 @@ class Checkpointer:
         """Note that so many bytes were added to the log."""
         self._log_bytes += bytes_count
         if self._log_bytes >= self._log_bytes_max:
-            self._is_due = True
-            self._wake.set()
+            self.ask()
+
+    def ask(self) -> None:
+        """Have a checkpoint taken soon, however little the log has grown."""
+        self._is_due = True
+        self._wake.set()
 
     async def checkpoint(self, progress: Progress | None = None) -> CheckpointFacts:
         """Write a snapshot of the space as it is now, and trim the log below the one before.

@@ -36,7 +36,11 @@ from engram.model.errors import (
     check,
 )
 from engram.model.events import encode
-from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
+from engram.model.limits import (
+    HISTORY_RETENTION_SECONDS_DEFAULT,
+    WORDS_BACKLOG_ROWS_MAX,
+    WORDS_UNSAVED_ROWS_MAX,
+)
 from engram.ports import Clock
 from engram.retrieval.filters import RowMasker
 from engram.retrieval.graph import GraphIndex
@@ -255,6 +259,9 @@ class SpaceEngine:
                     break
             if self.graph.is_due(self._view) and not self._closing:
                 await anyio.to_thread.run_sync(self.graph.tend, self._view)
+            # Snapshots are taken while much is written, when the words are behind.
+            if self.words.rows_unsaved > WORDS_UNSAVED_ROWS_MAX and self.checkpointer is not None:
+                self.checkpointer.ask()
             if not self._closing:
                 await grown.wait()
 

@@ -35,6 +35,12 @@ class Words:
         self._erased = np.zeros(0, bool)
         self._erased_lsn = 0
         self._snapshot: WordView | None = None
+        self._rows_saved = 0
+
+    @property
+    def rows_unsaved(self) -> int:
+        """How many indexed rows are in no snapshot that was begun."""
+        return self._index.rows_indexed - self._rows_saved
 
     @property
     def rows_indexed(self) -> int:
@@ -55,6 +61,7 @@ class Words:
             if view is not None:
                 self._erase(view)
             dump = self._index.dump()
+            self._rows_saved = self._index.rows_indexed
             removed = self._removed.copy()
             index = self._index
         columns = {

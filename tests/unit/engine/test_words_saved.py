@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import anyio
 import numpy as np
 import pytest
+from anyio import lowlevel
 
 from engram.engine.space_engine import SpaceEngine
 from engram.engine.words import Words
@@ -117,3 +121,28 @@ async def test_the_words_of_an_older_tokeniser_are_not_taken(
     async with simulated_store(disk) as db:
         await db.space()
         assert engine_of(db).words.rows_indexed == 0
+
+
+async def test_words_that_came_after_the_last_snapshot_are_saved_once_they_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engram.engine.space_engine.WORDS_UNSAVED_ROWS_MAX", 40)
+    disk = SimulatedFilesystem()
+    async with simulated_store(disk) as db:
+        space = await db.space()
+        await space.remember_many([f"the lake number {number} is cold" for number in range(40)])
+        engine = engine_of(db)
+        await _until(lambda: engine.words.rows_indexed == 40)
+        assert not engine.checkpoints.snapshots.retained
+        await space.remember("a river runs")
+        await _until(lambda: engine.checkpoints.status.lsn == engine.view.lsn)
+    async with simulated_store(disk) as db:
+        await db.space()
+        assert engine_of(db).words.rows_indexed == 41
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    """Let the other tasks run until something is so."""
+    with anyio.fail_after(30):
+        while not reached():
+            await lowlevel.checkpoint()
