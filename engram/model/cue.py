@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, cast
 
@@ -10,6 +10,7 @@ import msgspec
 
 from engram.model.errors import InvalidRequest
 from engram.model.memory import MemoryKind, to_nanoseconds
+from engram.model.metadata_filter import Condition, read_conditions
 from engram.model.particulars import PRIORITY_MAX, PRIORITY_MIN
 
 # A datetime names a microsecond: this many nanoseconds lie between its first and its last.
@@ -41,13 +42,13 @@ class Filters(msgspec.Struct, frozen=True, gc=False):
     priority_min: int | None = None
     priority_max: int | None = None
     include_expired: bool = False
+    include_suppressed: bool = False
+    metadata: tuple[Condition, ...] = ()
 
     @property
     def priorities(self) -> tuple[int | None, int | None]:
         """The least priority that passes, and the first above that does not."""
         return self.priority_min, None if self.priority_max is None else self.priority_max + 1
-
-    include_suppressed: bool = False
 
     @property
     def empty(self) -> bool:
@@ -78,6 +79,7 @@ def make_filters(
     priority_min: int | None = None,
     priority_max: int | None = None,
     include_expired: bool = False,
+    metadata: Mapping[str, object] | None = None,
     include_suppressed: bool = False,
 ) -> Filters:
     """Return the filters a caller wrote; InvalidRequest lists every one that breaks a rule.
@@ -105,6 +107,7 @@ def make_filters(
         priority_min=_priority("priority_min", priority_min, violations),
         priority_max=_priority("priority_max", priority_max, violations),
         include_expired=bool(include_expired),
+        metadata=read_conditions(metadata, violations),
         include_suppressed=_switch("include_suppressed", include_suppressed, violations),
     )
     if violations:

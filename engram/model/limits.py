@@ -16,6 +16,10 @@ METADATA_BYTES_MAX: Final = 64 * 1024
 # MySQL's JSON allows 100.
 METADATA_DEPTH_MAX: Final = 64
 
+# 64 paths into metadata by which memories were filtered are kept ready: 16 bytes a value in RAM;
+# the one not asked for the longest is let go, and read anew when it is.
+METADATA_PATHS_MAX: Final = 64
+
 # 64 tags a memory, 128 characters each: a tag is a label, not a
 # text; AWS allows 50 tags a resource, of 128 characters.
 TAGS_COUNT_MAX: Final = 64

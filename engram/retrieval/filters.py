@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engram.model.cue import Filters
 from engram.model.particulars import ENTITY
+from engram.retrieval.metadata_index import MetadataIndex
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Array, take
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SUPPRESSED, View
 
@@ -62,6 +63,7 @@ class RowMasker:
 
     def __init__(self) -> None:
         self._kept: tuple[list[_PageMasks], RowMasks] | None = None
+        self.metadata = MetadataIndex()
 
     def __call__(self, view: View, filters: Filters, now: int) -> RowMasks:
         """Return the rows of `view` that pass `filters`, and live at `now` or lived at `as_of`."""
@@ -71,7 +73,8 @@ class RowMasker:
         if filters.empty and is_whole and view.vector_count == count:
             return RowMasks(None, None, count, count)
         if not filters.empty:
-            return _joined([_judged(page, filters, now) for page in _pages(view)], count)
+            chosen = self.metadata.passing(view, filters.metadata)
+            return _joined([_judged(page, filters, now) for page in _pages(view, chosen)], count)
         kept, masks = self._kept or ([], None)
         pages, is_other = [], False
         for number, page in enumerate(_pages(view)):
@@ -86,13 +89,20 @@ class RowMasker:
             self._kept = (pages, masks)
         return masks._replace(words=None) if is_whole else masks
 
+    def rows(self, view: View, filters: Filters, now: int) -> Bools:
+        """Return bool[count]: the same rows."""
+        return rows_passing(view, filters, now, self.metadata.passing(view, filters.metadata))
 
-def rows_passing(view: View, filters: Filters, now: int | None = None) -> Bools:
+
+def rows_passing(
+    view: View, filters: Filters, now: int | None = None, chosen: Bools | None = None
+) -> Bools:
     """Return bool[count]: which rows pass `filters`, and live at `now` or lived at `as_of`.
 
-    Without `now` (nanoseconds) those that expired are among them.
+    Without `now` (nanoseconds) those that expired are among them. `chosen` bool[count] says for
+    which rows the conditions on metadata hold.
     """
-    return _together([_passing(page, filters, now) for page in _pages(view)])
+    return _together([_passing(page, filters, now) for page in _pages(view, chosen)])
 
 
 def rows_known(view: View, as_of: int | None, now: int | None = None) -> Bools:
@@ -117,14 +127,16 @@ class _Page(NamedTuple):
     view: View
     number: int
     rows_count: int
+    chosen: Bools | None = None
 
     def column(self, name: str) -> NDArray[Any]:
         return self.view.columns[name][self.number][: self.rows_count]
 
 
-def _pages(view: View) -> Iterator[_Page]:
+def _pages(view: View, chosen: Bools | None = None) -> Iterator[_Page]:
     for first in range(0, view.count, PAGE_ROWS):
-        yield _Page(view, first >> PAGE_SHIFT, min(view.count - first, PAGE_ROWS))
+        own = None if chosen is None else chosen[first : first + PAGE_ROWS]
+        yield _Page(view, first >> PAGE_SHIFT, min(view.count - first, PAGE_ROWS), own)
 
 
 def _together(parts: list[Bools]) -> Bools:
@@ -175,6 +187,8 @@ def _passing(page: _Page, filters: Filters, now: int | None) -> Bools:
     passing = _shown(page, filters, now)
     if filters.empty or not passing.any():
         return passing
+    if page.chosen is not None:
+        passing &= page.chosen
     if filters.kinds:
         passing &= _is_one_of(page.column("kind"), filters.kinds)
     for column, wanted in (("source", filters.sources), ("session", filters.sessions)):

@@ -24,7 +24,7 @@ _SPREAD_US: Final = 150.0
 
 def is_quick(engine: SpaceEngine, view: View, cue: pipeline.Cue) -> bool:
     """Whether a search is expected to take less than a hop to a worker thread costs."""
-    if view.sealed or cue.filters.as_of is not None:
+    if view.sealed or cue.filters.as_of is not None or cue.filters.metadata:
         return False
     expected = 0.0 if cue.filters.empty else view.count * _FILTER_US
     if cue.vector is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypedDict
 
@@ -34,6 +34,7 @@ class FilterArguments(TypedDict, total=False):
     priority_min: int | None
     priority_max: int | None
     include_expired: bool
+    metadata: Mapping[str, object] | None
     include_suppressed: bool
 
 

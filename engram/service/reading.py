@@ -25,7 +25,7 @@ from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, Page, SpaceStats, to_datetime
 from engram.model.recollection import RecallResult
 from engram.retrieval import pipeline
-from engram.retrieval.filters import living_count, rows_known, rows_passing
+from engram.retrieval.filters import living_count, rows_known
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.sketch_index import CATCH_UP_ROWS
 from engram.service.answering import analysed, recollections, rows_on_ways, why_nothing
@@ -258,7 +258,7 @@ async def _listing(
     filters = _filters(core, engine, view, arguments)
     after = _after(cursor)
     now = core.clock.now()
-    rows = np.flatnonzero(await anyio.to_thread.run_sync(rows_passing, view, filters, now))
+    rows = np.flatnonzero(await anyio.to_thread.run_sync(engine.row_masks.rows, view, filters, now))
     recorded = view.gather("recorded_at", rows) if len(rows) else np.zeros(0, np.int64)
     first = int(np.searchsorted(recorded, after, side="right"))
     shown = rows[first : first + limit].tolist()

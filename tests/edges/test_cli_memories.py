@@ -239,3 +239,12 @@ def test_particulars_survive_the_command_line_and_filter(cli: CommandLine) -> No
         (("--include-expired",), 2),
     ):
         assert cli("list", *filters, "--json").json["total"] == total, filters
+
+
+def test_having_filters_by_metadata(cli: CommandLine) -> None:
+    """Conditions are JSON, and what is not JSON is named."""
+    for n in (1, 2):
+        cli("remember", f"page {n}", "--metadata", f'{{"book": {{"page": {n}}}}}')
+    found = cli("list", "--having", '{"book.page": {"gt": 1}}', "--json").json
+    assert [memory["content"] for memory in found["memories"]] == ["page 2"]
+    assert "--having is not JSON" in cli("list", "--having", "page").err

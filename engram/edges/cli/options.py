@@ -124,6 +124,13 @@ class Filters:
     include_expired: Annotated[
         bool, Parameter(negative="", help="Those that expired and are still kept, too.")
     ] = False
+    having: Annotated[
+        str | None,
+        Parameter(
+            metavar="JSON",
+            help='Conditions on metadata: \'{"lang": "en", "user.age": {"gte": 3}}\'.',
+        ),
+    ] = None
     as_of: AsOf = None
 
     def arguments(self) -> FilterArguments:
@@ -148,6 +155,7 @@ class Filters:
             "priority_max": self.max_priority,
             "include_expired": self.include_expired,
             "include_suppressed": self.include_suppressed,
+            "metadata": json_option("--having", self.having),
         }
 
 
