@@ -42,6 +42,7 @@ from engram.service.backups import Backups
 from engram.service.core import Core
 from engram.service.store import Engram
 from engram.settings import Settings, expanded, load_settings
+from engram.storage.ahead import in_no_thread, in_threads
 from engram.wal.file_log import FileLog
 from engram.wal.protocol import Log
 from engram.wal.threads import AppenderThreads
@@ -260,7 +261,13 @@ async def open_store(
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
             tiers = make_tiers(settings, filesystem)
             opener = Opener(
-                filesystem, clock, store.store_id, logs.open, tiers.segments.of, run_blocking
+                filesystem,
+                clock,
+                store.store_id,
+                logs.open,
+                tiers.segments.of,
+                run_blocking,
+                in_threads if run_blocking is in_thread else in_no_thread,
             )
             registry = SpaceRegistry(
                 filesystem,

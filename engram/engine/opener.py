@@ -20,6 +20,7 @@ from engram.model.errors import (
 from engram.ports import Clock, Filesystem
 from engram.state.bodies import Sealed
 from engram.state.space import SpaceState
+from engram.storage.ahead import Helpers, in_no_thread
 from engram.storage.snapshot_content import SealedName
 from engram.storage.snapshot_loading import Identity, Loaded, OpenSegment
 from engram.storage.snapshots import Snapshots
@@ -96,6 +97,7 @@ class Opener:
         open_log: OpenLog,
         open_segment: Callable[[str], OpenSegment],
         run: RunBlocking = in_thread,
+        helpers: Helpers = in_no_thread,
     ) -> None:
         self._filesystem = filesystem
         self._clock = clock
@@ -103,6 +105,7 @@ class Opener:
         self._open_log = open_log
         self._open_segment = open_segment
         self._run = run
+        self._helpers = helpers
 
     async def open(self, space: str) -> Opened:
         """Recover a space, or make one where there is none.
@@ -116,7 +119,9 @@ class Opener:
         started = self._clock.monotonic()
         snapshots = Snapshots(self._filesystem, Identity(self._store_id, space))
         with anyio.CancelScope(shield=True):
-            loaded = await self._run(partial(_load, snapshots, self._open_segment(space)))
+            loaded, words = await self._run(
+                partial(_load, snapshots, self._open_segment(space), self._helpers)
+            )
         state = SpaceState() if loaded is None else loaded.state
         after, replayer = state.lsn, Replayer(state)
         hints = LogHints(snapshots.durable_lsn, after, snapshots.remembered)
@@ -128,10 +133,6 @@ class Opener:
             raise _unreachable(snapshots, after, gap) from gap
         try:
             _check_arrived(snapshots, state.lsn, log.last_lsn)
-            words = Words()
-            if loaded is not None:
-                with anyio.CancelScope(shield=True):
-                    await self._run(partial(_load_words, snapshots, words, after))
             notes = [f"{file} was not used: {why}" for file, why in snapshots.damaged]
             if snapshots.damaged_words:
                 notes.append(f"the word index is built anew: {snapshots.damaged_words}")
@@ -152,15 +153,17 @@ class Opener:
         return Opened(log, state, snapshots, words, opening)
 
 
-def _load(snapshots: Snapshots, open_segment: OpenSegment) -> Loaded | None:
-    snapshots.read()
-    return snapshots.load(open_segment)
-
-
-def _load_words(snapshots: Snapshots, words: Words, lsn: Lsn) -> None:
-    saved = snapshots.load_words(lsn)
+def _load(
+    snapshots: Snapshots, open_segment: OpenSegment, helpers: Helpers
+) -> tuple[Loaded | None, Words]:
+    words = Words()
+    with helpers() as begin:
+        snapshots.read()
+        loaded = snapshots.load(open_segment, begin)
+        saved = None if loaded is None else snapshots.load_words(loaded.state.lsn)
     if saved is not None and words.load(saved, snapshots.erased_lsn):
         snapshots.remember_words(words.dump())
+    return loaded, words
 
 
 def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> DurabilityError:

@@ -205,11 +205,18 @@ def vectors_at(
 ) -> NDArray[np.float32]:
     """Return float32[m, d]: the vector at each place, zeros where there is none."""
     out = np.zeros((len(places), dimensions), np.float32)
-    for part, inside, offsets in _by_part(sealed, places):
+    # One that was sealed before the space had any vector has none.
+    chosen = [
+        (part, inside, offsets)
+        for part, inside, offsets in _by_part(sealed, places)
+        if part is None or part.segment.signs.shape[1]
+    ]
+    for part, _, offsets in chosen:
         if part is not None:
-            # One that was sealed before the space had any vector has none.
-            if part.segment.signs.shape[1]:
-                out[inside] = part.segment.vectors(offsets)
+            part.segment.expect_vectors(offsets)
+    for part, inside, offsets in chosen:
+        if part is not None:
+            out[inside] = part.segment.vectors(offsets)
         elif hot.vectors:
             out[inside] = take(hot.vectors, offsets)
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -17,6 +18,7 @@ from engram.state.erasures import Erasures
 from engram.state.request_keys import RequestKeys
 from engram.state.space import ALIVE, SUPPRESSED, SpaceState
 from engram.state.staged import Staged
+from engram.storage.ahead import when_asked
 from engram.storage.parts import read_index, read_part
 from engram.storage.snapshot_content import EdgeFacts, SealedName, SnapshotBody
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from engram.ports import Filesystem
     from engram.state.columns import Arena
+    from engram.storage.ahead import Begin
 
 LATER_COLUMNS: Final = {"priority": PRIORITY_DEFAULT}
 """Columns that snapshots of earlier releases lack, and the value of every row then."""
@@ -74,9 +77,15 @@ def read_body(
 
 
 def load(
-    filesystem: Filesystem, directory: str, body: SnapshotBody, open_segment: OpenSegment
+    filesystem: Filesystem,
+    directory: str,
+    body: SnapshotBody,
+    open_segment: OpenSegment,
+    begin: Begin = when_asked,
 ) -> Loaded:
     """Return the state that a snapshot holds, every byte verified.
+
+    Its parts and segments are read by way of `begin`.
 
     Raises:
         FileCorrupted: a part is missing or damaged.
@@ -84,11 +93,19 @@ def load(
         StorageFailed: the medium cannot be read.
     """
     sections = _Sections(directory)
-    for part in body.parts:
-        sections.add(read_part(filesystem, directory, part))
+    parts = [begin(partial(read_part, filesystem, directory, part)) for part in body.parts]
+    segments = [
+        None if name is None else begin(partial(open_segment, name)) for name in body.sealed
+    ]
+    for part in parts:
+        sections.add(part())
     state = SpaceState()
     _load_rows(state, body, sections)
-    _load_bodies(state, body, sections, open_segment)
+    _load_bodies(state, body, sections)
+    state.sealed = tuple(
+        None if name is None or segment is None else _sealed(name, number, sections, segment())
+        for number, (name, segment) in enumerate(zip(body.sealed, segments, strict=True))
+    )
     _load_edges(state, body.edges, sections)
     _index(state)
     extras = sections.named("extra.")
@@ -177,9 +194,7 @@ def _split(text: bytes, lengths: NDArray[np.uint32]) -> list[str]:
     return [text[start:end].decode() for start, end in zip(starts, ends, strict=False)]
 
 
-def _load_bodies(
-    state: SpaceState, body: SnapshotBody, sections: _Sections, open_segment: OpenSegment
-) -> None:
+def _load_bodies(state: SpaceState, body: SnapshotBody, sections: _Sections) -> None:
     hot = state.hot
     sections.fill(hot.rows, "hot.rows", body.hot_count)
     sections.fill(hot.norms, "hot.norms", body.hot_count)
@@ -193,10 +208,6 @@ def _load_bodies(
         staged = state.staged[facts.embedder] = Staged(facts.dimensions)
         sections.fill(staged.vectors, f"staged.{number}.vectors", facts.rows)
         sections.fill(staged.norms, f"staged.{number}.norms", facts.rows)
-    state.sealed = tuple(
-        None if name is None else _sealed(name, number, sections, open_segment)
-        for number, name in enumerate(body.sealed)
-    )
 
 
 def _load_edges(state: SpaceState, facts: EdgeFacts, sections: _Sections) -> None:
@@ -217,10 +228,8 @@ def _load_edges(state: SpaceState, facts: EdgeFacts, sections: _Sections) -> Non
     found.load()
 
 
-def _sealed(
-    name: SealedName, number: int, sections: _Sections, open_segment: OpenSegment
-) -> SealedPart:
-    segment, rows = open_segment(name), sections.one("sealed.rows", number)
+def _sealed(name: SealedName, number: int, sections: _Sections, segment: Sealed) -> SealedPart:
+    rows = sections.one("sealed.rows", number)
     if rows is None or len(rows) != segment.count:
         reason = f"it holds {segment.count} bodies, and its snapshot knows of others"
         raise FileCorrupted(f"{name.tier}/{name.number:020d}", 0, reason)

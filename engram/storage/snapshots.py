@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from engram.model.errors import (
-    DurabilityError,
-    FileCorrupted,
-    StorageFailed,
-    StoreTooNew,
-)
+from engram.model.errors import DurabilityError, FileCorrupted, StorageFailed, StoreTooNew
+from engram.storage.ahead import when_asked
 from engram.storage.manifest import Manifest, SnapshotName
 from engram.storage.parts import Part, write_index, write_part
 from engram.storage.removal import Removal
@@ -32,19 +29,14 @@ from engram.storage.side_index import (
     read_side,
     side_parts,
 )
-from engram.storage.snapshot_content import (
-    Capture,
-    Mark,
-    body_of,
-    capture,
-    planned,
-)
+from engram.storage.snapshot_content import Capture, Mark, body_of, capture, planned
 from engram.storage.snapshot_loading import Identity, Loaded, OpenSegment, load, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from engram.ports import Filesystem
+    from engram.storage.ahead import Begin
     from engram.storage.snapshot_content import Planned
 
 RETAINED_COUNT: Final = 2
@@ -81,6 +73,7 @@ class Snapshots:
         self._pins: Counter[str] = Counter()
         self._pinned_lsns: list[int] = []
         self._dropped: set[str] = set()
+        self._saved_words: Callable[[], SavedIndex]
         self._serial = 0
         self._may_sweep = False
 
@@ -118,8 +111,10 @@ class Snapshots:
         serials = [int(match[1]) for match in map(_SERIAL.fullmatch, self._names()) if match]
         self._serial = max(serials, default=0)
 
-    def load(self, open_segment: OpenSegment) -> Loaded | None:
+    def load(self, open_segment: OpenSegment, begin: Begin = when_asked) -> Loaded | None:
         """Return the newest snapshot that is whole, None when the log alone has to serve.
+
+        Its files are read by way of `begin`, the words saved with it too.
 
         Those that are not, or cannot be read, are in `damaged`. Without a readable manifest every
         snapshot file is tried: each vouches for itself.
@@ -137,15 +132,14 @@ class Snapshots:
         found: Loaded | None = None
         for name in reversed(names):
             try:
-                body = read_body(
-                    self._filesystem,
-                    self.directory,
-                    name.file,
-                    name.digest or None,
-                    self._identity,
-                )
+                digest, identity = name.digest or None, self._identity
+                body = read_body(self._filesystem, self.directory, name.file, digest, identity)
+                words = self._words_of(name)
                 if found is None:
-                    found = load(self._filesystem, self.directory, body, open_segment)
+                    if words is not None:
+                        read = partial(load_side, self._filesystem, self.directory, words)
+                        self._saved_words = begin(read)
+                    found = load(self._filesystem, self.directory, body, open_segment, begin)
                     self._remember(found)
             except StoreTooNew:
                 raise
@@ -153,7 +147,7 @@ class Snapshots:
                 self.damaged.append(FoundDamage(name.file, damage))
                 self._may_sweep = False
                 continue
-            self.retained.insert(0, Retained(name, body, self._words_of(name)))
+            self.retained.insert(0, Retained(name, body, words))
         return found
 
     def load_words(self, lsn: int) -> SavedIndex | None:
@@ -165,7 +159,7 @@ class Snapshots:
         if newest is None or newest.words is None or newest.words.lsn != lsn:
             return None
         try:
-            return load_side(self._filesystem, self.directory, newest.words)
+            return self._saved_words()
         except (FileCorrupted, StorageFailed) as damage:
             self.damaged_words = str(damage)
             return None

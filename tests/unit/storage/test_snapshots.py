@@ -14,6 +14,8 @@ from engram.model.ids import MemoryId
 from engram.state.columns import PAGE_ROWS
 from engram.state.digest import digest
 from engram.state.space import SpaceState
+from engram.storage.ahead import in_threads
+from engram.storage.snapshots import Snapshots
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.snapshots import IDENTITY, SPACE, RecordedSpace
 
@@ -52,6 +54,17 @@ def check_present(space: RecordedSpace) -> None:
     _, loaded = space.reopened()
     state = SpaceState() if loaded is None else loaded.state
     assert digest(space.replayed(state)) == digest(space.state)
+
+
+def test_parts_read_in_several_threads_make_the_same_state() -> None:
+    space = space_of(PAGE_ROWS + 9)
+    space.checkpoint()
+    found = Snapshots(space.filesystem, IDENTITY)
+    found.read()
+    with in_threads() as begin:
+        loaded = found.load(open_no_segment(SPACE), begin)
+    assert loaded is not None
+    assert digest(loaded.state) == digest(space.state)
 
 
 @pytest.mark.parametrize("count", [0, 1, PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1])
