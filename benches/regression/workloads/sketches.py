@@ -18,14 +18,26 @@ _MARGIN = 0.5
 _BYTES: Final = _N * (_D // 8 + 8)
 
 
-def _sketches() -> Call:
+def _part() -> SketchPart:
     rows = unit_rows(_N, _D)
     sketches = encode_sketches(rows, np.ones(_N, np.float32))
     turned = rotated(rows[3])
     seen, bias = turned - sketches.centre, float(sketches.centre @ turned)
     planes = (sketches.signs, sketches.magnitudes, sketches.factors)
-    parts = [SketchPart(seen, bias, _MARGIN, *planes, first=0)]
+    return SketchPart(seen, bias, _MARGIN, *planes, first=0)
+
+
+def _best() -> Call:
+    parts = [_part()]
     return lambda kernels: kernels.top_k_sketches(parts, _CANDIDATES)
 
 
-WORKLOADS: Final = (Workload(f"top_k_sketches.{_N}x{_D}", _sketches, _BYTES, 0),)
+def _bounds() -> Call:
+    part = _part()
+    return lambda kernels: kernels.bound_sketches(part)
+
+
+WORKLOADS: Final = (
+    Workload(f"top_k_sketches.{_N}x{_D}", _best, _BYTES, 0),
+    Workload(f"bound_sketches.{_N}x{_D}", _bounds, _BYTES + 4 * _N, 0),
+)
