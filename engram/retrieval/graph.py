@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # Fresh edges beyond 8,192 and a thirty-second of all are folded in: each catching up copies them.
 _FRESH_MIN: Final = 8_192
 _FRESH_SHARE: Final = 32
+# Room for 1,024 more nodes: what comes within the time a background step takes.
+_NODES_LEFT: Final = 1_024
 # Edges looked through at once, so that a space of ten million takes no more RAM for it.
 _EDGES_AT_ONCE: Final = 1 << 20
 # What says whether a memory takes part: it lives, and nobody hid it.
@@ -111,7 +113,9 @@ class GraphIndex:
 
     @property
     def wants_folding(self) -> bool:
-        """Whether so many edges lie beside the columns that `fold` is worth it."""
+        """Whether so many edges lie beside the columns, or so little room is left for new nodes."""
+        if len(self._hidden) + _NODES_LEFT > self._base.graph.nodes_count:
+            return True
         return len(self._fresh) > max(_FRESH_MIN, len(self._base.numbers) // _FRESH_SHARE)
 
     def is_due(self, view: View) -> bool:
@@ -155,8 +159,6 @@ class GraphIndex:
         with self._folding:
             with self._lock:
                 base, fresh, hidden = self._base, self._fresh, len(self._hidden)
-            if not len(fresh):
-                return
             new = folded(base, fresh, hidden)
             with self._lock:
                 kept = self._base is base and np.isin(fresh.numbers, self._fresh.numbers).all()
@@ -232,15 +234,14 @@ class GraphIndex:
         late = [np.flatnonzero(np.isin(self._fresh.numbers, numbers))]
         if len(gone):
             self._hidden[gone] = True
-            is_gone = np.zeros(max(graph.nodes_count, found.node_count), bool)
-            is_gone[gone] = True
+            size = max(graph.nodes_count, found.node_count)
             positions += [
                 np.arange(graph.offsets[node], graph.offsets[node + 1])
                 for node in gone[gone < graph.nodes_count].tolist()
             ]
-            positions.append(touching(graph.edges, is_gone))
-            late.append(touching(self._fresh.edges, is_gone))
-            late.append(np.flatnonzero(is_gone[self._fresh.sources]))
+            positions.append(touching(graph.edges, gone, size))
+            late.append(touching(self._fresh.edges, gone, size))
+            late.append(np.flatnonzero(np.isin(self._fresh.sources, gone)))
         from_base, from_fresh = np.unique(np.concatenate(positions)), np.concatenate(late)
         if len(from_base):
             self._base = without(self._base, from_base)

@@ -21,6 +21,8 @@ Positions = NDArray[np.int64]
 # laying the graph out for more takes as long as folding.
 _SPARE_SHARE: Final = 4
 _SPARE_MIN: Final = 4_096
+# Up to so many nodes are compared with every target one by one; more are marked and looked up.
+_COMPARED_MAX: Final = 4
 
 
 class EdgeRun(NamedTuple):
@@ -124,15 +126,7 @@ def folded(base: Base, fresh: EdgeRun, nodes_count: int) -> Base:
 
 def without(base: Base, positions: Positions) -> Base:
     """Return the graph without the edges at some positions."""
-    graph = base.graph
-    kept = np.ones(graph.edges_count, bool)
-    kept[positions] = False
-    sources = np.searchsorted(graph.offsets, positions, side="right") - 1
-    offsets = graph.offsets.copy()
-    offsets[1:] -= np.cumsum(np.bincount(sources, minlength=graph.nodes_count))
-    kinds = None if graph.kinds is None else graph.kinds[kept]
-    edges = graph.edges.view(np.uint64)[kept].view(EDGE)
-    return Base(AssociationGraph(offsets, edges, kinds), base.numbers[kept])
+    return Base(base.graph.without(positions), np.delete(base.numbers, positions))
 
 
 def positions_of(base: Base, sources: NDArray[np.uint32], numbers: NDArray[np.uint32]) -> Positions:
@@ -151,9 +145,14 @@ def positions_of(base: Base, sources: NDArray[np.uint32], numbers: NDArray[np.ui
     return np.array(found, np.int64)
 
 
-def touching(edges: NDArray[np.void], gone: NDArray[np.bool_]) -> Positions:
-    """Return the positions of edges that lead to nodes that are gone (bool by node)."""
-    return np.flatnonzero(gone[edges["target"]])
+def touching(edges: NDArray[np.void], gone: NDArray[np.int64], nodes_count: int) -> Positions:
+    """Return the positions of edges that lead to nodes that are gone."""
+    targets = edges["target"]
+    if len(gone) <= _COMPARED_MAX:
+        return np.concatenate([np.flatnonzero(targets == node) for node in gone.tolist()])
+    is_gone = np.zeros(nodes_count, bool)
+    is_gone[gone] = True
+    return np.flatnonzero(is_gone[targets])
 
 
 def _inserted(edges: NDArray[np.void], at: Positions, more: NDArray[np.void]) -> NDArray[np.void]:

@@ -211,6 +211,7 @@ def test_a_view_behind_the_graph_is_given_the_newer_one() -> None:
 
 def test_many_fresh_edges_want_folding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphs, "_FRESH_MIN", 3)
+    monkeypatch.setattr(graphs, "_NODES_LEFT", 0)
     history = History(1)
     history.index.at(history.state.view())
     while not history.index.wants_folding:

@@ -93,6 +93,24 @@ class AssociationGraph:
         graph._take_fresh(fresh)  # noqa: SLF001 - of this class
         return graph
 
+    def without(self, positions: I64) -> Self:
+        """Return this graph without the edges at some positions, and without fresh edges.
+
+        What is left was checked before.
+        """
+        kept = np.ones(self.edges_count, bool)
+        kept[positions] = False
+        sources = np.searchsorted(self.offsets, positions, side="right") - 1
+        graph = type(self).__new__(type(self))
+        graph.offsets = self.offsets.copy()
+        graph.offsets[1:] -= np.cumsum(np.bincount(sources, minlength=self.nodes_count))
+        graph.edges = self.edges.view(np.uint64)[kept].view(EDGE)
+        graph.kinds = None if self.kinds is None else self.kinds[kept]
+        graph.nodes_count, graph.edges_count = self.nodes_count, len(graph.edges)
+        graph.fan_max = int(np.diff(graph.offsets).max(initial=0))
+        graph._take_fresh(None)  # noqa: SLF001 - of this class
+        return graph
+
     def sources_of(self, edges: I64) -> I64:
         """Return the node each edge number begins at, -1 for -1 (`Spread.parent_edges`)."""
         sources = np.searchsorted(self.offsets, edges, side="right") - 1
