@@ -30,6 +30,7 @@ from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.one_thread import OneThread
 from engram.testing.small_tiers import SmallTiers
+from engram.testing.store_edges import EdgeLedger
 from engram.testing.store_insides import engine_of, facts_of, segments_of
 from engram.testing.store_ledger import (
     SpacePromise,
@@ -91,6 +92,7 @@ class StoreHistory:
         self.filesystem = SimulatedFilesystem(seed)
         self.promise = StorePromise()
         self.requests = RequestLedger()
+        self.edges = EdgeLedger()
         self.facts: Counter[str] = Counter()
         self._open_store = open_store
         self._embedder = HashingEmbedder(DIMENSIONS)
@@ -179,6 +181,7 @@ class StoreHistory:
             was_certain, before = promise.is_certain, promise.digest
             promise.settle(contents(engine))
             promise.digest = None
+            self.facts["associations"] += self.edges.settle(name, engine.view, set(promise.kept))
             after = await check_replay(engine, segments_of(store, name))
             check(not (was_certain and before) or before == after, "reopening changed the digest")
             promise.check_moments(engine.view)
@@ -192,6 +195,7 @@ class StoreHistory:
             (self._burst, 12),
             (self._again, 8),
             (self._forget, 16),
+            (self._associate, 12),
             (self._recall, 6),
             (self._refused, 4),
             (self._create, 8),
@@ -310,6 +314,11 @@ class StoreHistory:
         promise.perhaps_forgotten.remove(memory_id)
         del promise.kept[memory_id], promise.seen[memory_id]
 
+    async def _associate(self, store: Engram, name: str) -> None:
+        ids = [memory_id for memory_id, _ in self._kept(name)]
+        if len(ids) > 1:
+            await self.edges.send(await store.space(name), ids, self.chance)
+
     async def _recall(self, store: Engram, name: str) -> None:
         kept = self._kept_texts(name)
         if not kept:
@@ -364,6 +373,7 @@ class StoreHistory:
         await store.drop_space(name)
         del self.promise.spaces[name]
         self.requests.drop(name)
+        self.edges.drop(name)
 
     def _promised(self, name: str) -> SpacePromise:
         """Return the promise of a space, which the first write to it may create."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from engram.model.errors import AssociationNotFound, InvalidRequest, MemoryNotFound
 from engram.model.limits import PATH_HOPS_MAX
 from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.marked import Marked, traces_in
 from engram.testing.stores import simulated_store
 
 if TYPE_CHECKING:
@@ -162,3 +164,16 @@ async def test_what_is_hidden_takes_no_part_until_it_is_shown_again() -> None:
         assert await space.associations(a) == ()
         await space.unsuppress(b)
         assert [path.hops for path in await space.paths(a, c)] == [2]
+
+
+async def test_of_an_erased_memory_no_reason_is_left_in_any_file() -> None:
+    disk, why = SimulatedFilesystem(), "a reason that tells the secret"
+    marks = [Marked({}, np.zeros(0, np.float32), {"why": why.encode()})]
+    async with simulated_store(disk) as engram:
+        space = await engram.space()
+        a, b = await remembered(space, "a", "b")
+        await space.associate(a, b, why=why)
+        await space.checkpoint()
+        assert traces_in(disk, marks)
+        await space.forget(b, mode="erase")
+        assert not traces_in(disk, marks)
