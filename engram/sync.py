@@ -86,6 +86,7 @@ class Space:
     associations = _space_verb(AsyncSpace.associations)
     neighbours = _space_verb(AsyncSpace.neighbours)
     paths = _space_verb(AsyncSpace.paths)
+    contradictions = _space_verb(AsyncSpace.contradictions)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

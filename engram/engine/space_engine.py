@@ -42,6 +42,7 @@ from engram.model.limits import (
     WORDS_UNSAVED_ROWS_MAX,
 )
 from engram.ports import Clock
+from engram.retrieval.facts import FactIndex
 from engram.retrieval.filters import RowMasker
 from engram.retrieval.graph import GraphIndex
 from engram.retrieval.sketch_index import SketchIndex
@@ -82,7 +83,7 @@ class SpaceEngine:
         self.graph = GraphIndex()
         self.accesses = Accesses()
         self.unrelated_cosine = UnrelatedCosine()
-        self.row_masks, self.sketches = RowMasker(), SketchIndex()
+        self.row_masks, self.sketches, self.facts = RowMasker(), SketchIndex(), FactIndex()
         self.readers = readers
         self.activity = activity or Activity()
         self.groups_committed = 0
@@ -130,7 +131,7 @@ class SpaceEngine:
     def resident_parts(self) -> dict[str, int]:
         """Return bytes of state and indexes in RAM, by what they are for."""
         parts = self._state.resident_parts()
-        parts["associations"] += self.graph.resident_bytes
+        parts["associations"] += self.graph.resident_bytes + self.facts.resident_bytes
         derived = {"words": self.words.resident_bytes, "sketches": self.sketches.resident_bytes}
         return {**parts, **derived}
 

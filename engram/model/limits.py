@@ -167,3 +167,7 @@ PATH_HOPS_MAX: Final = 8
 
 # 32 paths of one answer: each takes as many searches as the path before has edges.
 PATHS_COUNT_MAX: Final = 32
+
+# 64 memories shown of one contradiction, of each value one before a second of any: enough to see
+# what is said, and to correct it; how many there are in all is told.
+CLAIMS_COUNT_MAX: Final = 64

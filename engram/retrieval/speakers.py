@@ -41,6 +41,14 @@ def label_words(text: str, document: Document) -> list[str]:
     return [word + SPEAKER_MARK for word in words] if length <= LABEL_WORDS_MAX else []
 
 
+def told_by(text: str) -> tuple[str | None, str]:
+    """Return whose name `text` begins with, None without a label, and what follows it."""
+    label = _label(text)
+    if label is None or len(label[1].split()) > LABEL_WORDS_MAX:
+        return None, text
+    return label[1].strip(), text[label.end() :]
+
+
 def without_names(cue: str, is_name: Callable[[str], bool]) -> str:
     """Return `cue` without the runs between white space for which `is_name`; never nothing."""
     kept = [run for run in cue.split() if not is_name(run)]

@@ -1,11 +1,11 @@
-"""A memory space as a graph: the verbs over associations. `Space` adds the others."""
+"""What connects the memories of a space: associations and contradictions. `Space` adds the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from engram.service import associating
+from engram.service import associating, contradicting
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Neighbour,
         NewAssociation,
     )
+    from engram.model.contradiction import Contradiction
     from engram.service.core import Core
 
 
@@ -168,6 +169,27 @@ class LinkedSpace:
         """
         search = associating.search_of(how, kinds, hops_max)
         return await associating.paths(await self._engine(), source_id, target_id, search, k)
+
+    async def contradictions(
+        self, memory_id: str | None = None, *, limit: int = 100
+    ) -> tuple[Contradiction, ...]:
+        """Return what current memories say of one subject that cannot be true together.
+
+        A subject is a `fact_key`, or what a simple English sentence says something of ("Ada lives
+        in Paris", "my favourite colour is green"; see docs/reference/library.md). Nothing is
+        resolved: correct a memory with `update`, or forget it, and it is in none any more.
+
+        Args:
+            memory_id: only those that this memory takes part in.
+            limit: 1 to 1,000 contradictions, those with the last remembered memories first.
+
+        Raises:
+            MemoryNotFound: there is no such memory.
+            InvalidRequest: a field breaks a rule.
+        """
+        return await contradicting.contradictions(
+            self._core, await self._engine(), memory_id, limit
+        )
 
     async def _engine(self) -> SpaceEngine:
         return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)

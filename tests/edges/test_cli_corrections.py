@@ -33,3 +33,19 @@ def test_a_second_correction_of_the_old_version_names_the_current_one(cli: Comma
     refused = cli("update", old, "--text", "three")
     assert refused.code == 1
     assert new in refused.err
+
+
+def test_contradictions_are_shown_with_what_each_memory_says(cli: CommandLine) -> None:
+    """Nothing is shown where nothing contradicts."""
+    assert cli("contradictions").out == "no memories contradict each other\n"
+    ids = [
+        cli("remember", text, "--time", "2026-01-02", "--json").json["id"]
+        for text in ("Ada lives in Paris", "Ada lives in Berlin")
+    ]
+    shown = cli("contradictions").out
+    assert shown == (
+        f"Ada lives in\n  Berlin  2026-01-02  {ids[1]}\n  Paris  2026-01-02  {ids[0]}\n"
+    )
+    (found,) = cli("contradictions", ids[0], "--json").json
+    assert (found["subject"], found["relation"], found["claims_count"]) == ("Ada", "lives in", 2)
+    assert [claim["memory"]["id"] for claim in found["claims"]] == [ids[1], ids[0]]

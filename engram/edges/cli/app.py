@@ -66,6 +66,7 @@ def build_app(session: Session, version: str) -> App:
     corrections = CorrectionCommands(session)
     app.command(corrections.update, sort_key=5)
     app.command(corrections.history, sort_key=5)
+    app.command(corrections.contradictions, sort_key=5)
     app.command(memories.forget, sort_key=6)
     associations = AssociationCommands(session)
     app.command(associations.associate, sort_key=7)

@@ -1,4 +1,4 @@
-"""The commands over versions of a memory: update, history."""
+"""The commands over what is no longer true: update, history, contradictions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from engram.edges.cli.wire import memory_value, print_json
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
+    from engram.model.contradiction import Contradiction
 
 _HERE = SpacePlace()
 _NONE = Particulars()
 
 
 class CorrectionCommands:
-    """Commands that correct memories of one space, and show what they were."""
+    """Commands that find and correct what is wrong in one space, and show what it was."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -107,3 +108,56 @@ class CorrectionCommands:
             return 0
 
         return int(self._session.run(command))
+
+    def contradictions(
+        self,
+        memory_id: Annotated[
+            str | None, Parameter(name="id", help="Only those this memory takes part in.")
+        ] = None,
+        /,
+        *,
+        limit: Annotated[int, Parameter(help="How many at most.")] = 20,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Show what current memories say of one subject that cannot be true together."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                space = await db.space(settings.memory_space)
+                found = await space.contradictions(memory_id, limit=limit)
+            if place.json:
+                print_json([_value(each) for each in found])
+            elif not found:
+                self._session.console.print("no memories contradict each other")
+            for each in () if place.json else found:
+                self._show(each)
+            return 0
+
+        return int(self._session.run(command))
+
+    def _show(self, found: Contradiction) -> None:
+        console = self._session.console
+        relation = "" if found.relation is None else f" {found.relation}"
+        console.print(f"{found.subject}{relation}", style="bold", soft_wrap=True)
+        for claim in found.claims:
+            memory = claim.memory
+            told = f"{memory.occurred_at:%Y-%m-%d}  {memory.id}"
+            console.print(f"  {claim}  ", end="", soft_wrap=True)
+            console.print(told, style="dim", soft_wrap=True)
+        more = found.claims_count - len(found.claims)
+        if more:
+            console.print(f"  and {more:,} more", style="dim")
+
+
+def _value(found: Contradiction) -> dict[str, Any]:
+    """Return a contradiction as a JSON value."""
+    return {
+        "subject": found.subject,
+        "relation": found.relation,
+        "claims": [
+            {"value": each.value, "denied": each.denied, "memory": memory_value(each.memory)}
+            for each in found.claims
+        ],
+        "claims_count": found.claims_count,
+    }
