@@ -134,15 +134,19 @@ class Eraser:
         return self._engine.view.erased_lsn > self._snapshots.erased_lsn
 
     async def erase(
-        self, memories: Sequence[MemoryId], progress: Progress | None = None
+        self,
+        memories: Sequence[MemoryId],
+        progress: Progress | None = None,
+        *,
+        gone_too: bool = False,
     ) -> Erasure:
         """Erase memories; when this returns no byte of them is left in the store's files.
 
-        `progress` is called with (steps done, steps in all); when others' erasures go first it
-        begins again.
+        With `gone_too` those that are not there are noted, too: copies may hold them. `progress`
+        is called with (steps done, steps in all); when others' erasures go first it begins again.
 
         Raises:
-            MemoryNotFound: one of them is not there; none was erased.
+            MemoryNotFound: one of them is not there, and that was not allowed; none was erased.
             StorageFailed: the medium refused. When the erasure itself is durable by then no answer
                 shows the memories, and what is left of them goes later; asking again waits for it.
             Closed: the space was closed; what is left goes when it is opened again.
@@ -151,7 +155,7 @@ class Eraser:
         self._settle()
         try:
             self._check_open()
-            await self._engine.submit(Erase(tuple(memories)))
+            await self._engine.submit(Erase(tuple(memories), gone_too))
             passes = await self._wait(self._engine.view.erased_lsn, progress)
         finally:
             self._asking_count -= 1

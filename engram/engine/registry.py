@@ -15,6 +15,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from engram.engine.activity import Activity
+from engram.engine.backup_places import BackupPlaces
 from engram.engine.checkpointer import Checkpointer
 from engram.engine.compactor import Compactor
 from engram.engine.eraser import Eraser
@@ -65,6 +66,8 @@ class SpaceRegistry:
     ) -> None:
         self._filesystem = filesystem
         self._clock = clock
+        self.backup_places = BackupPlaces(filesystem)
+        """Where backups of the store were made to."""
         self._directories = SpaceDirectories(filesystem, entropy)
         self._tasks = tasks
         self._open_space = open_space

@@ -115,9 +115,13 @@ class Forget(msgspec.Struct, gc=False):
 
 
 class Erase(msgspec.Struct, gc=False):
-    """Take memories out of every answer, the past ones too, and their bytes out of every file."""
+    """Take memories out of every answer, the past ones too, and their bytes out of every file.
+
+    With `gone_too` one that is not there, or not any more, is noted as erased, for copies hold it.
+    """
 
     memories: tuple[MemoryId, ...]
+    gone_too: bool = False
 
 
 class EndExpired(msgspec.Struct, gc=False):

@@ -123,6 +123,10 @@ ARENA_BYTES_MAX: Final = 1024 * 1024 * 1024
 # words took (164 KiB for 1,000 words over 50,000 texts); the five threads of a store hold 5 MiB.
 ARENA_BYTES_DEFAULT: Final = 1024 * 1024
 
+# 1 MiB for the places that backups of a store were made to: some ten thousand URLs; whoever makes a
+# new place each time has a directory a day for decades.
+BACKUP_PLACES_BYTES_MAX: Final = 1024 * 1024
+
 # 7 days of history unless set otherwise: a mistake made on a Friday can still be looked into a week
 # later, and what is forgotten takes its room no longer than that.
 HISTORY_RETENTION_SECONDS_DEFAULT: Final = 7 * 86_400

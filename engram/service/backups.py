@@ -176,6 +176,7 @@ async def back_up(
 ) -> BackupMade:
     """Back up spaces of an open store; see `Engram.backup`."""
     names = await core.registry.names() if spaces is None else list(dict.fromkeys(spaces))
+    await backups.repository.run(core.registry.backup_places.note, backups.location)
     async with AsyncExitStack() as held:
         sources = []
         for name in names:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import anyio
+import anyio.to_thread
 
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Forget
@@ -71,16 +72,21 @@ async def _delete(engine: SpaceEngine, ids: Sequence[MemoryId]) -> int:
 async def erase(
     engine: SpaceEngine, core: Core, ids: Sequence[MemoryId], progress: Progress | None
 ) -> ForgetReceipt:
-    """Leave no byte of memories in any file of the store."""
+    """Leave no byte of memories in any file of the store.
+
+    One that is not there any more is noted all the same where copies of the store were made.
+    """
     eraser = engine.eraser
     if eraser is None:
         raise InvariantViolated("a space that is open can erase")
     if not ids:
         return ForgetReceipt((), ERASE, engine.view.lsn)
+    places = await anyio.to_thread.run_sync(core.registry.backup_places.all)
+    copies = tuple(dict.fromkeys([*(each.location for each in core.archives), *places]))
     missing = await engine.between_groups(lambda state: _missing(state, ids))
-    if missing is not None:
+    if missing is not None and not copies:
         raise MemoryNotFound(str(missing), engine.space)
-    done = await eraser.erase(ids, progress)
+    done = await eraser.erase(ids, progress, gone_too=missing is not None)
     for archive in core.archives:
         await archive.prepare()
         await archive.note_erased(_raw(each) for each in ids)
@@ -92,7 +98,7 @@ async def erase(
         done.segments_rewritten,
         done.files,
         done.bytes_count,
-        tuple(archive.location for archive in core.archives),
+        copies,
     )
 
 

@@ -92,13 +92,12 @@ def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision
     wanted = dict.fromkeys(command.memories)
     found = {each: state.row_with_id(*each) for each in wanted}
     fresh = {each: row for each, row in found.items() if row is not None}
-    for each in wanted:
-        if each not in fresh and not state.erasures.holds(*each):
-            raise MemoryNotFound(str(each), space)
-    outcome = Outcome(tuple(wanted), tuple(each in fresh for each in wanted))
-    earlier = _earlier_versions(state, fresh)
-    ids = raw_ids([*fresh, *earlier])
-    return Decision([(Erased(ids, now), b"")] if fresh else [], [outcome], 1)
+    gone = [each for each in wanted if each not in fresh and not state.erasures.holds(*each)]
+    if gone and not command.gone_too:
+        raise MemoryNotFound(str(gone[0]), space)
+    outcome = Outcome(tuple(wanted), tuple(each in fresh or each in gone for each in wanted))
+    ids = [*fresh, *gone, *_earlier_versions(state, fresh)]
+    return Decision([(Erased(raw_ids(ids), now), b"")] if ids else [], [outcome], 1)
 
 
 def _earlier_versions(state: SpaceState, rows: dict[MemoryId, int]) -> list[MemoryId]:

@@ -19,7 +19,7 @@ from engram.model.errors import DurabilityError, FileCorrupted, StorageFailed, S
 from engram.storage.ahead import when_asked
 from engram.storage.manifest import Manifest, SnapshotName
 from engram.storage.parts import Part, write_index, write_part
-from engram.storage.removal import Removal
+from engram.storage.removal import KEPT_ASIDE, Removal
 from engram.storage.retained import HOT, CheckpointFacts, FoundDamage, Pin, Retained
 from engram.storage.side_index import (
     SavedIndex,
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 RETAINED_COUNT: Final = 2
 TIERS: Final = ("warm", "cold")
-KEPT_ASIDE: Final = ".damaged"
-"""How the names of files and directories end that a repair moved out of the way: they stay."""
 _SNAPSHOT: Final = re.compile(r"(\d{20})-(\d{10})\.snapshot")
 _SERIAL: Final = re.compile(r".*?(\d{10})(-\d{5})?\.(?:snapshot|part|words)(\.new)?")
 
@@ -287,10 +285,13 @@ class Snapshots:
     def sweep_segments(self, used: set[str]) -> None:
         """Remove every tier segment, finished or not, that is neither retained, pinned nor `used`.
 
-        Only while none is being written. Raises as `sweep`.
+        Only while none is being written; while erasing, what a repair moved aside goes as well.
+        Raises as `sweep`.
         """
         for directory in self._segments_but(used | set(self._pins)):
             self.removal.remove_segment(f"{self._identity.space}/{directory}")
+        if self.removal.shreds:
+            self.removal.remove_kept_aside(self._identity.space)
 
     def note_erased(self, lsn: int) -> None:
         """Keep that of memories erased up to `lsn` no byte is left.

@@ -250,14 +250,14 @@ class ReplayLaw(RuleBasedStateMachine):
 
     @rule(data=st.data(), now=TIMES_NS)
     def erase(self, data: st.DataObject, now: int) -> None:
-        """Erase a living or a forgotten memory: its bytes leave RAM, also for earlier views."""
+        """Erase a living or a forgotten memory: its bytes leave RAM, also for earlier views.
+
+        Or one that only copies hold: it is noted.
+        """
         known = [MemoryId(int(i[:18].replace("-", ""), 16), _low(i)) for i in sorted(self.model)]
-        candidates = known + self.forgotten
-        if not candidates:
-            return
-        identity = data.draw(st.sampled_from(candidates))
+        identity = data.draw(st.sampled_from([*known, *self.forgotten, MemoryId(7, 1)]))
         was_erased = self.state.erasures.holds(*identity)
-        decision = self._commit([Erase((identity,))], now)
+        decision = self._commit([Erase((identity,), gone_too=identity.high == 7)], now)
         assert decision.outcomes[0].refusal is None
         assert bool(decision.events) != was_erased
         assert self.state.erasures.holds(*identity)

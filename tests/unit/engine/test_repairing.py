@@ -181,3 +181,26 @@ async def test_a_space_that_is_not_there_is_refused() -> None:
     disk = await tiered_store("other")
     with pytest.raises(SpaceNotFound):
         await repair_space(disk, FakeClock(), SeededEntropy(1), "simulated", "none")
+
+
+async def test_an_erasure_reaches_what_a_repair_moved_aside() -> None:
+    """A damaged snapshot, segments and the whole log hold the text no more, under any name."""
+    disk = await tiered_store()
+    flip(disk, path_of(disk, ".wal"), BLOCK * 3 + 80)
+    await repair(disk)
+    flip(disk, path_of(disk, "SEGMENT", "warm/"), 40)
+    await repair(disk)
+    flip(disk, path_of(disk, ".part"), 40)
+    await repair(disk)
+    aside = [path for path in files_of(disk) if ".damaged" in path]
+    assert {path.split("/")[1] for path in aside} == {"hot", "wal.1.damaged", "warm"}
+    async with simulated_store(disk) as db:
+        space = await db.space()
+        memories = (await space.list(limit=100)).memories
+        doomed = next(each for each in memories if each.content.endswith("number 7"))
+        text = doomed.content.encode()
+        assert any(text in disk.content(path) for path in aside if path.endswith(".wal"))
+        receipt = await space.forget(doomed.id, mode="erase")
+        assert receipt.files_overwritten >= len(aside)
+        assert not [path for path in files_of(disk) if text in disk.content(path)]
+        assert not [path for path in files_of(disk) if ".damaged" in path]

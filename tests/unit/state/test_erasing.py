@@ -14,6 +14,7 @@ from engram.model.ids import MemoryId
 from engram.state.apply import apply
 from engram.state.columns import PAGE_ROWS
 from engram.state.decide import decide
+from engram.state.digest import digest
 from engram.state.outcomes import Decision
 from engram.state.space import SpaceState
 
@@ -126,3 +127,24 @@ def test_an_erased_memory_gets_no_vector_of_another_embedder() -> None:
     assert _run(state, AdoptEmbedder("new", 2)).outcomes[0].refusal is None
     assert state.vector_count == 1
     assert not _holds(state, NEW_VECTOR)
+
+
+def test_what_only_copies_hold_is_noted_once_and_changes_no_row() -> None:
+    """Asked for without that, it is refused; a replay leads to the same."""
+    state, secret = _filled()
+    gone = MemoryId(1, 2)
+    refused = _run(state, Erase((gone,))).outcomes[0].refusal
+    assert isinstance(refused, MemoryNotFound)
+    before = (state.count, state.forgotten_count)
+    decision = _run(state, Erase((gone,), gone_too=True))
+    assert decision.outcomes[0].created == (True,)
+    assert (state.count, state.forgotten_count) == before
+    assert state.erasures.holds(*gone)
+    assert not _run(state, Erase((gone,), gone_too=True)).events
+    both = _run(state, Erase((gone, secret), gone_too=True))
+    assert both.outcomes[0].created == (False, True)
+    again, _ = _filled()
+    for done in (decision, both):
+        for event, vectors in done.events:
+            apply(again, event, vectors, again.lsn + 1)
+    assert digest(again) == digest(state)
