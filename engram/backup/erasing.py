@@ -1,7 +1,8 @@
 """Memories that were erased must not come back from a copy made before.
 
 A record that is restored keeps its LSN, its ids and its times; of an erased memory its text,
-vector, metadata, labels and content key are left out.
+vector, metadata, labels and content key are left out. Of vectors that were the only ones of their
+record zeros are left, for the record may be the one that says how long the vectors of a space are.
 """
 
 from __future__ import annotations
@@ -138,6 +139,9 @@ def _without(
         rows = np.frombuffer(vectors, "<f4").reshape(-1, event.dimensions)
         kept = rows[~gone[with_vector]].tobytes()
     norms[gone] = np.nan
+    if with_vector.any() and not kept:
+        # The first vectors of a space settle whose they are and how long: zeros stay for these.
+        kept, norms[with_vector] = bytes(len(vectors)), 0
     contents, content_bytes = _cut(event.contents, event.content_bytes, gone)
     metadata, metadata_bytes = _cut(event.metadata, event.metadata_bytes, gone)
     tag_gone = np.repeat(gone, np.frombuffer(event.tag_counts, "u1"))

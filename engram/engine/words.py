@@ -193,7 +193,9 @@ class Words:
     def _erase(self, view: View) -> None:
         if view.erased_lsn <= self._erased_lsn:
             return
-        erased = (view.gather("flags", np.arange(view.count)) & ERASED) != 0
+        rows = np.arange(view.count)
+        flags = view.gather("flags", rows) if len(rows) else np.zeros(0, np.uint8)
+        erased = (flags & ERASED) != 0
         self._index.erase(np.flatnonzero(erased))
         self._erased, self._erased_lsn = erased, view.erased_lsn
         self._snapshot = None

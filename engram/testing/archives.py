@@ -1,4 +1,7 @@
-"""What every ArchiveStore must do, as a plain function anyone may call on a fresh, empty one."""
+"""What every ArchiveStore must do, as a plain function anyone may call on a fresh, empty one.
+
+And the one that keeps objects in RAM, for histories that make backups.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,46 @@ from typing import TYPE_CHECKING
 from engram.model.errors import check
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engram.ports import ArchiveStore, ReadableBuffer
 
 _BIG_BYTES = 5 * 1024 * 1024 + 3
+
+
+class MemoryArchive:
+    """ArchiveStore in RAM, gone with the process."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+
+    @property
+    def location(self) -> str:
+        """Where that is."""
+        return "in memory"
+
+    def put(self, name: str, buffers: Sequence[ReadableBuffer]) -> None:
+        """Keep an object."""
+        self._objects[name] = b"".join(buffers)
+
+    def get(self, name: str, bytes_max: int) -> bytes:
+        """Return the first `bytes_max` bytes of an object; FileNotFoundError if there is none."""
+        try:
+            return self._objects[name][:bytes_max]
+        except KeyError:
+            raise FileNotFoundError(name) from None
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an object of that name."""
+        return name in self._objects
+
+    def list(self, folder: str) -> list[str]:
+        """Return the names of all objects below a folder, sorted."""
+        return sorted(name for name in self._objects if name.startswith(f"{folder}/"))
+
+    def delete(self, name: str) -> None:
+        """Remove an object; harmless when it is missing."""
+        self._objects.pop(name, None)
 
 
 def check_archive(archive: ArchiveStore) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, cast
 
@@ -31,7 +31,7 @@ from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.one_thread import OneThread
 from engram.testing.small_tiers import SmallTiers
 from engram.testing.store_edges import EdgeLedger
-from engram.testing.store_insides import engine_of, facts_of, segments_of
+from engram.testing.store_insides import check_injected, engine_of, facts_of, segments_of
 from engram.testing.store_ledger import (
     SpacePromise,
     StorePromise,
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from engram.testing.store_ledger import Trace
 
     OpenStore = Callable[..., AbstractAsyncContextManager[Engram]]
+    Verb = Callable[[Engram, str], Awaitable[None]]
 
 SPACES: Final = (DEFAULT_SPACE, "notes", "given-1", "given-2")
 GENERATIONS_MAX: Final = 5
@@ -65,18 +66,18 @@ KEEP_ALL_SHARE: Final = 0.3
 QUIET_SHARE: Final = 0.25
 
 
-async def run_store_history(seed: int, open_store: OpenStore) -> Counter[str]:
-    """Run one whole history and return what it came through, by what it is.
+async def run_store_history(
+    seed: int, open_store: OpenStore, kind: type[StoreHistory] | None = None
+) -> Counter[str]:
+    """Run one whole history; return what it came through, and how many `memories` were found.
 
-    Among that are `memories`: how many were promised and found.
-
-    `open_store` is `engram.open`.
+    `open_store` is `engram.open`; `kind` is the history's class, StoreHistory where left out.
 
     Raises:
         InvariantViolated: a promise was broken.
         LogCorrupted: the store refused what only a crash had done to it.
     """
-    history = StoreHistory(seed, open_store)
+    history = (kind or StoreHistory)(seed, open_store)
     with history.thread.installed():
         for _ in range(history.chance.randint(2, GENERATIONS_MAX)):
             await history.generation()
@@ -108,14 +109,14 @@ class StoreHistory:
         self._opened = False
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Engram]:
-        """Open the store on the simulated disk."""
+    async def opened(self, elsewhere: SimulatedFilesystem | None = None) -> AsyncIterator[Engram]:
+        """Open the store on the simulated disk, or another one."""
         async with self._open_store(
             "simulated",
             settings=self._settings,
             embedder=self._embedder,
             kernels="numpy",
-            filesystem=self.filesystem,
+            filesystem=elsewhere or self.filesystem,
             clock=self._clock,
             entropy=self._entropy,
             open_log=simulated_log(),
@@ -187,8 +188,9 @@ class StoreHistory:
             promise.check_moments(engine.view)
         self.requests.settle(self.promise.spaces)
 
-    async def _work(self, store: Engram) -> None:
-        verbs = (
+    def verbs(self) -> Sequence[tuple[Verb, int]]:
+        """Return what may be done next, with how often."""
+        return (
             (self._remember, 30),
             (self._remember_many, 20),
             (self._keyed, 20),
@@ -204,6 +206,9 @@ class StoreHistory:
             (self._rest, 8),
             (self._look_back, 12),
         )
+
+    async def _work(self, store: Engram) -> None:
+        verbs = self.verbs()
         for _ in range(self.chance.randint(1, STEPS_MAX)):
             self._clock.advance(self.chance.choice([0, 1, 1_000_000, 10**12]))
             if self.chance.random() < 0.05:  # noqa: PLR2004 - now and then a clock is set back
@@ -393,8 +398,3 @@ class StoreHistory:
 
     def _kept_texts(self, name: str) -> list[tuple[str, Trace]]:
         return [(memory_id, trace) for memory_id, trace in self._kept(name) if trace.content]
-
-
-def check_injected(reason: str) -> None:
-    """Check that a failure is what the disk was told to do."""
-    check("injected" in reason or "the power is off" in reason, f"not to be expected: {reason}")

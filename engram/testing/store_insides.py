@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engram.model.errors import check
+
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
     from engram.service.store import Engram
@@ -31,3 +33,8 @@ def facts_of(store: Engram, engine: SpaceEngine) -> dict[str, int]:
         "snapshots": int(checkpoints.status.at is not None),
         "trims": int(checkpoints.snapshots.trim_lsn > 0),
     }
+
+
+def check_injected(reason: str) -> None:
+    """Check that a failure is what the disk was told to do."""
+    check("injected" in reason or "the power is off" in reason, f"not to be expected: {reason}")

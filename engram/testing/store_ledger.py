@@ -98,6 +98,8 @@ class SpacePromise:
     perhaps_seen: list[str] = field(default_factory=list)
     digest: str | None = None
     moments: list[Moment] = field(default_factory=list)
+    perhaps_erased: set[str] = field(default_factory=set)
+    erased: dict[str, Trace] = field(default_factory=dict)
 
     @property
     def is_certain(self) -> bool:
@@ -111,6 +113,11 @@ class SpacePromise:
         check(memory_id not in self.kept, "two memories were given one id")
         self.kept[memory_id] = trace
         self.seen[memory_id] = 1
+
+    def note_erased(self, memory_id: str) -> None:
+        """Note that a memory is in no answer any more, not even in one about the past."""
+        self.erased[memory_id] = self.kept[memory_id]
+        self.moments = [Moment(at, ids - {memory_id}) for at, ids in self.moments]
 
     def note_moment(self, view: View) -> None:
         """Remember what the space holds now, for questions about the past."""
@@ -145,11 +152,13 @@ class SpacePromise:
                 check(least <= found[memory_id].seen_count <= most, "a sighting is lost or made up")
             else:
                 check(memory_id in self.perhaps_forgotten, "an acknowledged memory is lost")
+        for memory_id in self.perhaps_erased - found.keys():
+            self.note_erased(memory_id)
         self._check_new([found[each].trace for each in found if each not in self.kept])
         self.kept = {memory_id: each.trace for memory_id, each in found.items()}
         self.seen = {memory_id: each.seen_count for memory_id, each in found.items()}
         self.perhaps_remembered, self.perhaps_seen = [], []
-        self.perhaps_forgotten, self.presence = set(), "there"
+        self.perhaps_forgotten, self.perhaps_erased, self.presence = set(), set(), "there"
 
     def _check_new(self, traces: list[Trace]) -> None:
         found = {trace.key: trace for trace in traces}

@@ -49,6 +49,13 @@ class RequestLedger:
         for request in [each for each in self.asked if each[0] == name]:
             self._leave_out(request)
 
+    def erase(self, name: str, erased: Mapping[str, Trace]) -> None:
+        """Forget the requests that made memories which were erased: their answers went, too."""
+        keys = {trace.key for trace in erased.values()}
+        for request, trace in list(self.asked.items()):
+            if request[0] == name and trace.key in keys:
+                self._leave_out(request)
+
     def choose(self, name: str, chance: random.Random) -> tuple[str, str]:
         """Return a request to try again, or a new one."""
         earlier = [each for each in self.asked if each[0] == name]

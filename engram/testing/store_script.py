@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from engram.model.errors import DurabilityError, InvariantViolated, check
 from engram.model.ids import DEFAULT_SPACE
 from engram.state.digest import digest
-from engram.testing.store_histories import StoreHistory, check_injected
-from engram.testing.store_insides import engine_of
+from engram.testing.store_histories import StoreHistory
+from engram.testing.store_insides import check_injected, engine_of
 from engram.testing.store_ledger import SpacePromise
 
 if TYPE_CHECKING:

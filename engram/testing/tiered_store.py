@@ -72,10 +72,8 @@ def files_of(disk: SimulatedFilesystem, path: str = "") -> Iterator[str]:
     for name in disk.list(path):
         inside = f"{path}/{name}" if path else name
         try:
-            names = disk.list(inside)
-        except StorageFailed:
-            names = []
-        if names:
-            yield from files_of(disk, inside)
-        else:
+            disk.list(inside)
+        except StorageFailed:  # it is a file
             yield inside
+        else:
+            yield from files_of(disk, inside)

@@ -21,7 +21,7 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.backup.repository import Repository
 from engram.model.errors import ArchiveCorrupted, ArchiveUnavailable, InvalidRequest
 from engram.service.backups import Backups
-from engram.testing.archives import check_archive
+from engram.testing.archives import MemoryArchive, check_archive
 from engram.testing.clock import FakeClock, SeededEntropy
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import simulated_store
@@ -97,6 +97,10 @@ def test_a_file_url_is_that_directory(tmp_path: Path) -> None:
 
 def test_a_directory_on_a_simulated_disk() -> None:
     check_archive(DirectoryArchive(SimulatedFilesystem(), SeededEntropy(1), "simulated"))
+
+
+def test_ram_of_this_process_alone() -> None:
+    check_archive(MemoryArchive())
 
 
 def test_memory() -> None:

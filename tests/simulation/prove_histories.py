@@ -1,7 +1,8 @@
 """Runs ranges of seeded histories on two processes: `python -m tests.simulation.prove_histories`.
 
-`... log 0 900000` runs histories of a log, `... store 0 100000` those of stores. Both name the
-range first and then after each piece how far they came, so that a run that was interrupted goes on
+`... log 0 900000` runs histories of a log, `... store 0 100000` those of stores, `... upkeep 0
+20000` those of stores whose operators erase, compact, convert and back up. Each names the range
+first and then after each piece how far they came, so that a run that was interrupted goes on
 with `... store 41000 100000`. A failure names its seed; `run_store_history(seed, open_store)` and
 `run_crash_history(seed)` repeat it.
 """
@@ -19,21 +20,22 @@ import anyio
 
 from engram.model.errors import InvariantViolated
 from engram.testing.histories import run_crash_histories
-from engram.testing.store_histories import run_store_history
+from engram.testing.store_histories import StoreHistory, run_store_history
+from engram.testing.upkeep_histories import UpkeepHistory
 from engram.wiring import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROCESSES: Final = 2
-PIECES: Final = {"log": 1_000, "store": 200}
+PIECES: Final = {"log": 1_000, "store": 200, "upkeep": 100}
 """Seeds in a piece: some seconds of work."""
 
 SEEDS: Final = Path(__file__).with_name("seeds.txt")
 
 
 def seeds_that_failed(level: str) -> list[int]:
-    """Return the seeds that once broke a promise of a log, or of a store."""
+    """Return the seeds that once broke a promise at a level, one of `PIECES`."""
     lines = [line.split() for line in SEEDS.read_text(encoding="utf-8").splitlines()]
     return [int(line[0]) for line in lines if line[1:2] == [f"{level}:"]]
 
@@ -44,7 +46,9 @@ def run_log_histories(seeds: Iterable[int]) -> Counter[str]:
     return Counter(histories=len(seeds), records=run_crash_histories(seeds))
 
 
-def run_store_histories(seeds: Iterable[int]) -> Counter[str]:
+def run_store_histories(
+    seeds: Iterable[int], kind: type[StoreHistory] = StoreHistory
+) -> Counter[str]:
     """Run histories of whole stores and return what they came through.
 
     Raises:
@@ -56,7 +60,7 @@ def run_store_histories(seeds: Iterable[int]) -> Counter[str]:
         facts: Counter[str] = Counter()
         for seed in seeds:
             try:
-                facts += await run_store_history(seed, open_store)
+                facts += await run_store_history(seed, open_store, kind)
             except Exception as error:
                 raise InvariantViolated(f"seed {seed}: {type(error).__name__}: {error}") from error
         return facts
@@ -64,7 +68,16 @@ def run_store_histories(seeds: Iterable[int]) -> Counter[str]:
     return anyio.run(run)
 
 
-RUNS: Final = {"log": run_log_histories, "store": run_store_histories}
+def run_upkeep_histories(seeds: Iterable[int]) -> Counter[str]:
+    """Run histories in which operators are at work; see `run_store_histories`."""
+    return run_store_histories(seeds, UpkeepHistory)
+
+
+RUNS: Final = {
+    "log": run_log_histories,
+    "store": run_store_histories,
+    "upkeep": run_upkeep_histories,
+}
 
 
 def prove(level: str, first: int, end: int) -> Counter[str]:

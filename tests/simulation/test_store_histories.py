@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.prove_histories import prove, run_store_histories, seeds_that_failed
+from tests.simulation.prove_histories import (
+    prove,
+    run_store_histories,
+    run_upkeep_histories,
+    seeds_that_failed,
+)
 
 HISTORIES = 80
 HISTORIES_LONG = 100_000
+UPKEEP_HISTORIES = 24
+UPKEEP_HISTORIES_LONG = 20_000
 
 
 def test_a_store_keeps_what_it_acknowledged_through_its_histories() -> None:
@@ -18,6 +25,24 @@ def test_a_store_keeps_what_it_acknowledged_through_its_histories() -> None:
 def test_the_same_seed_is_the_same_history() -> None:
     """To the last call on the disk: `calls` is among what is compared."""
     assert run_store_histories(range(5)) == run_store_histories(range(5))
+
+
+def test_a_store_keeps_its_promises_while_operators_are_at_work() -> None:
+    """They erase, compact, convert, back up while writes go on, and restore."""
+    facts = run_upkeep_histories([*seeds_that_failed("upkeep"), *range(UPKEEP_HISTORIES)])
+    assert min(facts["backups"], facts["erased"], facts["reembedded"]) > UPKEEP_HISTORIES // 4
+    assert facts["compacted"]
+
+
+def test_the_same_seed_is_the_same_history_with_operators_too() -> None:
+    assert run_upkeep_histories(range(3)) == run_upkeep_histories(range(3))
+
+
+@pytest.mark.prove
+def test_a_store_keeps_its_promises_through_thousands_of_histories_with_operators() -> None:
+    facts = prove("upkeep", 0, UPKEEP_HISTORIES_LONG)
+    assert facts["histories"] == UPKEEP_HISTORIES_LONG
+    assert min(facts["backups"], facts["erased"]) > UPKEEP_HISTORIES_LONG // 4
 
 
 @pytest.mark.prove
