@@ -101,16 +101,16 @@ class Compactor:
     async def compact(self) -> Compacted:
         """Drop every row whose memory was forgotten before the history that is kept.
 
-        Reads and writes go on. While it works it takes the RAM of the columns, the hot bodies and
-        the word index once more.
+        Reads and writes go on. While it works it takes once more the RAM of what stays: columns,
+        hot bodies and the word index.
 
         Raises:
-            Overloaded: memories were erased or converted all the time; try again.
+            Overloaded: memories were erased or converted all the time, try again; or the memory
+                budget has no room for both.
             Closed: the space is being closed.
         """
         budget = self._housekeeping.budget
         async with self._lock, self._housekeeping.moving:
-            budget.moving_bytes = self._engine.resident_bytes
             try:
                 for _ in range(COMPACTION_ATTEMPTS_MAX):
                     if self._closing:
@@ -163,6 +163,7 @@ class Compactor:
         drop = await self._run_blocking(partial(rows_to_drop, view, horizon, erased_stay=stay))
         if not drop.any():
             return Compacted(0, 0)
+        self._take_room(1 - float(drop.mean()))
         frozen = await engine.between_groups(SpaceState.freeze)
         make = partial(Compaction, frozen, horizon, erased_stay=self._is_erasing())
         compaction = await self._run_blocking(make)
@@ -178,6 +179,14 @@ class Compactor:
         if not await engine.between_groups(compaction.swap, publish):
             return None
         return Compacted(compaction.rows_dropped, before - engine.resident_bytes)
+
+    def _take_room(self, kept_share: float) -> None:
+        """Count what a compaction takes as resident; refuse one that the budget has no room for."""
+        budget, wanted = self._housekeeping.budget, int(kept_share * self._engine.resident_bytes)
+        budget.moving_bytes = 0
+        if self._housekeeping.resident().total + wanted > budget.total_bytes:
+            raise Overloaded("memory_budget", budget.total_bytes)
+        budget.moving_bytes = wanted
 
     async def _wait_ns(self) -> int | None:
         """Return in how many nanoseconds enough rows can go; None when too few are forgotten."""

@@ -299,7 +299,7 @@ class Housekeeping:
         if plan.unused:
             parts = without(view, plan.unused)
             await engine.between_groups(lambda state: exchange(view, parts, state))
-            self._let_go(view, engine.view)
+            self._let_go(engine, view)
             return
         landed: list[Landing] = []
         has_moved = False
@@ -314,7 +314,7 @@ class Housekeeping:
                 for landing in landed:
                     remove = partial(self._segments.remove, engine.space, landing.segment)
                     await self._run_blocking(remove)
-        self._let_go(view, engine.view)
+        self._let_go(engine, view)
         await self._run_blocking(self._give_back)
 
     async def _write(self, kept: Kept, view: View, sealing: Sealing) -> Landing:
@@ -336,9 +336,15 @@ class Housekeeping:
         self.budget.moving_bytes = move.resident_bytes
         return await kept.engine.between_groups(move.swap)
 
-    def _let_go(self, before: View, after: View) -> None:
-        """Take the segments that are no longer searched out of the cache."""
-        still = {id(part.segment) for part in after.sealed if part is not None}
+    def _let_go(self, engine: Tended, before: View) -> None:
+        """Take the segments that are no longer searched out of the cache.
+
+        From the disk the next checkpoint takes those that no snapshot names.
+        """
+        still = {id(part.segment) for part in engine.view.sealed if part is not None}
         for part in before.sealed:
             if part is not None and id(part.segment) not in still:
                 self._segments.let_go(part.segment)
+                if engine.checkpointer is not None:
+                    directory = f"{part.segment.tier}/{part.segment.number:020d}"
+                    engine.checkpointer.snapshots.left.add(directory)

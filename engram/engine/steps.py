@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from engram.engine.accesses import Accesses
+from engram.engine.checkpointer import Checkpointer
 from engram.engine.tiers import Sealing
 from engram.model.capacities import Capacities
 from engram.model.errors import EngramError
@@ -27,6 +28,7 @@ class Tended(Protocol):
 
     space: str
     accesses: Accesses
+    checkpointer: Checkpointer | None
 
     @property
     def view(self) -> View:

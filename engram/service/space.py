@@ -366,7 +366,8 @@ class Space(LinkedSpace):
 
         Raises:
             SpaceNotFound: nothing was ever remembered in this space.
-            Overloaded: memories were erased or converted all the time; try again.
+            Overloaded: memories were erased or converted all the time, try again; or the memory
+                budget has no room for the space beside itself.
             StorageFailed: the disk refused the snapshot; the rows are gone from RAM only.
         """
         engine = await self._engine()

@@ -70,7 +70,8 @@ class Snapshots:
         self._known: dict[str, tuple[tuple[Mark, ...], Part]] = {}
         self._pins: Counter[str] = Counter()
         self._pinned_lsns: list[int] = []
-        self._dropped: set[str] = set()
+        self.left: set[str] = set()
+        """Tier segments that go with the next sweep, unless a retained snapshot names them."""
         self._saved_words: Callable[[], SavedIndex]
         self._serial = 0
         self._may_sweep = False
@@ -215,7 +216,7 @@ class Snapshots:
                 durable_lsn=max(self._manifest.body.durable_lsn, body.lsn),
             )
         )
-        self._dropped.update(*(each.segments() for each in self.retained))
+        self.left.update(*(each.segments() for each in self.retained))
         self.retained, self._may_sweep = retained, True
         everything = [*parts, *side_written]
         self._known = {part.key: known[part.key] for part in everything}
@@ -278,9 +279,9 @@ class Snapshots:
             return
         self._sweep_files()
         kept = {directory for each in self.retained for directory in each.segments()}
-        for directory in sorted(self._dropped - kept - set(self._pins)):
+        for directory in sorted(self.left - kept - set(self._pins)):
             self.removal.remove_segment(f"{self._identity.space}/{directory}")
-            self._dropped.discard(directory)
+            self.left.discard(directory)
 
     def sweep_segments(self, used: set[str]) -> None:
         """Remove every tier segment, finished or not, that is neither retained, pinned nor `used`.

@@ -236,3 +236,22 @@ async def test_a_conversion_goes_on_over_a_compaction() -> None:
         vectors = engine.view.vectors_of(rows)
         expected = await embedder.embed([engine.view.content(row) for row in rows.tolist()])
         assert (vectors == expected).all()
+
+
+async def test_a_compaction_for_which_the_budget_has_no_room_is_refused_and_harms_nothing() -> None:
+    clock = StandingClock()
+    async with simulated_store(
+        clock=clock, history_retention_ns=0, memory_budget=1 << 20
+    ) as engram:
+        space = await engram.space()
+        ids = await filled(space, 200)
+        await space.forget_many(ids[:3])
+        engine = engine_of(engram)
+        expected = digest(engine.view)
+        engram._core.registry.housekeeping.budget.total_bytes = engram.resident_bytes.total + 100
+        with pytest.raises(Overloaded, match="memory_budget"):
+            await space.compact()
+        assert engram.resident_bytes.moving == 0
+        assert digest(engine.view) == expected
+        engram._core.registry.housekeeping.budget.total_bytes = 3 * engram.resident_bytes.total
+        assert (await space.compact()).rows_dropped == 3

@@ -120,3 +120,33 @@ async def test_a_conversion_whose_vectors_do_not_fit_is_refused_before_it_begins
             await space.remember_many([f"text {first + row}" for row in range(100)])
         with pytest.raises(Overloaded, match="memory_budget of 1048576"):
             await space.reembed()
+
+
+async def test_a_segment_replaced_between_two_snapshots_goes_with_the_second() -> None:
+    """What is on the disk then is what readers search and what a snapshot names."""
+    disk = SimulatedFilesystem()
+    async with tiered(disk) as db:
+        space = await _filled(db)
+        await _until_in_tiers(space)
+        for tag in ("a", "b", "c"):
+            texts = [f"{tag}{number}" for number in range(200)]
+            vectors = np.random.default_rng(5).standard_normal((200, DIMENSIONS), np.float32)
+            await space.remember_many(texts, embeddings=vectors)
+            await _until_in_tiers(space)
+        written = max(
+            int(name) for tier in ("warm", "cold") for name in disk.list(f"default/{tier}")
+        )
+        await db.checkpoint()
+        await db.checkpoint()
+        engine = engine_of(db, "default")
+        assert engine is not None
+        wanted = {
+            f"{part.segment.tier}/{part.segment.number:020d}" for part in engine.view.sealed if part
+        }
+        for each in engine.checkpoints.snapshots.retained:
+            wanted |= each.segments()
+        found = {
+            f"{tier}/{name}" for tier in ("warm", "cold") for name in disk.list(f"default/{tier}")
+        }
+        assert found == wanted
+        assert len(found) < written
