@@ -45,8 +45,8 @@ kernels: $(VENV)/.engram-runtime ## build the Zig kernels for this machine
 	@$(RUN) build_kernels.py
 	@touch $(VENV)/.engram-kernels
 
-prove: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the long proofs
-	@$(PYTEST) -m prove
+prove: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the long proofs; HISTORIES="store 41000 100000" runs these alone
+	@$(if $(HISTORIES),$(RUN) -m tests.simulation.prove_histories $(HISTORIES),$(RUN) -m pytest -v -s -m prove)
 
 bench: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## measure the workloads on this machine
 	@$(RUN) -m benches.regression run

@@ -34,6 +34,11 @@ PIECES: Final = {"log": 1_000, "store": 200, "upkeep": 100}
 SEEDS: Final = Path(__file__).with_name("seeds.txt")
 
 
+def tell(text: str) -> None:
+    """Say at once how far a long proof is; an ordinary run of the tests keeps it to itself."""
+    print(text, flush=True)  # noqa: T201 - whoever started it wants to know
+
+
 def seeds_that_failed(level: str) -> list[int]:
     """Return the seeds that once broke a promise at a level, one of `PIECES`."""
     lines = [line.split() for line in SEEDS.read_text(encoding="utf-8").splitlines()]
@@ -86,7 +91,7 @@ def prove(level: str, first: int, end: int) -> Counter[str]:
     Raises:
         InvariantViolated: a history failed; the message begins with its seed.
     """
-    print(f"{level} histories of seeds {first} to {end}", flush=True)  # noqa: T201
+    tell(f"{level} histories of seeds {first} to {end}")
     size = PIECES[level]
     pieces = [range(seed, min(seed + size, end)) for seed in range(first, end, size)]
     facts: Counter[str] = Counter()
@@ -94,7 +99,7 @@ def prove(level: str, first: int, end: int) -> Counter[str]:
         for piece, found in zip(pieces, pool.map(RUNS[level], pieces), strict=True):
             facts += found
             said = ", ".join(f"{count} {name}" for name, count in sorted(facts.items()))
-            print(f"{level} seeds below {piece.stop}: {said}", flush=True)  # noqa: T201
+            tell(f"{level} seeds below {piece.stop}: {said}")
     return facts
 
 

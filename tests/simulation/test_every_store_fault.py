@@ -5,9 +5,11 @@ import pytest
 
 from engram.testing.store_script import SEED, ScriptedHistory
 from engram.wiring import open_store
+from tests.simulation.prove_histories import tell
 
 FAULTS = ("EIO", "ENOSPC", "short", "power")
 SHARE = 16
+TOLD = 100
 
 
 async def _calls_of_story() -> int:
@@ -31,6 +33,8 @@ async def _fail_each(fault: str, first: int, step: int) -> int:
         except Exception as error:
             error.add_note(f"{fault} at call {number}")
             raise
+        if not number % TOLD:
+            tell(f"{fault} at call {number} of {numbers.stop - 1}: every promise is kept")
     return len(numbers)
 
 
@@ -45,6 +49,8 @@ async def _lie_at_each(first: int, step: int) -> int:
         except Exception as error:
             error.add_note(f"lie at call {number}")
             raise
+        if not number % TOLD:
+            tell(f"lie at call {number}: {refused} refused so far")
     return refused
 
 

@@ -14,12 +14,14 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.wal.file_log import FileLog
 from engram.wal.writer import SegmentSizes
+from tests.simulation.prove_histories import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROUNDS = 20
 ROUNDS_LONG = 200
+TOLD = 20
 SEED = 9
 
 CHILD = """
@@ -115,6 +117,8 @@ def _rounds(root: Path, rounds: int) -> None:
         first, last = anyio.run(_reopened, directory)
         assert last >= acknowledged
         highest_first = max(highest_first, first)
+        if not (number + 1) % TOLD:
+            tell(f"logs killed {number + 1} times of {rounds}: nothing acknowledged is lost")
     assert highest_first > 1, "nothing was trimmed, so nothing recycled"
 
 

@@ -14,6 +14,7 @@ import pytest
 import engram
 from engram.model.capacities import Capacities
 from engram.testing.small_tiers import SmallTiers
+from tests.simulation.prove_histories import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 20
 ROUNDS_LONG = 200
+TOLD = 20
 SEED = 23
 STORES = 5
 ACKNOWLEDGEMENTS_MAX = 900
@@ -138,6 +140,8 @@ def _rounds(root: Path, rounds: int) -> None:
         found = anyio.run(_reopened, directory, known)
         assert found["kept"] > 0
         facts += found
+        if not (run + 1) % TOLD:
+            tell(f"stores killed {run + 1} times of {rounds}: nothing acknowledged is lost")
     assert min(facts["snapshots"], facts["warm"]) > rounds
 
 
