@@ -33,10 +33,18 @@ class ScriptedHistory(StoreHistory):
     digests: set[str]
 
     async def tell(self, fault: Fault | None, number: int, *, keep_all: bool) -> int:
-        """Tell it with one call failing, then crash; return how many calls it made."""
+        """Tell it with one call failing, then crash; return how many calls it made.
+
+        A "lie" is told by syncs alone: a write that fails may have happened, which is no lie.
+        """
+
+        def plan(call: int, operation: str) -> Fault | None:
+            can_lie = operation.startswith("sync")
+            return fault if call == number and (fault != "lie" or can_lie) else None
+
         self.digests = set()
         self.promise.spaces.setdefault(SPACE, SpacePromise("perhaps new"))
-        self.filesystem.plan = lambda call, _: fault if call == number else None
+        self.filesystem.plan = plan
         with self.thread.installed():
             try:
                 async with self.opened() as store:
