@@ -63,6 +63,9 @@ async def _measure(options: argparse.Namespace, conversations: Sequence[Conversa
     systems = await _baselines(conversations, embedder)
     with tempfile.TemporaryDirectory(prefix="engram-locomo-") as place:
         async with remembered(conversations, embedder, Path(place) / "store") as asked:
+            systems["engram, similarity"] = recall_at(
+                conversations, [await each.answers("similarity") for each in asked]
+            )
             systems[_OURS] = recall_at(conversations, [await each.answers() for each in asked])
             _show(f"recall_at_10, embedder {options.embedder}", systems, _OURS)
             if options.ablation:

@@ -6,21 +6,28 @@ from collections.abc import Sequence
 
 from benches.locomo.answers import Asked
 from benches.locomo.measures import Scores, recall_at
+from engram.kernels.graph.parameters import SpreadParameters
 from engram.ports import Embedder
 from engram.retrieval.fusion import FusionWeights
+from engram.retrieval.seeding import SpreadingWeights
 
 
 async def ablations(asked: Sequence[Asked], embedder: Embedder) -> dict[str, Scores]:
     """Return the scores of each step; every step has what the ones before it have."""
-    plain = FusionWeights()._replace(speaker=0.0, fading=0.0, doubt=0.0)
+    whole = FusionWeights()
+    lasting = whole._replace(fading=0.0, doubt=0.0)
+    near = SpreadingWeights(parameters=SpreadParameters(depth=1))
     steps = {
-        "+ words": plain,
-        "+ speakers": plain._replace(speaker=FusionWeights().speaker),
-        "+ decay": FusionWeights(),
+        "+ words": (lasting._replace(speaker=0.0, activation=0.0), near),
+        "+ session edges": (lasting._replace(speaker=0.0), near),
+        "+ speakers": (lasting, near),
+        "+ spreading": (lasting, SpreadingWeights()),
+        "+ decay": (whole, SpreadingWeights()),
     }
     conversations = [each.conversation for each in asked]
     vectors = [await each.answers_by_vector(embedder) for each in asked]
     found = {"vector": recall_at(conversations, vectors)}
     for name, weights in steps.items():
-        found[name] = recall_at(conversations, [await each.answers(weights) for each in asked])
+        rankings = [await each.weighing(*weights).answers() for each in asked]
+        found[name] = recall_at(conversations, rankings)
     return found

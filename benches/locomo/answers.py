@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import engram
 from benches.locomo.conversations import Conversation, Turn
 from benches.locomo.measures import RESULTS
 from engram.ports import Embedder
 from engram.retrieval.fusion import FusionWeights
+from engram.retrieval.seeding import SpreadingWeights
 from engram.service.preparing import NewMemory
 from engram.service.space import Space
+
+_SPREADING: Final = SpreadingWeights()
 
 
 class Asked(NamedTuple):
@@ -23,18 +26,18 @@ class Asked(NamedTuple):
     space: Space
     place_of: dict[str, int]
 
-    async def answers(self, weights: FusionWeights | None = None) -> list[list[int]]:
-        """Return the places of what is recalled for each question, best first.
+    def weighing(self, weights: FusionWeights, spreading: SpreadingWeights = _SPREADING) -> Asked:
+        """Return the same space as if these weights were the defaults."""
+        core = self.space._core._replace(  # noqa: SLF001 - not a public setting
+            weights=weights, spreading=spreading
+        )
+        return self._replace(space=Space(self.space.id, core))
 
-        Without `weights` exactly as any caller asks; with them as if they were the defaults.
-        """
-        space = self.space
-        if weights is not None:
-            core = space._core._replace(weights=weights)  # noqa: SLF001 - not a public setting
-            space = Space(space.id, core)
+    async def answers(self, mode: str = "hybrid") -> list[list[int]]:
+        """Return the places of what is recalled for each question, best first."""
         found = []
         for question in self.conversation.questions:
-            result = await space.recall(question.text, limit=RESULTS)
+            result = await self.space.recall(question.text, limit=RESULTS, mode=mode)
             found.append([self.place_of[hit.memory.id] for hit in result.recollections])
         return found
 
@@ -43,7 +46,7 @@ class Asked(NamedTuple):
         found = []
         vectors = await embedder.embed([each.text for each in self.conversation.questions])
         for vector in vectors:
-            result = await self.space.recall(embedding=vector, limit=RESULTS)
+            result = await self.space.recall(embedding=vector, limit=RESULTS, mode="similarity")
             found.append([self.place_of[hit.memory.id] for hit in result.recollections])
         return found
 

@@ -12,8 +12,9 @@ from benches.locomo.answers import Asked
 from benches.locomo.measures import Scores, recall_at
 from engram.retrieval.fusion import FusionWeights
 
-_SIMILARITIES: Final = (0.3, 0.4, 0.5)
+_SIMILARITIES: Final = (0.3, 0.4, 0.5, 0.6)
 _SPEAKERS: Final = (0.15, 0.25, 0.4)
+_ACTIVATIONS: Final = (0.3, 0.4, 0.5)
 
 
 async def chosen_without(asked: Sequence[Asked]) -> list[tuple[str, Scores]]:
@@ -24,7 +25,7 @@ async def chosen_without(asked: Sequence[Asked]) -> list[tuple[str, Scores]]:
     conversations = [each.conversation for each in asked]
     tried: list[tuple[str, Scores]] = []
     for name, weights in _grid():
-        rankings = [await each.answers(weights) for each in asked]
+        rankings = [await each.weighing(weights).answers() for each in asked]
         tried.append((name, recall_at(conversations, rankings)))
     chosen = []
     for left_out in range(len(asked)):
@@ -39,9 +40,15 @@ async def chosen_without(asked: Sequence[Asked]) -> list[tuple[str, Scores]]:
 
 def _grid() -> list[tuple[str, FusionWeights]]:
     found = []
-    for similarity, speaker in itertools.product(_SIMILARITIES, _SPEAKERS):
+    for similarity, speaker, activation in itertools.product(
+        _SIMILARITIES, _SPEAKERS, _ACTIVATIONS
+    ):
         weights = FusionWeights()._replace(
-            similarity=similarity, lexical=round(1 - similarity, 2), speaker=speaker
+            similarity=similarity,
+            lexical=round(1 - similarity, 2),
+            speaker=speaker,
+            activation=activation,
         )
-        found.append((f"similarity {similarity}, speaker {speaker}", weights))
+        name = f"similarity {similarity}, speaker {speaker}, activation {activation}"
+        found.append((name, weights))
     return found

@@ -3,8 +3,9 @@
 Convex combination of normalised scores rather than reciprocal ranks (Bruch, Gai and Ingber, "An
 analysis of fusion functions for hybrid retrieval", 2023). On three conversations of LoCoMo
 (evidence retrieval, 383 questions, recall_at_10) words alone found 0.646. With the offline embedder
-vectors alone found 0.577, both 0.704, and 0.711 with what the one who is named says preferred; with
-MiniLM 0.520, 0.735 and, the names taken out of the vector as well, 0.753.
+vectors alone found 0.577, the default weights without activation 0.715 and with it 0.787; with
+MiniLM vectors alone 0.520 and the default weights 0.838. Shares of similarity from 0.4 to 0.6 lay
+within 0.011 of each other.
 Retrievability and confidence scale the result: they never lift what neither words nor meaning
 support.
 """
@@ -46,8 +47,8 @@ Scored = tuple[F32, U32]
 class FusionWeights(NamedTuple):
     """How much each part counts; the first four share the score as they stand to each other."""
 
-    similarity: float = 0.4
-    lexical: float = 0.6
+    similarity: float = 0.45
+    lexical: float = 0.55
     # Counts only for a cue that names somebody who speaks in the memory space.
     speaker: float = 0.25
     # What association brings a memory, beside what it has in common with the cue itself. Counts
@@ -149,16 +150,13 @@ def resembling(
 ) -> Scored:
     """Return the best `limit` candidates by what they share with the cue alone, as `fuse` does.
 
-    What time has left of them, and how sure they are, does not count.
+    What time has left of them, and how sure they are, does not count; nor who says them: what
+    somebody answered is often reached through what another asked.
     """
-    shares = np.zeros((SHARES_COUNT - 1, len(candidates.rows)), np.float32)
-    shares[0], shares[1] = candidates.cosines, candidates.lexical
-    if candidates.speaker is None:
-        weights = weights._replace(speaker=0.0)
-    else:
-        shares[2] = candidates.speaker
-    floor = np.array((*floors, AS_IT_IS), np.float32)
-    order, scores = kernels.score_fuse(shares, _weights(weights)[:3], floor, limit)
+    shares = np.stack((candidates.cosines, candidates.lexical))
+    order, scores = kernels.score_fuse(
+        shares, _weights(weights)[:2], np.array(floors, np.float32), limit
+    )
     return scores, candidates.rows[order]
 
 
