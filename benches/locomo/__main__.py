@@ -21,7 +21,8 @@ from benches.locomo.ablation import ablations
 from benches.locomo.answers import Asked, remembered
 from benches.locomo.baselines import combined, compare, ranked
 from benches.locomo.choosing import chosen_without
-from benches.locomo.conversations import Conversation, load
+from benches.locomo.conversations import Conversation
+from benches.locomo.loading import load
 from benches.locomo.measures import (
     Scores,
     categories_of,
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benches.locomo", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--data", type=Path, required=True, help="a file of LoCoMo conversations")
+    parser.add_argument("--data", type=Path, required=True, help="a file of LoCoMo or FriendsQA")
     parser.add_argument("--embedder", choices=["static", "minilm"], default="static")
     parser.add_argument("--ablation", action="store_true", help="show what each stage adds")
     parser.add_argument(

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 CATEGORIES: Final = {
     1: "multi-hop",
@@ -52,12 +49,8 @@ class Conversation(NamedTuple):
     questions: list[Question]
 
 
-def load(path: Path) -> list[Conversation]:
-    """Return the conversations of a LoCoMo file; questions without evidence are left out."""
-    return [_conversation(sample) for sample in msgspec.json.decode(path.read_bytes())]
-
-
-def _conversation(sample: dict[str, Any]) -> Conversation:
+def conversation_of(sample: dict[str, Any]) -> Conversation:
+    """Return a conversation of LoCoMo; questions without evidence are left out."""
     said = sample["conversation"]
     sessions = sorted(int(match[1]) for key in said if (match := _session_key(key)))
     turns = [

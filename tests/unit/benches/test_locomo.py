@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benches.locomo.__main__ import main
-from benches.locomo.conversations import load
+from benches.locomo.loading import load
 from benches.locomo.measures import Scores, gain, interval, recall_at
 
 SAMPLE = {
@@ -88,3 +88,37 @@ def test_leaving_the_only_conversation_out_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps([SAMPLE]))
     with pytest.raises(SystemExit, match="2"):
         main(["--data", str(path), "--leave-one-out"])
+
+
+SCENES = {
+    "data": [
+        {
+            "title": title,
+            "paragraphs": [
+                {
+                    "utterances:": [
+                        {"uid": 4, "speakers": ["Ana", "Ben"], "utterance": "Home !"},
+                        {"uid": 5, "speakers": [], "utterance": "They hug ."},
+                    ],
+                    "qas": [
+                        {
+                            "question": "Who came home ?",
+                            "answers": [{"utterance_id": 4}, {"utterance_id": 4}],
+                        }
+                    ],
+                }
+            ],
+        }
+        for title in ("s02_e01_c01", "s01_e02_c01", "s01_e01_c01")
+    ]
+}
+
+
+def test_all_scenes_of_a_season_are_one_conversation(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.json"
+    path.write_text(json.dumps(SCENES))
+    first, second = load(path)
+    assert (first.name, second.name) == ("s01", "s02")
+    assert [turn.text for turn in second.turns] == ["Ana and Ben: Home !", "They hug ."]
+    assert [turn.session for turn in first.turns] == ["s01_e01_c01"] * 2 + ["s01_e02_c01"] * 2
+    assert [question.evidence for question in first.questions] == [{0}, {2}]
