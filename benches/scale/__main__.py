@@ -30,7 +30,7 @@ _CENTRES: Final = 2_000
 _NOISE: Final = 0.045  # of each of 384 numbers: a length of 0.88 beside the centre's 1
 _TEXT_BYTES: Final = 100
 _LIMIT: Final = 10
-_SETTLE_SECONDS: Final = 600.0
+_SETTLE_SECONDS: Final = 1_200.0
 _MIB: Final = 1 << 20
 _console = Console(width=None if sys.stdout.isatty() else 150)
 
@@ -103,7 +103,7 @@ async def _settled(space: engram.Space, loaded_at: float) -> list[Figure]:
         now = (stats.hot, stats.warm, stats.cold, stats.resident_bytes)
         if now != last:
             last, since = now, time.perf_counter()
-        elif time.perf_counter() - since > 5:  # noqa: PLR2004 - nothing changed for so long
+        elif time.perf_counter() - since > 20:  # noqa: PLR2004 - nothing changed for so long
             break
         await anyio.sleep(0.5)
     tiers = f"{stats.hot:,} hot, {stats.warm:,} warm, {stats.cold:,} cold"

@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 
 from engram.model.errors import check
 from engram.ports import Filesystem
-from engram.state.bodies import Sealed
+from engram.state.bodies import (
+    OFFSET_BITS,
+    OFFSET_MASK,
+    SEALED,
+    SEALED_TEXT,
+    TEXT_BITS,
+    Sealed,
+)
 from engram.state.gathering import gathered
 from engram.state.moves import Landing, Rows
-from engram.state.space import View
+from engram.state.space import ERASED, View
 from engram.storage.block_cache import BlockCache
 from engram.storage.bodies import Bodies, text_starts
 from engram.storage.open_files import OpenFiles
@@ -54,7 +61,7 @@ class Segments:
             StorageFailed: the medium refused; nothing of the segment is left there.
             FileCorrupted: a body is in a segment that is damaged.
         """
-        bodies = Bodies(*gathered(view, rows))
+        bodies = _of_one_segment(view, rows) or Bodies(*gathered(view, rows))
         directory = segment_directory(space, tier, self._next_number(space))
         facts = write_segment(self._filesystem, directory, tier, bodies)
         segment = TierSegment.open(self._files, directory, self.cache, facts.digest)
@@ -94,6 +101,37 @@ class Segments:
                 last = max((int(name) for name in found if name.isdecimal()), default=0)
             self._numbers[space] = last + 1
             return last + 1
+
+
+def _of_one_segment(view: View, rows: Rows) -> Bodies | None:
+    """Return bodies that stand in one segment, in this order, as it streams them; else None.
+
+    They come past the cache, a piece at a time, and with the sketches when they are all it has.
+    """
+    places, sealed_bit = view.gather("place", rows), np.uint32(SEALED)
+    offsets = places & np.uint32(OFFSET_MASK)
+    owner = int(places[0] ^ sealed_bit) >> OFFSET_BITS
+    first = sealed_bit | np.uint32(owner << OFFSET_BITS)
+    ascends = np.diff(offsets.astype(np.int64), prepend=-1) > 0
+    if not ((places - offsets == first) & ascends).all():
+        return None
+    part = view.sealed[owner]
+    if part is None or not isinstance(part.segment, TierSegment):
+        return None
+    texts = view.gather("content_address", rows) >> np.uint64(TEXT_BITS)
+    is_whole = (texts == np.uint64(SEALED_TEXT >> TEXT_BITS | owner)) | _is_blank(view, rows)
+    if part.live is not None:
+        is_whole &= (part.live[offsets >> 3] >> (offsets & 7).astype(np.uint8) & 1) > 0
+    if not is_whole.all() or (view.gather("flags", rows) & ERASED).any():
+        return None
+    return part.segment.bodies(None if len(rows) == part.segment.count else offsets)._replace(
+        rows=rows
+    )
+
+
+def _is_blank(view: View, rows: Rows) -> NDArray[np.bool_]:
+    lengths = view.gather("content_bytes", rows) | view.gather("metadata_bytes", rows)
+    return np.asarray(lengths == 0)
 
 
 def tier_of(segment: Sealed) -> Tier:
