@@ -17,11 +17,11 @@ def unit_rows(count: int, dimensions: int = DIMENSIONS, seed: int = 7) -> NDArra
     return rows
 
 
-def texts(count: int, seed: int = 7) -> list[str]:
-    """Return texts of 40 words; word frequencies fall as 1 / rank (Zipf 1949)."""
+def texts(count: int, seed: int = 7, words: int = WORDS_PER_TEXT) -> list[str]:
+    """Return texts of so many words; word frequencies fall as 1 / rank (Zipf 1949)."""
     weights = 1 / np.arange(1, _VOCABULARY + 1)
     draw = np.random.default_rng(seed)
-    ranks = draw.choice(_VOCABULARY, (count, WORDS_PER_TEXT), p=weights / weights.sum())
+    ranks = draw.choice(_VOCABULARY, (count, words), p=weights / weights.sum())
     names = np.array([word(rank) for rank in range(_VOCABULARY)])
     return [" ".join(row) for row in names[ranks].tolist()]
 

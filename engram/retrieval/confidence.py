@@ -20,13 +20,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 HOP_DECAY: Final = 0.35
 """What a hop takes away from what is believed: e^-0.35 = 0.70 is left after each."""
 
 PATHS_MAX: Final = 8
 """Paths that are joined: the best ones; what the ninth adds is within the interval."""
+
+_HOP: Final = math.exp(-HOP_DECAY)
+_Numbers = TypeVar("_Numbers", float, NDArray[np.float64])
 
 Step = tuple[int, float]
 """What a step of a path is, and by how much it multiplies: a number that two paths share if and
@@ -72,9 +78,9 @@ def given(base_rate: float, if_true: float, if_false: float) -> float:
     return supported / total if total > 0 else base_rate
 
 
-def hop(confidence: float, weight: float) -> float:
-    """Return what one association leaves of what is believed before it."""
-    return confidence * weight * math.exp(-HOP_DECAY)
+def hop(confidence: _Numbers, weight: _Numbers) -> _Numbers:
+    """Return what one association leaves of what is believed before it, or each of many."""
+    return confidence * weight * _HOP
 
 
 def joined(paths: Sequence[Sequence[Step]]) -> Belief:
@@ -104,6 +110,8 @@ def _product(path: Sequence[Step]) -> float:
 
 def _tree(paths: Sequence[tuple[Step, ...]]) -> float:
     """Return 1 - prod(1 - factor * what follows) over the different first steps of paths."""
+    if len(paths) == 1:
+        return _product(paths[0])
     following: dict[Step, list[tuple[Step, ...]]] = {}
     for path in paths:
         following.setdefault(path[0], []).append(path[1:])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from engram.model.association import AssociationKind
-from engram.retrieval.confidence import NO_BELIEF, Belief, Step, hop, joined
+from engram.retrieval.confidence import NO_BELIEF, Belief, Step, joined
 from engram.retrieval.fusion import PARTS
 from engram.retrieval.trails import Trail, trails_to
 
@@ -83,7 +83,7 @@ def judged(view: View, fused: Fused, reached: Reached | None, asked: Asked) -> l
     starts: dict[int, float] = {}
     if reached is not None:
         ways = trails_to(view, reached, fused.rows)
-        starts = _starts(view, reached, asked)
+        starts = _starts(view, ways, asked)
     is_vivid = _is_vivid(fused, asked)
     confidences = fused.parts[_CONFIDENCE].tolist()
     found = []
@@ -109,36 +109,35 @@ def _paths(
     ]
     for way in ways:
         steps = [root, (_SEED - way.nodes[0], starts.get(way.nodes[0], 0.0))]
-        factors = map(hop, way.confidences, way.weights)
-        paths.append(steps + list(zip(way.edges, factors, strict=True)))
+        steps += zip(way.edges, way.factors, strict=True)
+        paths.append(steps)
     return paths
 
 
-def _starts(view: View, reached: Reached, asked: Asked) -> dict[int, float]:
-    """Return what each seed has in common with the cue, by its node; 1 for one that it names."""
-    nodes = reached.spread.rows[: reached.seeds_count]
-    rows = view.associations.owners_of(nodes)
-    candidates = asked.candidates
-    is_it = candidates.rows[None, :] == rows[:, None]
-    own = np.zeros(len(rows), np.float32)
-    if is_it.size:
-        at = is_it.argmax(axis=1)
-        meaning = asked.resemblance.meaning(candidates.cosines[at])
-        words = asked.resemblance.words(candidates.lexical[at])
-        own = np.where(is_it.any(axis=1), meaning + words - meaning * words, np.float32(0))
-    if len(asked.named):
-        own[np.isin(rows, asked.named)] = 1
-    return dict(zip(nodes.tolist(), own.tolist(), strict=True))
+def _starts(view: View, ways: list[list[Trail]], asked: Asked) -> dict[int, float]:
+    """Return what each way's seed has in common with the cue, by its node; 1 if it was named."""
+    nodes = list({way.nodes[0] for each in ways for way in each})
+    if not nodes:
+        return {}
+    rows = view.associations.owners_of(np.array(nodes, np.uint32)).tolist()
+    named, candidates = set(asked.named.tolist()), asked.candidates
+    starts = {}
+    for node, row in zip(nodes, rows, strict=True):
+        at = (candidates.rows == row).nonzero()[0][:1]
+        meaning = float(asked.resemblance.meaning(candidates.cosines[at]).sum())
+        words = float(asked.resemblance.words(candidates.lexical[at]).sum())
+        starts[node] = 1.0 if row in named else meaning + words - meaning * words
+    return starts
 
 
 def _is_vivid(fused: Fused, asked: Asked) -> list[bool]:
     """Return which memories owe their place more to the cue itself than to association."""
     weights, candidates, parts = asked.weights, asked.candidates, fused.parts
+    if candidates.activation is None:
+        return [True] * len(fused.rows)
     direct = weights.similarity * _share(parts[0], candidates.cosines, asked.resemblance.unrelated)
     direct += weights.lexical * _share(parts[_LEXICAL], candidates.lexical, 0.0)
     direct += weights.speaker * parts[2]
-    if candidates.activation is None:
-        return [True] * len(fused.rows)
     brought = weights.activation * _share(parts[_ACTIVATION], candidates.activation, 0.0)
     is_vivid = (fused.places < asked.direct_count) & (direct >= brought)
     return [bool(each) for each in is_vivid]

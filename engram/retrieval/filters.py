@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.kernels.arrays import U32
 from engram.model.cue import Filters
 from engram.model.particulars import ENTITY
 from engram.retrieval.metadata_index import MetadataIndex
@@ -34,6 +35,33 @@ class RowMasks(NamedTuple):
     vectors: NDArray[np.uint8] | None
     rows: int
     candidates: int
+
+    def passing(self, rows: U32) -> Bools:
+        """Return bool[n]: whether each of `rows` passes."""
+        inside = rows < np.uint32(self.rows)
+        if self.words is None:
+            return inside
+        held = self.words[np.where(inside, rows >> np.uint32(3), 0)]
+        return inside & ((held >> (rows & np.uint32(7)).astype(np.uint8) & 1) > 0)
+
+    def of_words(self, row_count: int) -> NDArray[np.uint8] | None:
+        """Return `words` for an index of `row_count` rows, which may have come further."""
+        if self.words is not None or row_count == self.rows:
+            return self.words
+        first = np.full((self.rows + 7) // 8, 0xFF, np.uint8)
+        if self.rows & 7:
+            first[-1] = (1 << (self.rows & 7)) - 1
+        return first
+
+
+def is_among(rows: U32, others: U32) -> Bools:
+    """Return bool[n]: which rows are among others, in a tenth of the time of `np.isin` for few."""
+    if not len(others):
+        return np.zeros(len(rows), bool)
+    ordered = np.sort(others)
+    at = np.minimum(ordered.searchsorted(rows), len(ordered) - 1)
+    is_there: Bools = ordered[at] == rows
+    return is_there
 
 
 class _PageMasks(NamedTuple):

@@ -66,6 +66,8 @@ class SpaceGraph(NamedTuple):
 
     def state_edges(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return int64[n]: what the state calls edges as the kernels number them, -1 for -1."""
+        if not len(self.fresh_numbers) and (not len(edges) or edges.min() >= 0):
+            return self.numbers[edges].astype(np.int64)
         found = np.full(len(edges), -1, np.int64)
         base = (edges >= 0) & (edges < len(self.numbers))
         found[base] = self.numbers[edges[base]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from engram.retrieval import sketched
 from engram.retrieval.scan import NOTHING, Wanted, scan
-from engram.state.columns import take
+from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, take
 
 if TYPE_CHECKING:
     from engram.kernels.arrays import F32, U8, U32
@@ -40,6 +40,35 @@ def top_k(
     rows = take(hot.rows, slots)
     order = np.lexsort((rows, -scores))
     return scores[order], rows[order]
+
+
+def cosines(kernels: KernelBackend, hot: HotView, query: F32, slots: U32) -> F32:
+    """Return float32[m]: the cosine of a unit query with each slot, as a scan gives it; 0 without.
+
+    The rows are scored where they are: copies of a hundred would take as long as their products.
+    """
+    found = np.zeros(len(slots), np.float32)
+    if not hot.vectors:
+        return found
+    order = slots.argsort()
+    ordered = slots[order]
+    start = 0
+    while start < len(slots):
+        number = int(ordered[start]) >> PAGE_SHIFT
+        first = np.uint32(number << PAGE_SHIFT)
+        end = int(ordered.searchsorted(first + np.uint32(PAGE_ROWS)))
+        inside = ordered[start:end] - first
+        count = min(hot.count - int(first), PAGE_ROWS)
+        scores, numbers = kernels.rerank_f32(
+            query,
+            hot.vectors[number][:count],
+            inside,
+            end - start,
+            inv_norms=hot.norms[number][:count],
+        )
+        found[order[start + inside.searchsorted(numbers)]] = scores
+        start = end
+    return found
 
 
 def _mask_of_slots(hot: HotView, mask: U8) -> U8:

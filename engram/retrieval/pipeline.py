@@ -19,7 +19,7 @@ from engram.kernels.protocol import KernelBackend
 from engram.model.cue import Filters
 from engram.retrieval import tiered, vectors
 from engram.retrieval.evidence import Asked, Evidence, Resemblance, judged
-from engram.retrieval.filters import RowMasks, rows_known
+from engram.retrieval.filters import RowMasks, is_among, rows_known
 from engram.retrieval.fusion import (
     AS_IT_IS,
     PARTS,
@@ -165,6 +165,7 @@ class _Recall:
         self._vector = cue.vector
         self._words: WordView | None = None
         self._asked: AskedWords | None = None
+        self._speakers: list[int] | None = None
         self._unrelated: float | None = None
         self._weights = sources.weights
         self._stages.done("filter")
@@ -253,7 +254,7 @@ class _Recall:
         if as_of is not None:
             words = words.of(rows_known(self._view, as_of), asked)
         self._words = words
-        mask = _words_mask(self._masks, words)
+        mask = self._masks.of_words(words.row_count)
         found = words.top_k(self._kernels, asked, k, mask, self._cancel)
         self._stages.done("words")
         return found
@@ -270,9 +271,13 @@ class _Recall:
 
     def _said(self, candidates: Candidates) -> Candidates:
         words = self._words
-        if words is None or not (speakers := words.speakers(self._cue.text or "")):
+        if words is None:
             return candidates
-        return candidates._replace(speaker=words.said_by(speakers, candidates.rows))
+        if self._speakers is None:
+            self._speakers = words.speakers(self._cue.text or "")
+        if not self._speakers:
+            return candidates
+        return candidates._replace(speaker=words.said_by(self._speakers, candidates.rows))
 
     def _without_named(self, candidates: Candidates) -> Candidates:
         if not len(self._named):
@@ -320,8 +325,8 @@ class _Recall:
         return candidates._replace(activation=received) if received.any() else candidates
 
     def _may_join(self, present: U32, rows: U32) -> NDArray[np.bool_]:
-        may = _passing(self._masks, rows)
-        return may & ~np.isin(rows, present) & ~np.isin(rows, self._named)
+        may = self._masks.passing(rows) & ~is_among(rows, present)
+        return may & ~is_among(rows, self._named) if len(self._named) else may
 
     def _fused(self, candidates: Candidates, weights: FusionWeights, limit: int) -> Fused:
         return fuse(
@@ -367,22 +372,3 @@ def _mean_of(view: View, rows: U32) -> F32 | None:
     total = view.norms_of(rows) @ view.vectors_of(rows)
     length = float(np.linalg.norm(total))
     return np.asarray(total / np.float32(length), np.float32) if length > 0 else None
-
-
-def _passing(masks: RowMasks, rows: U32) -> NDArray[np.bool_]:
-    """Return bool[n]: whether each row passes the filters."""
-    inside = rows < np.uint32(masks.rows)
-    if masks.words is None:
-        return inside
-    held = masks.words[np.where(inside, rows >> np.uint32(3), 0)]
-    return inside & ((held >> (rows & np.uint32(7)).astype(np.uint8) & 1) > 0)
-
-
-def _words_mask(masks: RowMasks, words: WordView) -> NDArray[np.uint8] | None:
-    """Return the mask for the word index, which may have come further than the view."""
-    if masks.words is not None or words.row_count == masks.rows:
-        return masks.words
-    first = np.full((masks.rows + 7) // 8, 0xFF, np.uint8)
-    if masks.rows & 7:
-        first[-1] = (1 << (masks.rows & 7)) - 1
-    return first

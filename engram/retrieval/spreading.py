@@ -51,8 +51,15 @@ class Reached(NamedTuple):
         """Return int64[n]: where each row stands in `rows`, -1 where it was not reached."""
         if not len(self.rows):
             return np.full(len(rows), -1, np.int64)
-        at = np.minimum(self.rows.searchsorted(rows), len(self.rows) - 1)
-        return np.where(self.rows[at] == rows, at, -1)
+        at = self.rows.searchsorted(rows)
+        at[at == len(self.rows)] = 0
+        at[self.rows[at] != rows] = -1
+        return at
+
+    def places_of(self, nodes: I64) -> I64:
+        """Return int64[n]: where each reached node stands in `spread`."""
+        order = self.spread.rows.argsort()
+        return order[self.spread.rows[order].searchsorted(nodes)]
 
     def best(self, count: int, may_appear: Callable[[U32], NDArray[np.bool_]]) -> U32:
         """Return up to `count` rows that may appear and received most, ties by row."""

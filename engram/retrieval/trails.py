@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from engram.retrieval.confidence import hop
+
 if TYPE_CHECKING:
     from engram.kernels.arrays import F32, I64, U8, U32
     from engram.retrieval.spreading import Reached
@@ -26,14 +28,15 @@ _EDGES_MAX: Final = 20_000
 class Trail(NamedTuple):
     """A way from a seed: its nodes, the seed's first, and the edges between them.
 
-    `edges` are the state's numbers; `kinds`, `weights` and `confidences` are of these edges.
+    `edges` are the state's numbers; `kinds` and `weights` are of these edges, and `factors` what
+    each leaves of what is believed before it (`confidence.hop`).
     """
 
     nodes: tuple[int, ...]
     edges: tuple[int, ...]
     kinds: tuple[int, ...]
     weights: tuple[float, ...]
-    confidences: tuple[float, ...]
+    factors: tuple[float, ...]
 
 
 class _Last(NamedTuple):
@@ -51,59 +54,49 @@ def trails_to(view: View, reached: Reached, rows: U32) -> list[list[Trail]]:
     listed = np.flatnonzero(found >= 0)
     if not len(listed):
         return ways
-    owners = reached.places[found[listed]].tolist()
+    owners = reached.places[found[listed]]
     nodes = reached.spread.rows[owners]
     last = _last_edges(reached, nodes)
     if not len(last.edges):
         return ways
-    tree = _Tree(reached, np.unique(last.places))
-    chosen = [
-        (int(owner), tree.way(int(place)), int(edge))
-        for owner, place, edge in zip(*_strongest(reached, last, len(nodes)), strict=True)
+    last = _strongest(reached, last, len(nodes))
+    tree = _Tree(reached, last.places)
+    numbers, names, places = listed.tolist(), nodes.tolist(), owners.tolist()
+    leading = [
+        (place, edge, target)
+        for place, edge, target in zip(*(each.tolist() for each in last), strict=True)
+        if places[target] not in tree.places_to(place)
     ]
-    simple = [
-        (owner, [*edges, edge], places)
-        for owner, (places, edges), edge in chosen
-        if owners[owner] not in places
-    ]
-    flat = [edge for _, edges, _ in simple for edge in edges]
-    facts = _facts(view, reached, np.array(flat, np.int64))
-    at = 0
-    for owner, edges, places in simple:
-        run = slice(at, at + len(edges))
-        at += len(edges)
-        way_nodes = (*reached.spread.rows[places].tolist(), int(nodes[owner]))
-        numbers, kinds, weights, confidences = facts
-        way = Trail(
-            way_nodes,
-            tuple(numbers[run]),
-            tuple(kinds[run]),
-            tuple(weights[run]),
-            tuple(confidences[run]),
-        )
-        ways[int(listed[owner])].append(way)
+    if leading:
+        tree.learn(view, reached, [(place, edge) for place, edge, _ in leading])
+    for place, edge, target in leading:
+        ways[numbers[target]].append(tree.trail(place, edge, names[target]))
     return ways
 
 
 def _last_edges(reached: Reached, nodes: U32) -> _Last:
     """Return the edges from reached nodes to some of them."""
     graph, spread = reached.graph.graph, reached.spread
-    begins, ends = graph.offsets[spread.rows], graph.offsets[spread.rows + np.uint32(1)]
-    fans = ends - begins
-    inside = int(np.searchsorted(np.cumsum(fans), _EDGES_MAX, side="right"))
-    fans, begins = fans[:inside], begins[:inside]
-    places = np.repeat(np.arange(inside), fans)
-    steps = np.arange(len(places)) - np.repeat(np.cumsum(fans) - fans, fans)
-    edges = begins[places] + steps
+    begins = graph.offsets[spread.rows]
+    fans = graph.offsets[spread.rows + np.uint32(1)] - begins
+    ends = fans.cumsum()
+    if ends[-1] > _EDGES_MAX:
+        inside = int(ends.searchsorted(_EDGES_MAX, side="right"))
+        fans, begins, ends = fans[:inside], begins[:inside], ends[:inside]
+    places = np.arange(len(fans)).repeat(fans)
+    edges = (begins - ends + fans).repeat(fans)
+    edges += np.arange(len(edges))
     targets = graph.edges["target"][edges]
     if graph.fresh is not None:
         late_places, late_edges = _fresh_edges(reached)
         places = np.concatenate((places, late_places))
         targets = np.concatenate((targets, graph.fresh.edges["target"][late_edges]))
         edges = np.concatenate((edges, late_edges + graph.edges_count))
-    order = np.argsort(nodes)
-    at = np.minimum(nodes[order].searchsorted(targets), len(nodes) - 1)
-    leads = np.flatnonzero(nodes[order][at] == targets)
+    order = nodes.argsort()
+    ordered = nodes[order]
+    at = ordered.searchsorted(targets)
+    at[at == len(ordered)] = 0
+    leads = (ordered[at] == targets).nonzero()[0]
     return _Last(places[leads], edges[leads], order[at[leads]])
 
 
@@ -120,70 +113,106 @@ def _fresh_edges(reached: Reached) -> tuple[I64, I64]:
     return np.repeat(order[at[known]], fans), np.repeat(begins, fans) + steps
 
 
-def _strongest(reached: Reached, last: _Last, count: int) -> tuple[list[int], list[int], list[int]]:
-    """Return whose, where from and which the best edges to each listed memory are, best first."""
+def _strongest(reached: Reached, last: _Last, count: int) -> _Last:
+    """Return the best edges to each listed memory, best first."""
     amounts = reached.spread.activations[last.places] * _weights(reached, last.edges)
     order = np.lexsort((last.edges, -amounts, last.targets))
     targets = last.targets[order]
     rank = np.arange(len(order)) - np.searchsorted(targets, np.arange(count))[targets]
     order = order[rank < WAYS_MAX]
-    return last.targets[order].tolist(), last.places[order].tolist(), last.edges[order].tolist()
+    return _Last(last.places[order], last.edges[order], last.targets[order])
 
 
 def _weights(reached: Reached, edges: I64) -> F32:
     graph = reached.graph.graph
+    if graph.fresh is None:
+        return np.asarray(graph.edges["weight"][edges], np.float32)
     weights = np.empty(len(edges), np.float32)
     base = edges < graph.edges_count
     weights[base] = graph.edges["weight"][edges[base]]
-    if graph.fresh is not None:
-        weights[~base] = graph.fresh.edges["weight"][edges[~base] - graph.edges_count]
+    weights[~base] = graph.fresh.edges["weight"][edges[~base] - graph.edges_count]
     return weights
 
 
 class _Tree:
-    """The tree of a spread, as far as some of its nodes need it."""
+    """The tree of a spread as far as some places of it need."""
 
     def __init__(self, reached: Reached, places: I64) -> None:
-        graph, spread = reached.graph.graph, reached.spread
-        # Only at reached nodes is it written, and read.
-        place_of = np.empty(graph.nodes_count, np.int64)
-        place_of[spread.rows] = np.arange(len(spread.rows))
         self._before: dict[int, tuple[int, int]] = {}
-        while len(places):
-            edges = spread.parent_edges[places]
-            below = edges >= 0
-            places, edges = places[below], edges[below]
-            if not len(places):
-                return
-            parents = place_of[graph.sources_of(edges)]
-            for place, parent, edge in zip(
-                places.tolist(), parents.tolist(), edges.tolist(), strict=True
-            ):
-                self._before[place] = (parent, edge)
-            fresh = [place for place in set(parents.tolist()) if place not in self._before]
-            places = np.array(fresh, np.int64)
+        self._nodes = reached.spread.rows
+        wanted = set(places.tolist())
+        while wanted:
+            wanted = self._climb(reached, np.array(list(wanted), np.int64))
+        self._facts: dict[int, tuple[int, int, float, float]] = {}
+        self._places: dict[int, tuple[int, ...]] = {}
+        self._trails: dict[int, Trail] = {}
 
-    def way(self, place: int) -> tuple[list[int], list[int]]:
-        """Return the places from a seed to a place of the spread, and the edges between them."""
-        places, edges = [place], []
-        while place in self._before:
-            place, edge = self._before[place]
-            places.append(place)
-            edges.append(edge)
-        return places[::-1], edges[::-1]
+    def _climb(self, reached: Reached, places: I64) -> set[int]:
+        """Note what is before some places; return the places before them that are not known."""
+        graph, spread = reached.graph.graph, reached.spread
+        edges = spread.parent_edges[places]
+        below = edges >= 0
+        places, edges = places[below], edges[below]
+        if not len(places):
+            return set()
+        parents = reached.places_of(graph.sources_of(edges)).tolist()
+        climbed = zip(parents, edges.tolist(), strict=True)
+        self._before.update(zip(places.tolist(), climbed, strict=True))
+        return {place for place in parents if place not in self._before}
+
+    def places_to(self, place: int) -> tuple[int, ...]:
+        """Return a place of the spread and those before it, up to a seed's."""
+        places = self._places.get(place)
+        if places is None:
+            before = self._before.get(place)
+            above = () if before is None else self.places_to(before[0])
+            places = self._places[place] = (place, *above)
+        return places
+
+    def learn(self, view: View, reached: Reached, leading: list[tuple[int, int]]) -> None:
+        """Look up what there is to know of the ways to some places and one edge on from each."""
+        before, edges = self._before, {edge for _, edge in leading}
+        for place, _ in leading:
+            edges.update(before[each][1] for each in self.places_to(place)[:-1])
+        self._facts = _facts(view, reached, np.array(list(edges), np.int64))
+
+    def trail(self, place: int, edge: int, target: int) -> Trail:
+        """Return the way from a seed to a place of the spread and on along an edge to a node."""
+        nodes, edges, kinds, weights, factors = self._to(place)
+        number, kind, weight, factor = self._facts[edge]
+        return Trail(
+            (*nodes, target),
+            (*edges, number),
+            (*kinds, kind),
+            (*weights, weight),
+            (*factors, factor),
+        )
+
+    def _to(self, place: int) -> Trail:
+        known = self._trails.get(place)
+        if known is None:
+            node = int(self._nodes[place])
+            if place in self._before:
+                known = self.trail(*self._before[place], node)
+            else:
+                known = Trail((node,), (), (), (), ())
+            self._trails[place] = known
+        return known
 
 
-def _facts(
-    view: View, reached: Reached, edges: I64
-) -> tuple[list[int], list[int], list[float], list[float]]:
-    """Return what the state calls edges, their kinds, weights and confidences."""
+def _facts(view: View, reached: Reached, edges: I64) -> dict[int, tuple[int, int, float, float]]:
+    """Return by edge what the state calls it, its kind, its weight and what it leaves of belief."""
     numbers = reached.graph.state_edges(edges)
-    return (
+    weights = _weights(reached, edges).astype(np.float64)
+    factors = hop(view.associations.gather("confidence", numbers).astype(np.float64), weights)
+    facts = zip(
         numbers.tolist(),
         _kinds(reached, edges).tolist(),
-        _weights(reached, edges).tolist(),
-        view.associations.gather("confidence", numbers).tolist(),
+        weights.tolist(),
+        factors.tolist(),
+        strict=True,
     )
+    return dict(zip(edges.tolist(), facts, strict=True))
 
 
 def _kinds(reached: Reached, edges: I64) -> U8:

@@ -125,4 +125,6 @@ def cosines(
     """
     if not view.dimensions or not len(rows):
         return np.zeros(len(rows), np.float32)
+    if not view.sealed:
+        return hot.cosines(kernels, view.hot, query, view.gather("place", rows))
     return tiered.in_order(kernels, query, view.vectors_of(rows), view.norms_of(rows))

@@ -167,7 +167,7 @@ class RowSet:
 
     def __init__(self, rows: Array) -> None:
         self.rows = rows.astype(np.int64, copy=False)
-        self._parts: list[tuple[int, Array, Array]] | None = None
+        self._parts: list[tuple[int, Array | slice, Array]] | None = None
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -184,13 +184,16 @@ class RowSet:
             out[inside] = pages[number][offsets]
         return out
 
-    def _sorted_out(self) -> list[tuple[int, Array, Array]]:
+    def _sorted_out(self) -> list[tuple[int, Array | slice, Array]]:
         """Return each page's number, which of the rows are in it, and where."""
         numbers = self.rows >> PAGE_SHIFT
         offsets = self.rows & PAGE_MASK
-        parts = []
-        for number in sorted(set(numbers.tolist())):
-            inside = np.flatnonzero(numbers == number)
+        present = set(numbers.tolist())
+        if len(present) == 1:
+            return [(present.pop(), slice(None), offsets)]
+        parts: list[tuple[int, Array | slice, Array]] = []
+        for number in present:
+            inside = (numbers == number).nonzero()[0]
             parts.append((number, inside, offsets[inside]))
         return parts
 
@@ -200,6 +203,15 @@ def take(pages: Pages, rows: Array) -> Array:
     if len(pages) == 1:
         return np.asarray(pages[0][rows])
     return RowSet(rows).take(pages)
+
+
+def few_from(pages: Pages, start: int, count: int) -> list[Any]:
+    """Return the values of at most a page's rows, one after the other from `start`."""
+    number, at = start >> PAGE_SHIFT, start & PAGE_MASK
+    values: list[Any] = pages[number][at : at + count].tolist()
+    if at + count > PAGE_ROWS:
+        values += pages[number + 1][: at + count - PAGE_ROWS].tolist()
+    return values
 
 
 class Arena:

@@ -26,7 +26,7 @@ from engram.state.bodies import (
     read_text,
     vectors_at,
 )
-from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, take
+from engram.state.columns import Arena, Array, Interner, PagedColumn, Pages, few_from, take
 from engram.state.corrections import Corrections
 from engram.state.erasures import Erasures
 from engram.state.key_index import KeyIndex
@@ -149,8 +149,7 @@ class View(msgspec.Struct, frozen=True):
         if not count:
             return []
         start = int(self._value("tag_start", row))
-        numbers: list[int] = take(self.tags, np.arange(start, start + count)).tolist()
-        return numbers
+        return few_from(self.tags, start, count)
 
     def label(self, column: str, row: int) -> str | None:
         """Return the label a row has in `source` or `session`."""

@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engram.state.columns import CHUNK_BYTES, PAGE_ROWS, Arena, Interner, PagedColumn, take
+from engram.state.columns import (
+    CHUNK_BYTES,
+    PAGE_ROWS,
+    Arena,
+    Interner,
+    PagedColumn,
+    few_from,
+    take,
+)
 
 SIZES = st.integers(0, 300) | st.sampled_from([PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1, 40_000])
 STEPS = st.lists(
@@ -65,3 +73,12 @@ def test_equal_labels_have_one_number_and_none_has_zero(labels: list[str]) -> No
     assert [interner.labels[number] for number in numbers] == labels
     assert len(set(numbers)) == len(set(labels))
     assert 0 not in numbers
+
+
+@given(st.integers(0, 2 * PAGE_ROWS - 1), st.integers(0, 255))
+@settings(deadline=None)
+def test_a_few_values_in_a_row_are_read_across_pages(start: int, count: int) -> None:
+    column = PagedColumn("u4")
+    column.append(np.arange(2 * PAGE_ROWS, dtype=np.uint32))
+    wanted = range(start, min(start + count, 2 * PAGE_ROWS))
+    assert few_from(column.view(), start, len(wanted)) == list(wanted)

@@ -146,3 +146,22 @@ def test_a_search_that_is_cancelled_ends() -> None:
     wanted = Wanted(query_of(1), 10, 10, None, CancelFlag().set())
     with pytest.raises(KernelCancelled):
         hot.top_k(_ZIG, view, wanted, index.at(view, _ZIG))
+
+
+@pytest.mark.parametrize("kernels", [NumpyBackend(), _ZIG], ids=["numpy", "zig"])
+def test_cosines_of_any_slots_in_any_order_are_those_of_a_scan(
+    kernels: NumpyBackend | ZigBackend,
+) -> None:
+    view = bodies_of(PAGE_ROWS + 500).view()
+    slots = np.array([PAGE_ROWS + 3, 7, PAGE_ROWS - 1, 0, PAGE_ROWS + 499], np.uint32)
+    cosines, rows = scan(kernels, view, Wanted(query_of(1), view.count, 1))
+    at = dict(zip(rows.tolist(), cosines.tolist(), strict=True))
+    found = hot.cosines(kernels, view, query_of(1), slots)
+    assert found.tolist() == [at[slot] for slot in slots.tolist()]
+    assert not len(hot.cosines(kernels, view, query_of(1), slots[:0]))
+
+
+def test_a_slot_without_a_vector_has_no_cosine() -> None:
+    bodies = bodies_of(10)
+    bodies.norms.set(np.array([4]), 0)
+    assert hot.cosines(_ZIG, bodies.view(), query_of(2), np.array([4], np.uint32)).tolist() == [0.0]
