@@ -71,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Log a space may gather before a snapshot of it is written."""
     scrub_bytes_per_s: int = SCRUB_BYTES_PER_S_DEFAULT
     """Of snapshots and tier segments that are read again in the background; 0: none."""
+    linker: bool = True
+    """Whether memories are linked to what they are like in the background."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
@@ -194,6 +196,10 @@ def _space(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    return _one_of("on", "off")(text) == "on"
+
+
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "memory_space": _space,
     "kernels": _one_of(*KERNEL_CHOICES),
@@ -208,6 +214,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "checkpoint_log_bytes": _checkpoint_log_bytes,
     "history_retention": _history_retention,
     "scrub_bytes_per_s": bytes_of,
+    "linker": _switch,
 }
 
 

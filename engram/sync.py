@@ -87,6 +87,8 @@ class Space:
     neighbours = _space_verb(AsyncSpace.neighbours)
     paths = _space_verb(AsyncSpace.paths)
     contradictions = _space_verb(AsyncSpace.contradictions)
+    wait_linked = _space_verb(AsyncSpace.wait_linked)
+    near_duplicates = _space_verb(AsyncSpace.near_duplicates)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

@@ -276,6 +276,8 @@ async def open_store(
                 tasks,
                 opener.open,
                 tiers,
+                backend,
+                links_eagerly=settings.linker,
                 history_retention_ns=10**9 * settings.history_retention,
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 scrub_bytes_per_s=settings.scrub_bytes_per_s,

@@ -64,6 +64,7 @@ async def remembered(
             places: dict[str, int] = {}
             for place, memory_id in enumerate(stored.ids):
                 places.setdefault(memory_id, place)  # the same words again are one memory
+            await space.wait_linked()
             asked.append(Asked(conversation, space, places))
         yield asked
 

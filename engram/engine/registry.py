@@ -20,12 +20,14 @@ from engram.engine.checkpointer import Checkpointer
 from engram.engine.compactor import Compactor
 from engram.engine.eraser import Eraser
 from engram.engine.housekeeping import Housekeeping, Tiers
+from engram.engine.linker import Linker
 from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.scrubber import Scrubber
 from engram.engine.space_directories import SpaceDirectories
 from engram.engine.space_engine import SpaceEngine
+from engram.kernels.protocol import KernelBackend
 from engram.model.errors import (
     Closed,
     EngramError,
@@ -58,7 +60,9 @@ class SpaceRegistry:
         tasks: TaskGroup,
         open_space: OpenSpace,
         tiers: Tiers,
+        kernels: KernelBackend,
         *,
+        links_eagerly: bool = False,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
         scrub_bytes_per_s: int = 0,
@@ -81,6 +85,8 @@ class SpaceRegistry:
         self.recovering: set[str] = set()
         """Spaces that are being opened."""
         self._engines: dict[str, SpaceEngine] = {}
+        self._kernels, self._links_eagerly = kernels, links_eagerly
+        self._linkers: dict[str, Linker] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
         self._readers = Readers(None if run is in_thread else run)
@@ -201,6 +207,10 @@ class SpaceRegistry:
         """Return how opening a space went that is open."""
         return self._openings[space]
 
+    def linker_of(self, space: str) -> Linker:
+        """Return who links the memories of an open space."""
+        return self._linkers[space]
+
     async def exists(self, space: str) -> bool:
         """Whether there is a space with this id."""
         return space in self._engines or bool(
@@ -221,6 +231,8 @@ class SpaceRegistry:
         """Close every space, then raise the first failure; harmless when repeated."""
         self._closed = True
         with anyio.CancelScope(shield=True):
+            for linker in self._linkers.values():
+                await linker.aclose()
             await self.scrubber.aclose()
             await self.housekeeping.aclose()
         failure: EngramError | None = None
@@ -300,17 +312,29 @@ class SpaceRegistry:
         engine.compactor = Compactor(
             engine, self.housekeeping, self._clock, lambda: eraser.pending, self._run
         )
+        linker = self._linkers[space] = Linker(
+            engine,
+            self._kernels,
+            self._clock,
+            self._activity,
+            self._run,
+            is_eager=self._links_eagerly,
+        )
         self._openings[space] = opened.opening
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
         self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
         self._tasks.start_soon(engine.compactor.run, name=f"compactions of {space}")
         self._tasks.start_soon(eraser.run, name=f"erasures of {space}")
+        self._tasks.start_soon(linker.run, name=f"links of {space}")
         return engine
 
     async def _leave_alone(self, space: str) -> None:
-        """Let nothing move bodies of a space that is about to be closed."""
+        """Let nothing move or link memories of a space that is about to be closed."""
         with anyio.CancelScope(shield=True):
+            linker = self._linkers.pop(space, None)
+            if linker is not None:
+                await linker.aclose()
             await self.housekeeping.remove(space)
 
     async def _check_empty(self, space: str) -> None:

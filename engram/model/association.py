@@ -64,6 +64,9 @@ MENTION_WEIGHT: Final = 0.5
 MENTIONED_WEIGHT: Final = 0.5
 """Of the edge from a hub to a memory; the fan effect divides it by the hub's fan besides."""
 
+NEAR_DUPLICATE: Final = "near duplicate"
+"""The reason given for a link between memories so alike that they may say the same."""
+
 AUTOMATIC_CONFIDENCE: Final = 1.0
 """That two memories share a session or a label is no guess."""
 
@@ -100,6 +103,14 @@ class Neighbour(msgspec.Struct, frozen=True):
     memory: Memory
     hops: int
     strength: float
+
+
+class NearDuplicate(msgspec.Struct, frozen=True):
+    """Two memories that may say the same, the earlier first, and how alike they are, up to 1."""
+
+    memory: Memory
+    other: Memory
+    similarity: float
 
 
 class AssociationPath(msgspec.Struct, frozen=True):

@@ -159,6 +159,23 @@ class Associate(msgspec.Struct):
     labels: list[str]
 
 
+class Link(msgspec.Struct):
+    """Make what leads from memories to what they are like, and back; rows in order of recording.
+
+    Rows are those of `numbering`, vectors those of `embedder`: when the space has another of
+    either by then, nothing is done.
+    """
+
+    numbering: int
+    embedder: str
+    first: int
+    last: int
+    sources: bytes  # [u32] rows, each from `first` to before `last`
+    targets: bytes  # [u32] rows
+    weights: bytes  # [f32] in (0, 1]
+    near: bytes  # [u8] 1: so alike that they may say the same
+
+
 ANY_KIND: Final = 0xFF
 """In a Dissociate: whatever kinds there are."""
 
@@ -211,6 +228,7 @@ Command = (
     | Reembed
     | AdoptEmbedder
     | Associate
+    | Link
     | Dissociate
     | Review
     | RecordAccesses
@@ -234,6 +252,8 @@ def recorded_bytes_max(command: Command) -> int:
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata) + len(command.vectors)
         return texts + _ROW_BYTES * command.count
+    if isinstance(command, Link):
+        return 2 * _EDGE_BYTES * len(command.near) + _ROW_BYTES
     if isinstance(command, Associate):
         labels = sum(_CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES for label in command.labels)
         return _EDGE_BYTES * command.count + labels

@@ -129,6 +129,17 @@ class Associated(msgspec.Struct, array_like=True, gc=False):
     at: int
 
 
+class Linked(msgspec.Struct, array_like=True, gc=False):
+    """The memories up to one, in the order they were recorded, were linked to what they are like.
+
+    One record, so that no link is ever there without that.
+    """
+
+    through: bytes  # [u64 high, u64 low]
+    at: int
+    associated: Associated | None
+
+
 class Dissociated(msgspec.Struct, array_like=True, gc=False):
     """Edges were ended."""
 
@@ -208,6 +219,7 @@ Event = (
     | Accessed
     | Configured
     | Suppressed
+    | Linked
     | Fulfilled
 )
 Vectors = bytes | memoryview
@@ -228,6 +240,7 @@ _KINDS: Final[dict[type[Event], int]] = {
     Accessed: 12,
     Configured: 13,
     Suppressed: 15,
+    Linked: 17,
     Fulfilled: 18,
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}

@@ -277,6 +277,10 @@ class SpaceStats(msgspec.Struct, frozen=True):
     """What was found damaged by it; the space goes on with what it has."""
     suppressed: int = 0
     """Of the memories, those that are hidden."""
+    unlinked: int = 0
+    """Memories with a vector that are not linked yet to what they are like."""
+    linker_error: str | None = None
+    """Why they could not be linked the last time that was tried."""
 
 
 class Compacted(msgspec.Struct, frozen=True):

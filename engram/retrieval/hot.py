@@ -30,7 +30,7 @@ def top_k(
     if not hot.vectors or not hot.count:
         return NOTHING
     if wanted.mask is not None and not hot.slots_are_rows:
-        wanted = wanted._replace(mask=_mask_of_slots(hot, wanted.mask))
+        wanted = wanted._replace(mask=mask_of_slots(hot, wanted.mask))
     if sketches is None:
         scores, slots = scan(kernels, hot, wanted)
     else:
@@ -71,7 +71,8 @@ def cosines(kernels: KernelBackend, hot: HotView, query: F32, slots: U32) -> F32
     return found
 
 
-def _mask_of_slots(hot: HotView, mask: U8) -> U8:
+def mask_of_slots(hot: HotView, mask: U8) -> U8:
+    """Return the bitmap over slots that a bitmap over rows comes to."""
     rows = take(hot.rows, np.arange(hot.count))
     # A slot whose row the mask does not reach is of no candidate.
     inside = rows < np.uint32(min(8 * len(mask), 0xFFFF_FFFF))

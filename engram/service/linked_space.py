@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engram.service import associating, contradicting
+from engram.service.duplicates import near_duplicates
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
         Associated,
         Association,
         AssociationPath,
+        NearDuplicate,
         Neighbour,
         NewAssociation,
     )
@@ -190,6 +192,33 @@ class LinkedSpace:
         return await contradicting.contradictions(
             self._core, await self._engine(), memory_id, limit
         )
+
+    async def wait_linked(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it returns
+        """Wait until every memory is linked to what it is like; return how many are not, then.
+
+        That happens in the background, while nobody else is at work; what is waited for is done
+        without a rest. docs/reference/consolidation.md says how.
+
+        Args:
+            timeout: seconds to wait at most; left out, however long it takes.
+
+        Raises:
+            DurabilityError: the disk failed.
+            Closed: the space was closed meanwhile.
+        """
+        engine = await self._engine()
+        return await self._core.registry.linker_of(engine.space).wait(timeout)
+
+    async def near_duplicates(self, *, limit: int = 100) -> tuple[NearDuplicate, ...]:
+        """Return pairs of memories so alike that they may say the same, the most alike first.
+
+        They are linked with that reason, and neither is dropped or merged. Memories that are not
+        linked yet (`wait_linked`) are in no pair.
+
+        Args:
+            limit: 1 to 1,000 pairs at most.
+        """
+        return await near_duplicates(self._core, await self._engine(), limit)
 
     async def _engine(self) -> SpaceEngine:
         return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)

@@ -286,6 +286,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     checkpoint = engine.checkpoints.status
     tiers = core.registry.housekeeping.status_of(engine)
     scrub = core.registry.scrubber.status_of(engine)
+    linker = core.registry.linker_of(engine.space)
     return SpaceStats(
         id=engine.space,
         memories=living_count(view, core.clock.now()),
@@ -310,4 +311,6 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         scrubbed_at=None if scrub.at is None else to_datetime(scrub.at),
         scrub_damage=scrub.damage,
         suppressed=view.suppressed_count,
+        unlinked=linker.lag,
+        linker_error=linker.error,
     )

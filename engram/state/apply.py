@@ -23,6 +23,7 @@ from engram.model.events import (
     Event,
     Forgotten,
     Fulfilled,
+    Linked,
     Reembedded,
     Remembered,
     Revectored,
@@ -39,6 +40,8 @@ from engram.state.apply_edges import (
     dissociated,
     forget_edges,
     link_remembered,
+    linked,
+    unlink_alike,
     unlink_row,
 )
 from engram.state.apply_one import remembered_one
@@ -281,6 +284,11 @@ def _dissociated(event: Dissociated, state: SpaceState, vectors: Vectors) -> Non
 
 
 @_apply.register
+def _linked(event: Linked, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    linked(state, event)
+
+
+@_apply.register
 def _reembedded(event: Reembedded, state: SpaceState, vectors: Vectors) -> None:
     staged = state.staged.get(event.embedder)
     if staged is None or staged.dimensions != event.dimensions:
@@ -306,3 +314,4 @@ def _embedder_adopted(event: EmbedderAdopted, state: SpaceState, vectors: Vector
     state.vector_count = int(np.count_nonzero(adopted))
     state.embedder, state.dimensions = event.embedder, event.dimensions
     state.staged.clear()
+    unlink_alike(state, event.at)

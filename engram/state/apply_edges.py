@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from engram.model.association import ALIVE_EDGE
+from engram.model.association import ALIVE_EDGE, AUTOMATIC, AssociationKind
 from engram.model.errors import check
 from engram.model.particulars import ENTITY, FACT_KEY, LABEL_MASK
 from engram.state.association_view import NO_NODE, nodes_at
@@ -20,6 +20,7 @@ from engram.state.linking import (
     trimmed,
     unlink,
 )
+from engram.state.space import ALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engram.model.events import Associated, Dissociated, Remembered
+    from engram.model.events import Linked as LinkedEvent
     from engram.state.space import SpaceState
 
 _WEIGHTS: Final = struct.Struct("<4f")
@@ -100,9 +102,27 @@ def rows_living(state: SpaceState, raw: bytes, now: int | None = None) -> NDArra
     """
     ids = np.frombuffer(raw, "<u8").reshape(-1, 2)
     distinct, inverse = np.unique(ids, axis=0, return_inverse=True)
-    found = [state.row_of(high, low, now) for high, low in distinct.tolist()]
-    rows = np.array([-1 if row is None else row for row in found], np.int64)
+    distinct = distinct.astype(np.uint64, copy=False)
+    rows = state.ids.find_many(np.ascontiguousarray(distinct[:, 1]))
+    sure = rows >= 0
+    if sure.any():
+        found = rows[sure]
+        is_it = state.columns["id_high"].take(found) == distinct[sure, 0]
+        sure[sure] = is_it & living(state, found, now)
+    # Another memory may share the lower half, or have had the id before.
+    for place in np.flatnonzero(~sure & (rows >= 0)).tolist():
+        row = state.row_of(int(distinct[place, 0]), int(distinct[place, 1]), now)
+        rows[place] = -1 if row is None else row
     return rows[inverse.reshape(-1)]
+
+
+def living(state: SpaceState, rows: NDArray[np.int64], now: int | None = None) -> NDArray[np.bool_]:
+    """Return bool[n]: whether rows were not forgotten, nor expired at `now` or before."""
+    lives: NDArray[np.bool_] = (state.columns["flags"].take(rows) & ALIVE) != 0
+    if now is None or not state.expiring_count:
+        return lives
+    ends = state.columns["ended_at"].take(rows)
+    return np.asarray(lives & ((ends == 0) | (ends > now)))
 
 
 def nodes_of_rows(state: SpaceState, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
@@ -136,6 +156,31 @@ def associated(state: SpaceState, event: Associated) -> None:
         event.at,
     )
     state.recorded_last = max(state.recorded_last, event.at)
+
+
+def linked(state: SpaceState, event: LinkedEvent) -> None:
+    """Add links to what is alike, and note how far they go."""
+    if event.associated is not None:
+        associated(state, event.associated)
+    (identity,) = np.frombuffer(event.through, "<u8").reshape(-1, 2).tolist()
+    row = state.row_with_id(*identity)
+    check(row is not None, "an event names memories that are there")
+    state.associations.note_linked(max(state.associations.linked_rows, (row or 0) + 1))
+    state.recorded_last = max(state.recorded_last, event.at)
+
+
+def unlink_alike(state: SpaceState, at: int) -> None:
+    """End the links to what is alike: the vectors they were made by are gone."""
+    associations = state.associations
+    if not associations.linked_rows:
+        return
+    edges = np.arange(associations.edge_count)
+    if len(edges):
+        wanted = np.uint8(ALIVE_EDGE | AUTOMATIC)
+        is_link = (associations.columns["flags"].take(edges) & wanted) == wanted
+        is_link &= associations.columns["kind"].take(edges) == int(AssociationKind.SEMANTIC)
+        associations.end(edges[is_link], at)
+    associations.note_linked(0)
 
 
 def dissociated(state: SpaceState, event: Dissociated) -> None:

@@ -52,6 +52,7 @@ class AssociationsView(msgspec.Struct, frozen=True):
     """The edges at one moment: the first `edge_count` of `columns`, between `node_count` nodes.
 
     `ended` has the edges that were ended and `ended_at` when, in that order, `ended_count` of them.
+    The rows below `linked_rows` were linked to what they are like.
     Edges from number `run_edges[i]` on were made at `run_at[i]` (nanoseconds), up to the next run.
     `row_nodes` and `label_nodes` are the writer's own and may name nodes at or beyond `node_count`.
     """
@@ -60,6 +61,7 @@ class AssociationsView(msgspec.Struct, frozen=True):
     edge_count: int
     ended_count: int
     run_count: int
+    linked_rows: int
     columns: dict[str, Pages]
     owners: Pages
     ended: Pages

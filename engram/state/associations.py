@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.association import ALIVE_EDGE
+from engram.model.association import ALIVE_EDGE, AUTOMATIC
 from engram.state.association_view import (
     EDGE_COLUMNS,
     HUB,
@@ -51,6 +51,7 @@ class Associations:
         # Each node's newest edge, and to each edge the one before from the same node. Derived.
         self._heads = PagedColumn("u4")
         self._before = PagedColumn("u4")
+        self.linked_rows = 0
         self._view: AssociationsView | None = None
 
     @property
@@ -95,6 +96,7 @@ class Associations:
                 edge_count=self.edge_count,
                 ended_count=self.ended.count,
                 run_count=self.run_at.count,
+                linked_rows=self.linked_rows,
                 columns={name: column.view() for name, column in self.columns.items()},
                 owners=self.owners.view(),
                 ended=self.ended.view(),
@@ -220,6 +222,10 @@ class Associations:
             self.run_at.append_one(at)
         self._view = None
 
+    def note_linked(self, rows: int) -> None:
+        """Note that the rows below `rows` were linked to what they are like."""
+        self.linked_rows, self._view = rows, None
+
     def end(self, edges: Edges, at: int) -> None:
         """End living edges, each named once."""
         if not len(edges):
@@ -302,17 +308,17 @@ class Associations:
 
     def automatic_counts(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Return int64[n]: how many living automatic edges leave each node."""
-        automatic = ALIVE_EDGE | 2
-        flags = self.columns["flags"]
-        return np.array(
-            [
-                sum(int(flags.value(edge)) & automatic == automatic for edge in self.edges_from(n))
-                if n != NO_NODE
-                else 0
-                for n in nodes.tolist()
-            ],
-            np.int64,
-        )
+        counts = np.zeros(len(nodes), np.int64)
+        places = np.flatnonzero(nodes != NO_NODE)
+        edges = self._heads.take(nodes[places].astype(np.int64)) if len(places) else nodes[:0]
+        wanted = np.uint8(ALIVE_EDGE | AUTOMATIC)
+        while True:
+            there = edges != NO_EDGE
+            places, edges = places[there], edges[there].astype(np.int64)
+            if not len(places):
+                return counts
+            counts[places] += (self.columns["flags"].take(edges) & wanted) == wanted
+            edges = self._before.take(edges)
 
     def _values(self, edges: Edges) -> dict[str, Array]:
         return {name: self.columns[name].take(edges) for name in ("target", "kind", "flags")}

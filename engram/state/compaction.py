@@ -118,10 +118,9 @@ class Compaction:
         state.columns, state.tags, state.labels = self._columns, self._tags, self._labels.new
         state.hot, state.sealed, state.staged = self._hot, self._sealed, self._staged
         state.ids, state.content_keys = self._ids, self._content_keys
-        if state.associations.label_nodes.count or state.associations.edge_count:
-            state.associations = renumbered(
-                state.associations, self._renumber, self._labels, state.count
-            )
+        edges = state.associations
+        if edges.label_nodes.count or edges.edge_count or edges.linked_rows:
+            state.associations = renumbered(edges, self._renumber, self._labels, state.count)
         state.accesses = self._accesses
         state.corrections = state.corrections.renumbered(self._renumber, NO_ROW)
         state.forgotten_count -= self.rows_dropped

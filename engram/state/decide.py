@@ -23,6 +23,7 @@ from engram.model.commands import (
     EndExpired,
     Erase,
     Forget,
+    Link,
     RecordAccesses,
     Reembed,
     Remember,
@@ -45,6 +46,7 @@ from engram.model.events import (
 from engram.model.ids import MemoryId
 from engram.state.batches import decide_batch
 from engram.state.decide_edges import decide_associate, decide_dissociate
+from engram.state.decide_linking import decide_link
 from engram.state.decide_strength import decide_strength
 from engram.state.expiry import ended
 from engram.state.lone import LoneGroup, raw_ids
@@ -168,6 +170,7 @@ _ALONE: Final[Mapping[type[Command], _Decide]] = {
     AdoptEmbedder: _adopted,
     Associate: decide_associate,
     Dissociate: decide_dissociate,
+    Link: decide_link,
     Review: decide_strength,
     RecordAccesses: decide_strength,
     Configure: decide_strength,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _KINDS_MAX: Final = max(AssociationKind)
 
 
-class _Ends(NamedTuple):
+class Ends(NamedTuple):
     """The ends of edges: int64[n] rows and uint32[n] nodes, NO_NODE of a row that has none."""
 
     source_rows: NDArray[np.int64]
@@ -44,7 +44,7 @@ def decide_associate(state: SpaceState, space: str, command: Associate, now: int
     _check_numbers(command, kinds)
     known = state.associations.find(ends.sources, ends.targets, kinds)
     kept = _last_ones(ends, kinds)
-    kept &= _allowed(state, ends, np.frombuffer(command.flags, "u1"), kept & (known < 0)) | (
+    kept &= within_limits(state, ends, np.frombuffer(command.flags, "u1"), kept & (known < 0)) | (
         known >= 0
     )
     created = kept & (known < 0)
@@ -54,7 +54,7 @@ def decide_associate(state: SpaceState, space: str, command: Associate, now: int
     return Decision([(_event(command, kept, now), b"")], [outcome], 1)
 
 
-def _ends(state: SpaceState, space: str, command: Associate, now: int) -> _Ends:
+def _ends(state: SpaceState, space: str, command: Associate, now: int) -> Ends:
     rows = []
     for raw in (command.sources, command.targets):
         found = rows_living(state, raw, now)
@@ -65,7 +65,7 @@ def _ends(state: SpaceState, space: str, command: Associate, now: int) -> _Ends:
     if (rows[0] == rows[1]).any():
         raise InvalidRequest("an association leads from one memory to another, not to itself")
     sources, targets = (nodes_of_rows(state, each) for each in rows)
-    return _Ends(rows[0], rows[1], sources, targets)
+    return Ends(rows[0], rows[1], sources, targets)
 
 
 def _check_numbers(command: Associate, kinds: NDArray[np.uint8]) -> None:
@@ -82,7 +82,7 @@ def _check_numbers(command: Associate, kinds: NDArray[np.uint8]) -> None:
         raise InvalidRequest(*violations)
 
 
-def _last_ones(ends: _Ends, kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _last_ones(ends: Ends, kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return bool[n]: of edges with the same ends and kind the last."""
     keys = np.stack([ends.source_rows, ends.target_rows, kinds.astype(np.int64)], axis=1)[::-1]
     _, firsts = np.unique(keys, axis=0, return_index=True)
@@ -91,8 +91,8 @@ def _last_ones(ends: _Ends, kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return kept
 
 
-def _allowed(
-    state: SpaceState, ends: _Ends, flags: NDArray[np.uint8], fresh: NDArray[np.bool_]
+def within_limits(
+    state: SpaceState, ends: Ends, flags: NDArray[np.uint8], fresh: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return bool[n]: False for automatic edges beyond those that may leave their source."""
     allowed = np.ones(len(flags), bool)

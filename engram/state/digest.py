@@ -11,7 +11,7 @@ from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT
 from engram.model.space_settings import DEFAULT_SETTINGS
 from engram.state.columns import Array
 from engram.state.corrections import chain_ends
-from engram.state.digest_edges import edges_ended, edges_living, hash_edges
+from engram.state.digest_edges import edges_ended, edges_living, hash_edges, hash_linked
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SpaceState, View
 
 _NUMBERS = (
@@ -89,6 +89,7 @@ def _digest(
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         _hash_bodies(hasher, view, rows[first : first + _ROWS_AT_ONCE])
     hash_edges(hasher, view, edges)
+    hash_linked(hasher, view)
     for values in view.request_keys.dump().values():
         hasher.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
     hasher.update(more)

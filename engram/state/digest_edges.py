@@ -97,6 +97,14 @@ def hash_edges(hasher: hashlib.blake2b, view: View, edges: NDArray[np.int64]) ->
     hasher.update(repr([labels[number] for number in whys]).encode())
 
 
+def hash_linked(hasher: hashlib.blake2b, view: View) -> None:
+    """Add how many living memories were linked to what they are like; nothing when none was."""
+    rows = np.arange(view.associations.linked_rows)
+    if len(rows):
+        living = np.count_nonzero(view.gather("flags", rows) & ALIVE)
+        hasher.update(f"linked {living}".encode())
+
+
 def _names(view: View, nodes: NDArray[np.generic]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return what nodes stand for: an id's halves, or 0 and a digest of a label."""
     distinct, inverse = np.unique(nodes, return_inverse=True)

@@ -41,6 +41,8 @@ def renumbered(
     numbers = labels.known(owners[hubs] & np.uint32(HUB - 1))
     owners[hubs] = np.where(numbers > 0, numbers | np.uint32(HUB), np.uint32(NO_OWNER))
     new = old.taking_edges(_whys(old, owners, labels))
+    linked = new_rows(np.arange(old.linked_rows))
+    new.linked_rows = int(np.count_nonzero(linked != NO_OWNER))
     new.owners.append(owners)
     kept = rows[owners[rows] != NO_OWNER]
     if len(kept):

@@ -76,6 +76,7 @@ class EdgeFacts(msgspec.Struct, array_like=True, frozen=True):
     ended: int = 0
     runs: int = 0
     labels: int = 0
+    linked_rows: int = 0
 
 
 class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
@@ -193,6 +194,7 @@ def body_of(
             view.associations.ended_count,
             view.associations.run_count,
             frozen.label_links.label_count,
+            view.associations.linked_rows,
         ),
         settings=view.settings,
         access_rows=view.accesses.row_count,

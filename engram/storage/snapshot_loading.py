@@ -225,6 +225,7 @@ def _load_edges(state: SpaceState, facts: EdgeFacts, sections: _Sections) -> Non
         ("label.session_row", found.session_rows, facts.labels),
     ):
         sections.fill(column, name, count)
+    found.linked_rows = facts.linked_rows
     found.load()
 
 

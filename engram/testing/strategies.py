@@ -14,6 +14,7 @@ from engram.model.commands import (
     Associate,
     Command,
     Configure,
+    Link,
     RecordAccesses,
     Remember,
     RememberBatch,
@@ -119,6 +120,25 @@ def associates(draw: st.DrawFn, ids: Sequence[MemoryId]) -> Associate:
         confidences=column(st.floats(0, 1, width=32), "f"),
         whys=column(st.integers(0, 2), "I"),
         labels=["because", "x"],
+    )
+
+
+@st.composite
+def links(draw: st.DrawFn, rows: Sequence[int], numbering: int, embedder: str) -> Link:
+    """Draw links from some of at least two rows, forgotten ones perhaps; some come twice."""
+    last = draw(st.integers(1, len(rows)))
+    pairs = draw(st.lists(st.tuples(st.integers(0, last - 1), st.sampled_from(rows)), max_size=6))
+    count = len(pairs)
+    weights = draw(st.lists(st.floats(0.125, 1, width=32), min_size=count, max_size=count))
+    return Link(
+        numbering=numbering,
+        embedder=embedder,
+        first=draw(st.integers(0, last - 1)),
+        last=last,
+        sources=struct.pack(f"<{count}I", *(pair[0] for pair in pairs)),
+        targets=struct.pack(f"<{count}I", *(pair[1] for pair in pairs)),
+        weights=struct.pack(f"<{count}f", *weights),
+        near=bytes(draw(st.lists(st.integers(0, 1), min_size=count, max_size=count))),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engram.model.events import Associated, Dissociated, Event, decode, encode
+from engram.model.events import Associated, Dissociated, Event, Linked, decode, encode
 
 EDGES = Path(__file__).parent / "edges"
 IDS = struct.pack("<4Q", 1, 2, 3, 4)
@@ -27,6 +27,25 @@ EVENTS: list[tuple[str, Event]] = [
             whys=struct.pack("<2I", 0, 1),
             labels=["one follows from the other"],
             at=5,
+        ),
+    ),
+    (
+        "event-17-linked.bin",
+        Linked(
+            through=struct.pack("<2Q", 3, 4),
+            at=7,
+            associated=Associated(
+                count=1,
+                sources=struct.pack("<2Q", 3, 4),
+                targets=struct.pack("<2Q", 1, 2),
+                kinds=b"\0",
+                flags=b"\2",
+                weights=struct.pack("<f", 0.5),
+                confidences=struct.pack("<f", 1.0),
+                whys=struct.pack("<I", 1),
+                labels=["near duplicate"],
+                at=7,
+            ),
         ),
     ),
     ("event-10-dissociated.bin", Dissociated(IDS, ENDS, b"\0\1", 6)),

@@ -97,3 +97,10 @@ def test_a_budget_too_small_to_work_with_is_refused() -> None:
     assert load_settings({"ENGRAM_MEMORY_BUDGET": "64MiB"}).memory_budget == 64 << 20
     with pytest.raises(InvalidRequest, match="below 32MiB"):
         load_settings({"ENGRAM_MEMORY_BUDGET": "16MiB"})
+
+
+def test_the_linker_is_switched_on_or_off() -> None:
+    assert load_settings({}).linker
+    assert not load_settings({"ENGRAM_LINKER": "off"}).linker
+    with pytest.raises(InvalidRequest, match="'no' is not one of on, off"):
+        load_settings({"ENGRAM_LINKER": "no"})
