@@ -312,22 +312,19 @@ class SpaceRegistry:
         engine.compactor = Compactor(
             engine, self.housekeeping, self._clock, lambda: eraser.pending, self._run
         )
-        linker = self._linkers[space] = Linker(
-            engine,
-            self._kernels,
-            self._clock,
-            self._activity,
-            self._run,
-            is_eager=self._links_eagerly,
-        )
         self._openings[space] = opened.opening
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
         self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
         self._tasks.start_soon(engine.compactor.run, name=f"compactions of {space}")
         self._tasks.start_soon(eraser.run, name=f"erasures of {space}")
-        self._tasks.start_soon(linker.run, name=f"links of {space}")
+        self._start_linking(engine)
         return engine
+
+    def _start_linking(self, engine: SpaceEngine) -> None:
+        parts = engine, self._kernels, self._clock, self._activity, self._run
+        linker = self._linkers[engine.space] = Linker(*parts, is_eager=self._links_eagerly)
+        self._tasks.start_soon(linker.run, name=f"links of {engine.space}")
 
     async def _leave_alone(self, space: str) -> None:
         """Let nothing move or link memories of a space that is about to be closed."""

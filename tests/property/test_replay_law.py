@@ -27,7 +27,7 @@ from engram.model.errors import (
     MemorySuperseded,
     VectorsWouldBeLost,
 )
-from engram.model.events import Linked, decode, encode
+from engram.model.events import decode, encode
 from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, to_datetime
 from engram.model.particulars import (
@@ -48,7 +48,6 @@ from engram.testing.strategies import (
     associates,
     batches,
     content_key,
-    links,
     remembers,
     strength_commands,
 )
@@ -319,17 +318,6 @@ class ReplayLaw(RuleBasedStateMachine):
             command = data.draw(associates(ids))
             refusal = self._commit([command], now).outcomes[0].refusal
             assert refusal is None or isinstance(refusal, MemoryNotFound), "one may have expired"
-
-    @rule(data=st.data(), now=TIMES_NS)
-    def link(self, data: st.DataObject, now: int) -> None:
-        """Link rows to others, some of them forgotten; done again it links nothing."""
-        if self.state.count > 1:
-            of_space = (self.state.numbering, self.state.embedder)
-            command = data.draw(links(range(self.state.count), *of_space))
-            self._commit([command], now)
-            again = self._commit([command], now)
-            events = [event for event, _ in again.events if isinstance(event, Linked)]
-            assert all(event.associated is None for event in events)
 
     @rule(data=st.data(), now=TIMES_NS)
     def dissociate(self, data: st.DataObject, now: int) -> None:
