@@ -35,6 +35,7 @@ from engram.ports import Embedder
 
 _console: Final = Console(width=None if sys.stdout.isatty() else 150)
 _OURS: Final = "engram"
+_UNASSOCIATED: Final = "engram, similarity"
 _CONVERSATIONS_MIN: Final = 2
 
 
@@ -64,7 +65,7 @@ async def _measure(options: argparse.Namespace, conversations: Sequence[Conversa
     systems = await _baselines(conversations, embedder)
     with tempfile.TemporaryDirectory(prefix="engram-locomo-") as place:
         async with remembered(conversations, embedder, Path(place) / "store") as asked:
-            systems["engram, similarity"] = recall_at(
+            systems[_UNASSOCIATED] = recall_at(
                 conversations, [await each.answers("similarity") for each in asked]
             )
             systems[_OURS] = recall_at(conversations, [await each.answers() for each in asked])
@@ -72,6 +73,7 @@ async def _measure(options: argparse.Namespace, conversations: Sequence[Conversa
             if options.ablation:
                 steps = await ablations(asked, embedder)
                 _show("what each stage adds", steps, None)
+                _show_gains("spreading off and on", systems[_UNASSOCIATED], systems[_OURS])
             if options.leave_one_out:
                 await _show_left_out(asked, systems[_OURS])
 
@@ -107,6 +109,27 @@ def _show(title: str, systems: dict[str, Scores], reference: str | None) -> None
             f"{whole.mean:.3f} ({whole.low:.3f} to {whole.high:.3f})",
             f"{more.mean:+.3f} ({more.low:+.3f} to {more.high:+.3f})",
             *(f"{scores.of_category(n).mean():.3f}" for n, _ in categories_of(scores)),
+        )
+    _console.print(table)
+
+
+def _show_gains(title: str, off: Scores, on: Scores) -> None:
+    """Print by category what two systems find, and how much more the second one does."""
+    table = Table(title=title)
+    for name in ("questions", "off", "on", "more (95 %)"):
+        table.add_column(name, justify="right")
+    kinds = [(None, "1 to 4"), *categories_of(on)]
+    for number, name in kinds:
+        before, after = (
+            scores.headline if number is None else scores.of_category(number)
+            for scores in (off, on)
+        )
+        more = gain(on, off, number)
+        table.add_row(
+            f"{name} {len(after)}",
+            f"{before.mean():.3f}",
+            f"{after.mean():.3f}",
+            f"{more.mean:+.3f} ({more.low:+.3f} to {more.high:+.3f})",
         )
     _console.print(table)
 

@@ -18,9 +18,10 @@ async def ablations(asked: Sequence[Asked], embedder: Embedder) -> dict[str, Sco
     lasting = whole._replace(fading=0.0, doubt=0.0)
     near = SpreadingWeights(parameters=SpreadParameters(depth=1))
     steps = {
-        "+ words": (lasting._replace(speaker=0.0, activation=0.0), near),
-        "+ session edges": (lasting._replace(speaker=0.0), near),
-        "+ speakers": (lasting, near),
+        "+ words": (lasting._replace(speaker=0.0, time=0.0, activation=0.0), near),
+        "+ session edges": (lasting._replace(speaker=0.0, time=0.0), near),
+        "+ speakers": (lasting._replace(time=0.0), near),
+        "+ times": (lasting, near),
         "+ spreading": (lasting, SpreadingWeights()),
         "+ decay": (whole, SpreadingWeights()),
     }

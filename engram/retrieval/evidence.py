@@ -26,8 +26,8 @@ _WORDS: Final = -2
 _MEMORY: Final = -3
 _SEED: Final = -4  # less the seed's node
 _DERIVED: Final = int(AssociationKind.DERIVED)
-_LEXICAL, _ACTIVATION, _CONFIDENCE = (
-    PARTS.index(each) for each in ("lexical", "activation", "confidence")
+_LEXICAL, _SPEAKER, _TIME, _ACTIVATION, _CONFIDENCE = (
+    PARTS.index(each) for each in ("lexical", "speaker", "time", "activation", "confidence")
 )
 
 
@@ -137,7 +137,7 @@ def _is_vivid(fused: Fused, asked: Asked) -> list[bool]:
         return [True] * len(fused.rows)
     direct = weights.similarity * _share(parts[0], candidates.cosines, asked.resemblance.unrelated)
     direct += weights.lexical * _share(parts[_LEXICAL], candidates.lexical, 0.0)
-    direct += weights.speaker * parts[2]
+    direct += weights.speaker * parts[_SPEAKER] + weights.time * parts[_TIME]
     brought = weights.activation * _share(parts[_ACTIVATION], candidates.activation, 0.0)
     is_vivid = (fused.places < asked.direct_count) & (direct >= brought)
     return [bool(each) for each in is_vivid]

@@ -33,10 +33,12 @@ from engram.retrieval.fusion import (
     with_more,
 )
 from engram.retrieval.graph import SpaceGraph
+from engram.retrieval.named_times import closeness, named_times
 from engram.retrieval.seeding import SpreadingWeights, seeds_of
 from engram.retrieval.sketch_index import SketchView
 from engram.retrieval.spreading import Reached, spread_from
 from engram.retrieval.word_view import AskedWords, WordView
+from engram.state.columns import RowSet
 from engram.state.space import View
 
 # Candidates of a lone source: four times what is asked for, so that a fading or doubted memory can
@@ -52,7 +54,7 @@ SIMILARITY: Final = "similarity"
 SPREADING: Final = "spreading"
 HYBRID: Final = "hybrid"
 MODES: Final = (SIMILARITY, SPREADING, HYBRID)
-_BY_ACTIVATION: Final = FusionWeights(similarity=0.0, lexical=0.0, speaker=0.0, activation=1.0)
+_BY_ACTIVATION: Final = FusionWeights(0.0, 0.0, speaker=0.0, time=0.0, activation=1.0)
 
 
 class Cue(NamedTuple):
@@ -165,7 +167,6 @@ class _Recall:
         self._vector = cue.vector
         self._words: WordView | None = None
         self._asked: AskedWords | None = None
-        self._speakers: list[int] | None = None
         self._unrelated: float | None = None
         self._weights = sources.weights
         self._stages.done("filter")
@@ -180,6 +181,7 @@ class _Recall:
             candidates = self._associated(candidates, reached)
         hits: list[Hit] = []
         if len(candidates.rows):
+            candidates = self._said(candidates)
             by_activation = self._cue.mode == SPREADING and reached is not None
             weights = _BY_ACTIVATION if by_activation else self._weights
             fused = self._fused(candidates, weights, self._cue.limit)
@@ -230,7 +232,7 @@ class _Recall:
             candidates = joined(by_vector, by_words, self._cosines, self._lexical)
         if self._vector is not None:
             self._unrelated = self._sources.unrelated(self._view, self._vector)
-        return self._said(self._without_named(candidates))
+        return self._without_named(candidates)
 
     def _by_vector(self, vector: F32, k: int) -> tuple[F32, U32]:
         sources = self._sources
@@ -270,14 +272,15 @@ class _Recall:
         return self._words.scores(self._kernels, self._asked, rows)
 
     def _said(self, candidates: Candidates) -> Candidates:
-        words = self._words
-        if words is None:
-            return candidates
-        if self._speakers is None:
-            self._speakers = words.speakers(self._cue.text or "")
-        if not self._speakers:
-            return candidates
-        return candidates._replace(speaker=words.said_by(self._speakers, candidates.rows))
+        """Return the candidates with who says them and when, where the cue names that."""
+        words, text = self._words, self._cue.text or ""
+        if words is not None and (speakers := words.speakers(text)):
+            candidates = candidates._replace(speaker=words.said_by(speakers, candidates.rows))
+        if times := named_times(text):
+            occurred_at = RowSet(candidates.rows).take(self._view.columns["occurred_at"])
+            if (near := closeness(times, occurred_at)).any():
+                candidates = candidates._replace(time=near)
+        return candidates
 
     def _without_named(self, candidates: Candidates) -> Candidates:
         if not len(self._named):
@@ -318,7 +321,7 @@ class _Recall:
         more = reached.best(
             self._sources.spreading.reached_max, partial(self._may_join, candidates.rows)
         )
-        candidates = self._said(with_more(candidates, more, self._cosines, self._lexical))
+        candidates = with_more(candidates, more, self._cosines, self._lexical)
         activations, received = reached.at(candidates.rows)
         if self._cue.mode == SPREADING:
             return candidates._replace(activation=activations)

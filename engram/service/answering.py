@@ -113,8 +113,9 @@ def _explanation(hit: Hit) -> str:
     words = f"shares the words {', '.join(hit.matched_terms)}" if hit.matched_terms else ""
     meaning = f"cosine {parts['similarity']:.2f}" if parts["similarity"] else ""
     speaker = "said by whom the cue names" if parts["speaker"] else ""
+    time = "near a time the cue names" if parts["time"] else ""
     brought = f"activation {parts['activation']:.2f}" if parts["activation"] else ""
-    found = "; ".join(part for part in (meaning, words, speaker, brought) if part)
+    found = "; ".join(part for part in (meaning, words, speaker, time, brought) if part)
     return (
         f"{found or 'nothing in common'}; {parts['retrievability']:.0%} of its strength is left; "
         f"confidence {parts['confidence']:.2f}"

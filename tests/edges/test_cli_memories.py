@@ -98,6 +98,7 @@ def test_recall_gives_machines_the_score_its_parts_and_the_stages(cli: CommandLi
         "similarity",
         "lexical",
         "speaker",
+        "time",
         "activation",
         "retrievability",
         "confidence",

@@ -80,6 +80,7 @@ def test_all_tables_are_printed(data: Path, capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().out
     assert "BM25" in printed
     assert "+ words" in printed
+    assert "spreading off and on" in printed
     assert "weights chosen on the other conversations" in printed
 
 
