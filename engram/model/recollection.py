@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from engram.model.explanation import PathStep, branches, drawn, excerpt
 from engram.model.memory import Memory
+
+if TYPE_CHECKING:
+    from engram.model.picture import Picture
 
 
 class Interval(NamedTuple):
@@ -74,6 +77,8 @@ class RecallResult(msgspec.Struct, frozen=True):
     lsn: int
     note: str | None = None
     query_analysis: QueryAnalysis = QueryAnalysis("hybrid", has_vector=False)
+    cue: str | None = None
+    """The words it was asked with, None without any."""
 
     def __iter__(self) -> Iterator[Recollection]:
         """Iterate the recollections, best first."""
@@ -117,7 +122,7 @@ class RecallResult(msgspec.Struct, frozen=True):
         """Return as text why each memory was recalled, and along which ways; or why none was."""
         if not self.recollections:
             return f"Nothing was recalled: {self.note}."
-        lines = [self._summary()]
+        lines = [self.summary]
         for rank, hit in enumerate(self, start=1):
             low, high = hit.confidence_interval
             lines += ["", f"{rank}. {excerpt(hit.memory.content)}"]
@@ -131,7 +136,20 @@ class RecallResult(msgspec.Struct, frozen=True):
             lines += [f"   {line}" for line in drawn(trees)]
         return "\n".join(lines)
 
-    def _summary(self) -> str:
+    def show(self) -> Picture:
+        """Return the recall as a picture: the cue, what it found, and what was reached from there.
+
+        A notebook shows it; `svg` and `html` are texts to be kept in a file. All ways are drawn
+        where the recall was asked to explain, else the strongest to each memory.
+        """
+        from engram.model.picture import Picture  # noqa: PLC0415 - drawing is seldom asked for
+        from engram.model.picturing import scene_of  # noqa: PLC0415 - as above
+
+        return Picture(scene_of(self))
+
+    @property
+    def summary(self) -> str:
+        """How many memories were recalled, and what was activated, in a sentence."""
         asked = self.query_analysis
         counts = f"{len(self)} of {self.candidates} memories ({asked.mode})"
         if not asked.seeds:

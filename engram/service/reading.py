@@ -97,6 +97,7 @@ async def _recall(
         lsn=view.lsn,
         note=None if found.hits else why_nothing(searched, found, cue),
         query_analysis=analysed(cue, found),
+        cue=question.text,
     )
 
 

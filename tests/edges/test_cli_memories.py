@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.edges.conftest import CommandLine
 
 
@@ -249,3 +251,23 @@ def test_having_filters_by_metadata(cli: CommandLine) -> None:
     found = cli("list", "--having", '{"book.page": {"gt": 1}}', "--json").json
     assert [memory["content"] for memory in found["memories"]] == ["page 2"]
     assert "--having is not JSON" in cli("list", "--having", "page").err
+
+
+def test_a_recall_is_drawn_into_a_file(cli: CommandLine, tmp_path: Path) -> None:
+    """As a picture or as a page; by its name."""
+    cli("remember", "Ada met Babbage", "--session", "s")
+    cli("remember", "They spoke of engines", "--session", "s")
+    page, picture = tmp_path / "seen.html", tmp_path / "seen.svg"
+    shown = cli("recall", "Babbage", "--graph", str(page))
+    assert shown.out.endswith(f"Picture: {page}\n")
+    assert cli("recall", "Babbage", "--graph", str(picture), "--json").json["recollections"]
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert "They spoke of engines" in picture.read_text("utf-8")
+
+
+def test_a_picture_that_cannot_be_kept_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    """With what is wrong about its name or place."""
+    wrong = cli("recall", "Ada", "--graph", str(tmp_path / "seen.png"))
+    assert (wrong.code, "ends neither with .html nor with .svg" in wrong.err) == (1, True)
+    nowhere = cli("recall", "Ada", "--graph", str(tmp_path / "none" / "seen.svg"))
+    assert (nowhere.code, "cannot write" in nowhere.err) == (1, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
@@ -15,6 +16,7 @@ from engram.edges.cli.options import (
     Particulars,
     SpacePlace,
     json_option,
+    picture_file,
 )
 from engram.edges.cli.wire import memory_value, print_json, recall_value, receipt_value
 
@@ -114,11 +116,16 @@ class MemoryCommands:
         no_reinforce: Annotated[
             bool, Parameter(negative="", help="Do not count this as an access.")
         ] = False,
+        graph: Annotated[
+            Path | None,
+            Parameter(metavar="FILE", help="Draw what was activated, as FILE.html or FILE.svg."),
+        ] = None,
         filters: Filters = _ALL,
         place: SpacePlace = _HERE,
     ) -> int:
         """Recall the memories nearest to a cue, by meaning and by words, best first."""
         settings = place.settings()
+        draw = None if graph is None else picture_file(graph)
 
         async def command() -> int:
             async with self._session.machine.open_store(settings=settings) as db:
@@ -131,10 +138,14 @@ class MemoryCommands:
                     reinforce=not no_reinforce,
                     **filters.arguments(),
                 )
+            if draw is not None:
+                draw(result)
             if place.json:
                 print_json(recall_value(result, explain=explain))
-            else:
-                self._show(result, settings, explain=explain)
+                return 0
+            self._show(result, settings, explain=explain)
+            if graph is not None:
+                self._session.console.print(f"Picture: {graph}", style="dim", soft_wrap=True)
             return 0
 
         return int(self._session.run(command))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
+    from engram.model.recollection import RecallResult
     from engram.service.particulars import ParticularArguments
     from engram.service.questions import FilterArguments
     from engram.settings import Settings
@@ -43,6 +44,23 @@ def json_option(name: str, text: str | None) -> Any:
         raise InvalidRequest(
             f"{name} is not JSON: {error}; write it like '{{\"page\": 3}}'"
         ) from error
+
+
+def picture_file(path: Path) -> Callable[[RecallResult], None]:
+    """Return what draws a recall into a file; InvalidRequest when its name or place is wrong."""
+    from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely given
+
+    if path.suffix not in (".html", ".svg"):
+        raise InvalidRequest(f"--graph {str(path)!r} ends neither with .html nor with .svg")
+
+    def draw(result: RecallResult) -> None:
+        picture = result.show()
+        try:
+            path.write_text(picture.html if path.suffix == ".html" else picture.svg, "utf-8")
+        except OSError as error:
+            raise InvalidRequest(f"--graph: cannot write {path}: {error.strerror}") from error
+
+    return draw
 
 
 Moment = Annotated[datetime | None, Parameter(converter=moment, n_tokens=1, metavar="TIME")]
