@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engram.model import errors as errors
     from engram.model.memory import Memory as Memory
-    from engram.model.recollection import RecallResult as RecallResult
+    from engram.model.recall_result import RecallResult as RecallResult
     from engram.model.recollection import Recollection as Recollection
     from engram.service.space import Space as Space
     from engram.service.store import Engram as Engram
@@ -34,7 +34,7 @@ _HOMES = {
     "Engram": ("engram.service.store", "Engram"),
     "Space": ("engram.service.space", "Space"),
     "Memory": ("engram.model.memory", "Memory"),
-    "RecallResult": ("engram.model.recollection", "RecallResult"),
+    "RecallResult": ("engram.model.recall_result", "RecallResult"),
     "Recollection": ("engram.model.recollection", "Recollection"),
     "errors": ("engram.model.errors", ""),
     "kernels": ("engram.kernels", ""),

@@ -16,21 +16,21 @@ class Picture:
     """A drawn scene; drawn when it is looked at for the first time."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        self.scene = scene
 
     def __repr__(self) -> str:
         """Return what is drawn."""
-        return f"<Picture: {self._scene.title}>"
+        return f"<Picture: {self.scene.title}>"
 
     @cached_property
     def svg(self) -> str:
         """The picture as an SVG document."""
-        return drawn(self._scene)
+        return drawn(self.scene)
 
     @cached_property
     def html(self) -> str:
         """The picture and a table of what was recalled, as a page that needs no other file."""
-        return page_of(self._scene)
+        return page_of(self.scene)
 
     def _repr_svg_(self) -> str:
         """Return what a notebook shows."""

@@ -8,7 +8,11 @@ from engram.model.explanation import EXCERPT_CHARACTERS, PathStep, excerpt
 from engram.picture.scene import BOXES_MAX, Box, Line, Row, Scene
 
 if TYPE_CHECKING:
-    from engram.model.recollection import RecallResult, Recollection
+    from collections.abc import Sequence
+
+    from engram.model.recollection import Recollection
+
+    _Asked = tuple[str | None, bool]
 
 _CUE: Final = "cue"
 _MENTIONS: Final = "mentions"
@@ -16,37 +20,46 @@ _TOLD_CHARACTERS: Final = 600
 _OTHER_WEIGHT: Final = 0.25
 
 
-def scene_of(result: RecallResult) -> Scene:
-    """Return the picture of a recall: what was listed, and the ways that led to it."""
-    title = f"Recall of {_asked(result)}"
-    cue = Box(_CUE, 0, "cue", result.cue or _asked(result), told=result.cue or _asked(result))
-    if not result.recollections:
-        said = Box("nothing", 1, "note", f"Nothing was recalled: {result.note}.")
-        return Scene(title, f"{result.searched} memories were searched.", (cue, said), ())
-    ways = _Ways(result)
+def scene_of(asked: _Asked, hits: Sequence[Recollection], summary: str) -> Scene:
+    """Return the picture of a recall: what was listed, and the ways that led to it.
+
+    `asked` are the words of the cue, None without any, and whether there was a vector.
+    """
+    ways = _Ways(hits)
     boxes, lines = ways.boxes(), ways.lines()
-    left_out = len(result) - sum(hit.memory.id in ways.drawn for hit in result)
+    left_out = len(hits) - sum(hit.memory.id in ways.drawn for hit in hits)
     more = f" {left_out} of them are not drawn." if left_out else ""
     return Scene(
-        title,
-        result.summary + more,
-        (cue, *boxes),
+        f"Recall of {_name(asked)}",
+        summary + more,
+        (_cue(asked), *boxes),
         lines,
         ("", "score", "confidence", "group", "memory"),
-        tuple(_row(rank, hit) for rank, hit in enumerate(result, start=1)),
+        tuple(_row(rank, hit) for rank, hit in enumerate(hits, start=1)),
     )
+
+
+def scene_of_nothing(asked: _Asked, summary: str, note: str) -> Scene:
+    """Return the picture of a recall that found nothing; `note` says why."""
+    said = Box("nothing", 1, "note", f"Nothing was recalled: {note}.")
+    return Scene(f"Recall of {_name(asked)}", summary, (_cue(asked), said), ())
+
+
+def _cue(asked: _Asked) -> Box:
+    text = asked[0] or _name(asked)
+    return Box(_CUE, 0, "cue", text, told=text)
 
 
 class _Ways:
     """The nodes on the ways to what was listed: each is drawn once, in the column it is nearest."""
 
-    def __init__(self, result: RecallResult) -> None:
-        self.hits = {hit.memory.id: hit for hit in result}
+    def __init__(self, hits: Sequence[Recollection]) -> None:
+        self.hits = {hit.memory.id: hit for hit in hits}
         self.drawn: dict[str, PathStep | None] = {}
         self._columns: dict[str, int] = {}
         self._steps: dict[tuple[str, str, str], PathStep] = {}
-        self._best = max((hit.score for hit in result), default=0.0)
-        for hit in result:
+        self._best = max((hit.score for hit in hits), default=0.0)
+        for hit in hits:
             self._take(hit)
 
     def _take(self, hit: Recollection) -> None:
@@ -135,10 +148,11 @@ class _Ways:
         return Line(source, target, kind, weight, told, back is not None, name)
 
 
-def _asked(result: RecallResult) -> str:
-    if result.cue is not None:
-        return f"\N{LEFT DOUBLE QUOTATION MARK}{_short(result.cue)}\N{RIGHT DOUBLE QUOTATION MARK}"
-    return "an embedding" if result.query_analysis.has_vector else "memories"
+def _name(asked: _Asked) -> str:
+    words, has_vector = asked
+    if words:
+        return f"\N{LEFT DOUBLE QUOTATION MARK}{_short(words)}\N{RIGHT DOUBLE QUOTATION MARK}"
+    return "an embedding" if has_vector else "memories"
 
 
 def _short(text: str) -> str:

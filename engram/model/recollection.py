@@ -1,17 +1,14 @@
-"""What a caller meets when it recalls: memories, why they came, and how sure that is."""
+"""One memory as a recall brings it: why it came, and how sure that is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from engram.model.explanation import PathStep, branches, drawn, excerpt
+from engram.model.explanation import PathStep
 from engram.model.memory import Memory
-
-if TYPE_CHECKING:
-    from engram.model.picture import Picture
 
 
 class Interval(NamedTuple):
@@ -60,105 +57,3 @@ class QueryAnalysis(msgspec.Struct, frozen=True):
     reached: int = 0
     edges: int = 0
     is_partial: bool = False
-
-
-class RecallResult(msgspec.Struct, frozen=True):
-    """What a recall found, best first.
-
-    `note` says why nothing was found; `timings_us` has one entry a stage; `candidates` is how many
-    memories passed the filters and `searched` how many the space holds. `recall_confidence` is that
-    of the memory the recall is surest of.
-    """
-
-    recollections: tuple[Recollection, ...]
-    timings_us: Mapping[str, float]
-    candidates: int
-    searched: int
-    lsn: int
-    note: str | None = None
-    query_analysis: QueryAnalysis = QueryAnalysis("hybrid", has_vector=False)
-    cue: str | None = None
-    """The words it was asked with, None without any."""
-
-    def __iter__(self) -> Iterator[Recollection]:
-        """Iterate the recollections, best first."""
-        return iter(self.recollections)
-
-    def __len__(self) -> int:
-        """Return how many memories were recalled."""
-        return len(self.recollections)
-
-    def __getitem__(self, position: int) -> Recollection:
-        """Return the recollection at a rank, 0 being the best."""
-        return self.recollections[position]
-
-    @property
-    def vivid(self) -> tuple[Recollection, ...]:
-        """Those that owe their place to the cue itself."""
-        return self._group("vivid")
-
-    @property
-    def associated(self) -> tuple[Recollection, ...]:
-        """Those that owe it more to what they are associated with."""
-        return self._group("associated")
-
-    @property
-    def reconstructed(self) -> tuple[Recollection, ...]:
-        """Those reached along `derived` associations: made of other memories."""
-        return self._group("reconstructed")
-
-    @property
-    def recall_confidence(self) -> float:
-        """How sure the recall is of the memory it is surest of, 0 without any."""
-        return max((each.confidence for each in self.recollections), default=0.0)
-
-    @property
-    def recall_confidence_interval(self) -> Interval:
-        """The interval of that."""
-        surest = max(self.recollections, key=lambda each: each.confidence, default=None)
-        return Interval(0.0, 0.0) if surest is None else surest.confidence_interval
-
-    def explain(self) -> str:
-        """Return as text why each memory was recalled, and along which ways; or why none was."""
-        if not self.recollections:
-            return f"Nothing was recalled: {self.note}."
-        lines = [self.summary]
-        for rank, hit in enumerate(self, start=1):
-            low, high = hit.confidence_interval
-            lines += ["", f"{rank}. {excerpt(hit.memory.content)}"]
-            lines.append(
-                f"   {hit.group}, score {hit.score:.3f}, confidence {hit.confidence:.2f} "
-                f"({low:.2f} to {high:.2f})"
-            )
-            if hit.explanation:
-                lines.append(f"   {hit.explanation}")
-            trees = branches(hit.paths or (hit.path,))
-            lines += [f"   {line}" for line in drawn(trees)]
-        return "\n".join(lines)
-
-    def show(self) -> Picture:
-        """Return the recall as a picture: the cue, what it found, and what was reached from there.
-
-        A notebook shows it; `svg` and `html` are texts to be kept in a file. All ways are drawn
-        where the recall was asked to explain, else the strongest to each memory.
-        """
-        from engram.model.picture import Picture  # noqa: PLC0415 - drawing is seldom asked for
-        from engram.model.picturing import scene_of  # noqa: PLC0415 - as above
-
-        return Picture(scene_of(self))
-
-    @property
-    def summary(self) -> str:
-        """How many memories were recalled, and what was activated, in a sentence."""
-        asked = self.query_analysis
-        counts = f"{len(self)} of {self.candidates} memories ({asked.mode})"
-        if not asked.seeds:
-            return f"{counts}; no associations were followed."
-        partly = ", where the budget of edges ended it" if asked.is_partial else ""
-        return (
-            f"{counts}; {asked.seeds} memories activated {asked.reached} nodes over "
-            f"{asked.edges} associations{partly}."
-        )
-
-    def _group(self, name: str) -> tuple[Recollection, ...]:
-        return tuple(each for each in self.recollections if each.group == name)

@@ -23,7 +23,7 @@ from engram.model.errors import (
 )
 from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, Page, SpaceStats, to_datetime
-from engram.model.recollection import RecallResult
+from engram.model.recall_result import RecallResult
 from engram.retrieval import pipeline
 from engram.retrieval.filters import living_count, rows_known
 from engram.retrieval.graph import SpaceGraph
@@ -104,6 +104,8 @@ async def _recall(
 async def _texts_on_ways(engine: SpaceEngine, view: View, found: pipeline.Found) -> dict[int, str]:
     """Return the texts of the memories on the ways to all hits, by row."""
     rows = np.array(rows_on_ways(view, found.hits), np.int64)
+    if not len(rows):
+        return {}
     if view.all_hot(rows):
         contents = view.contents(rows)
     else:

@@ -25,7 +25,7 @@ from engram.model.memory import (
     SpaceStats,
     Unsuppressed,
 )
-from engram.model.recollection import RecallResult
+from engram.model.recall_result import RecallResult
 from engram.model.space_settings import SettingArguments, SpaceSettings, check_settings
 from engram.service import correcting, forgetting, reading, reembedding, remembering, strengthening
 from engram.service.bulk import Bulk

@@ -7,10 +7,10 @@ from typing import Final
 
 from engram.model.explanation import PathStep
 from engram.model.memory import Memory
+from engram.model.recall_result import RecallResult
 from engram.model.recollection import (
     Interval,
     QueryAnalysis,
-    RecallResult,
     Recollection,
 )
 

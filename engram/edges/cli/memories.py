@@ -23,7 +23,7 @@ from engram.edges.cli.wire import memory_value, print_json, recall_value, receip
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
     from engram.model.memory import ForgetReceipt, Memory
-    from engram.model.recollection import RecallResult
+    from engram.model.recall_result import RecallResult
     from engram.settings import Settings
 
 STANDARD_INPUT: Final = "\0standard input"

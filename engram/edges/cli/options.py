@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
-    from engram.model.recollection import RecallResult
+    from engram.model.recall_result import RecallResult
     from engram.service.particulars import ParticularArguments
     from engram.service.questions import FilterArguments
     from engram.settings import Settings

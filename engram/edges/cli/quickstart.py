@@ -15,7 +15,7 @@ from engram.edges.cli.wire import print_json, recollection_value
 if TYPE_CHECKING:
     from engram.edges.cli.corpus_reader import Question
     from engram.edges.cli.session import Session
-    from engram.model.recollection import RecallResult
+    from engram.model.recall_result import RecallResult
     from engram.service.preparing import NewMemory
     from engram.service.space import Space
     from engram.service.store import Engram

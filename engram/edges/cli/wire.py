@@ -11,7 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from engram.model.details import Episode
     from engram.model.memory import ForgetReceipt, Memory
-    from engram.model.recollection import RecallResult, Recollection
+    from engram.model.recall_result import RecallResult
+    from engram.model.recollection import Recollection
 
 
 def memory_value(memory: Memory) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
+import engram
+
 from engram.model.explanation import PathStep
-from engram.model.picturing import scene_of
-from engram.model.recollection import QueryAnalysis, RecallResult
+from engram.model.recall_result import RecallResult
+from engram.model.recollection import QueryAnalysis
 from engram.picture.drawing import drawn
 from engram.picture.layout import laid_out
 from engram.picture.scene import BOXES_MAX, Box, Line, Scene
@@ -51,7 +53,7 @@ def lines_drawn(svg: str) -> int:
 
 def test_every_memory_and_every_step_of_every_way_is_drawn() -> None:
     result = recall_of_every_look()
-    scene = scene_of(result)
+    scene = result.show().scene
     assert {box.key for box in scene.boxes} == {
         "cue", "chain", "market", "ride", "uncle", "summary", "#Ben", "trip",
     }  # fmt: skip
@@ -72,7 +74,7 @@ def key(step: PathStep) -> str:
 
 
 def test_what_the_cue_found_stands_in_the_first_column_best_first() -> None:
-    scene = scene_of(recall_of_every_look())
+    scene = recall_of_every_look().show().scene
     columns = [{box.key for box in scene.boxes if box.column == number} for number in range(4)]
     assert columns == [{"cue"}, {"chain", "market"}, {"ride", "#Ben", "trip"}, {"uncle", "summary"}]
     placed = {each.box.key: each for each in laid_out(scene, 0).boxes}
@@ -83,7 +85,7 @@ def test_what_the_cue_found_stands_in_the_first_column_best_first() -> None:
 @pytest.mark.parametrize("count", [1, 2, 13, 59, 60, 200])
 def test_no_box_lies_over_another_or_outside(count: int) -> None:
     result = many(count)
-    scene = scene_of(result)
+    scene = result.show().scene
     assert len(scene.boxes) == min(count + 1, BOXES_MAX)
     laid = laid_out(scene, 50)
     for number, one in enumerate(laid.boxes):
@@ -129,7 +131,7 @@ def test_the_picture_asks_for_nothing_outside_and_says_what_it_shows() -> None:
 def test_a_recall_that_found_nothing_says_why() -> None:
     asked = QueryAnalysis("hybrid", has_vector=True)
     empty = RecallResult((), {}, 0, 9, 1, "the filters removed all 9 memories", asked)
-    scene = scene_of(empty)
+    scene = empty.show().scene
     assert scene.title == "Recall of an embedding"
     assert "the filters removed all 9 memories" in drawn(scene)
     assert scene.lines == ()
@@ -168,3 +170,7 @@ def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def test_the_public_result_is_the_one_that_shows_itself() -> None:
+    assert engram.RecallResult is RecallResult
