@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 import engram
-
 from engram.model.explanation import PathStep
 from engram.model.recall_result import RecallResult
 from engram.model.recollection import QueryAnalysis
