@@ -52,12 +52,13 @@ def top_k(
     bounds = _bounds(kernels, sketches, reached, wanted)
     scored = _Scorer(kernels, bodies, wanted)
     first = _first(bounds, max(_FIRST_MIN, 2 * wanted.sure))
-    known, _ = best(wanted.sure, tail, scored(first, wanted.sure))
-    is_hopeful = bounds > (known[wanted.sure - 1] if len(known) >= wanted.sure else -np.inf)
-    is_hopeful[first] = True
-    hopeful = np.flatnonzero(is_hopeful).astype(np.uint32)
-    sketches.note_scored(len(hopeful))
-    return best(wanted.k, tail, scored(hopeful, wanted.k))
+    nearest = scored(first, max(wanted.k, wanted.sure))
+    known, _ = best(wanted.sure, tail, nearest)
+    floor = known[wanted.sure - 1] if len(known) >= wanted.sure else -np.inf
+    bounds[first] = -np.inf  # these are scored
+    hopeful = (bounds > floor).nonzero()[0].astype(np.uint32)
+    sketches.note_scored(len(first) + len(hopeful))
+    return best(wanted.k, tail, nearest, scored(hopeful, wanted.k))
 
 
 class _Scorer:
@@ -68,11 +69,13 @@ class _Scorer:
 
     def __call__(self, slots: U32, k: int) -> tuple[F32, U32]:
         """Return the best `k` of ascending slots."""
-        found = []
-        for number in range(len(self._bodies.norms)):
-            start, end = np.searchsorted(slots, (number * PAGE_ROWS, (number + 1) * PAGE_ROWS))
-            if end > start:
-                found.append(self._page(number, slots[start:end], k))
+        found, start = [], 0
+        while start < len(slots):
+            number = int(slots[start]) >> PAGE_SHIFT
+            last = np.uint32((number << PAGE_SHIFT) + PAGE_ROWS - 1)
+            end = int(slots.searchsorted(last, side="right"))
+            found.append(self._page(number, slots[start:end], k))
+            start = end
         return best(k, *found)
 
     def _page(self, number: int, slots: U32, k: int) -> tuple[F32, U32]:
@@ -95,7 +98,7 @@ def _bounds(kernels: KernelBackend, sketches: SketchView, reached: int, wanted: 
     seen = turned - sketches.centre
     bias = float(sketches.centre @ turned)
     margin = MARGIN * float(np.linalg.norm(seen))
-    parts = []
+    bounds = np.empty(sketches.reached, np.float32)
     for number, page in enumerate(sketches.pages):
         first = number << PAGE_SHIFT
         if first >= reached:
@@ -109,8 +112,7 @@ def _bounds(kernels: KernelBackend, sketches: SketchView, reached: int, wanted: 
         part = SketchPart(
             seen, bias, margin, page.signs, page.magnitudes, page.factors, first, mask
         )
-        parts.append(kernels.bound_sketches(part, cancel=wanted.cancel))
-    bounds = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        kernels.bound_sketches(part, out=bounds[first : first + n], cancel=wanted.cancel)
     return bounds[:reached]
 
 

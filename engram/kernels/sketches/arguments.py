@@ -15,6 +15,8 @@ from engram.model.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engram.kernels.arrays import F32
+
 _FLOAT32: Final = np.dtype(np.float32)
 _UINT8: Final = np.dtype(np.uint8)
 _NUMBERS_MAX: Final = 2**32
@@ -32,6 +34,20 @@ def check_top_k_sketches(parts: Sequence[SketchPart], k: int) -> None:
             violations += [f"part {number}: {it}" for it in _part_violations(part, bits)]
     if not violations:
         violations = _order_violations(parts)
+    if violations:
+        raise InvalidRequest(*violations)
+
+
+def check_bound_sketches(part: SketchPart, out: F32 | None) -> None:
+    """Raise InvalidRequest that lists what of `bound_sketches` breaks its contract."""
+    check_top_k_sketches((part,), 1)
+    if out is None:
+        return
+    violations = array_violations("out", out, 1, _FLOAT32)
+    if not violations and len(out) != len(part.magnitudes):
+        violations.append(f"out has {len(out)} elements but there are {len(part.magnitudes)} rows")
+    if not violations and not out.flags.writeable:
+        violations.append("out must be writeable")
     if violations:
         raise InvalidRequest(*violations)
 

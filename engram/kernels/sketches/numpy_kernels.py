@@ -9,7 +9,7 @@ import numpy as np
 
 from engram.kernels.codes.numpy_kernels import NumpyCodes
 from engram.kernels.codes.protocol import CODE_MAX
-from engram.kernels.sketches.arguments import check_top_k_sketches
+from engram.kernels.sketches.arguments import check_bound_sketches, check_top_k_sketches
 from engram.kernels.sketches.encoding import BLOCK_ROWS, row_by_row
 from engram.kernels.sketches.protocol import COARSE_MAX
 
@@ -43,11 +43,14 @@ class NumpySketches:
         scores = np.array([score for score, _ in held], np.float32)
         return scores, np.array([-number for _, number in held], np.uint32)
 
-    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+    def bound_sketches(
+        self, part: SketchPart, *, out: F32 | None = None, cancel: CancelFlag | None = None
+    ) -> F32:
         """See `SketchKernels.bound_sketches`."""
-        check_top_k_sketches([part], 1)
+        check_bound_sketches(part, out)
         query = _Query(part)
-        bounds = np.full(len(part.magnitudes), -np.inf, np.float32)
+        bounds = np.empty(len(part.magnitudes), np.float32) if out is None else out
+        bounds[:] = -np.inf
         with np.errstate(all="ignore"):
             for start in range(0, len(bounds), _BLOCK_ROWS):
                 if cancel is not None:

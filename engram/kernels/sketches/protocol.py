@@ -81,10 +81,13 @@ class SketchKernels(Protocol):
             ArenaExhausted: the Zig backend's arena has no five bytes a bit for the query.
         """
 
-    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+    def bound_sketches(
+        self, part: SketchPart, *, out: F32 | None = None, cancel: CancelFlag | None = None
+    ) -> F32:
         """Return float32[n]: the bound of each row of a part, -inf where the mask leaves it out.
 
-        The second bits are not looked at. `first` does not count. Every bound is the same bits in
+        They are written to `out` where one is given. The second bits are not looked at. `first`
+        does not count. Every bound is the same bits in
         every backend; NaN where the formula gives it.
 
         Raises:

@@ -8,7 +8,7 @@ import numpy as np
 
 from engram.kernels.codes.protocol import CODE_MAX
 from engram.kernels.codes.reference import ReferenceCodes
-from engram.kernels.sketches.arguments import check_top_k_sketches
+from engram.kernels.sketches.arguments import check_bound_sketches, check_top_k_sketches
 from engram.kernels.sketches.encoding import BLOCK_ROWS
 from engram.kernels.sketches.protocol import COARSE_MAX
 
@@ -38,11 +38,14 @@ class ReferenceSketches:
         scores = np.array([score for score, _ in held], np.float32)
         return scores, np.array([number for _, number in held], np.uint32)
 
-    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+    def bound_sketches(
+        self, part: SketchPart, *, out: F32 | None = None, cancel: CancelFlag | None = None
+    ) -> F32:
         """See `SketchKernels.bound_sketches`."""
-        check_top_k_sketches([part], 1)
+        check_bound_sketches(part, out)
         query = _Query(part)
-        bounds = np.full(len(part.magnitudes), -np.inf, np.float32)
+        bounds = np.empty(len(part.magnitudes), np.float32) if out is None else out
+        bounds[:] = -np.inf
         with np.errstate(all="ignore"):
             for row in range(len(bounds)):
                 if cancel is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from engram.kernels import _zig_bindings as abi
 from engram.kernels.addresses import address
-from engram.kernels.sketches.arguments import check_top_k_sketches
+from engram.kernels.sketches.arguments import check_bound_sketches, check_top_k_sketches
 from engram.kernels.status import raise_status
 from engram.kernels.zig_library import ZigFamily
 
@@ -55,10 +55,12 @@ class ZigSketches(ZigFamily):
         raise_status(count)
         return scores[:count].copy(), numbers[:count].copy()
 
-    def bound_sketches(self, part: SketchPart, *, cancel: CancelFlag | None = None) -> F32:
+    def bound_sketches(
+        self, part: SketchPart, *, out: F32 | None = None, cancel: CancelFlag | None = None
+    ) -> F32:
         """See `SketchKernels.bound_sketches`."""
-        check_top_k_sketches((part,), 1)
-        bounds = np.empty(len(part.magnitudes), np.float32)
+        check_bound_sketches(part, out)
+        bounds = np.empty(len(part.magnitudes), np.float32) if out is None else out
         status = self._bound_sketches(
             _packed(part),
             len(part.query),

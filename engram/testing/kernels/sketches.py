@@ -159,6 +159,10 @@ def check_bounds(backend: KernelBackend) -> None:
     masked = backend.bound_sketches(part._replace(mask=np.packbits(chosen, bitorder="little")))
     check(np.array_equal(masked[chosen], bounds[chosen]), "a mask changes no bound")
     check(bool(np.isneginf(masked[~chosen]).all()), "what is no candidate has no bound")
+    out = np.full(72, 7, np.float32)
+    written = backend.bound_sketches(part, out=out[1:71])
+    check(written.base is out and np.array_equal(written, bounds), "bounds are written to out")
+    check(out[[0, 71]].tolist() == [7, 7], "and nowhere else")
     higher = backend.bound_sketches(part._replace(margin=part.margin + 1))
     check(bool((higher >= bounds).all()), "a margin lifts bounds")
 
@@ -186,6 +190,12 @@ def check_refusals(backend: KernelBackend) -> None:
         (name, partial(backend.top_k_sketches, [odd], 1)) for name, odd in wrong
     ]
     calls += [(name, partial(backend.bound_sketches, odd)) for name, odd in wrong]
+    fixed = np.zeros(9, np.float32)
+    fixed.flags.writeable = False
+    calls += [
+        ("out", partial(backend.bound_sketches, part, out=odd))
+        for odd in (np.zeros((9, 1), np.float32), np.zeros(8, np.float32), fixed)
+    ]
     calls += [
         ("query", lambda: backend.top_k_sketches([part, other._replace(first=99)], 1)),
         ("first", lambda: backend.top_k_sketches([part, part], 1)),
