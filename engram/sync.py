@@ -76,6 +76,7 @@ class Space:
     forget_many = _space_verb(AsyncSpace.forget_many)
     unsuppress = _space_verb(AsyncSpace.unsuppress)
     feedback = _space_verb(AsyncSpace.feedback)
+    lability = _space_verb(AsyncSpace.lability)
     configure = _space_verb(AsyncSpace.configure)
     settings = _space_verb(AsyncSpace.settings)
     update = _space_verb(AsyncSpace.update)

@@ -138,6 +138,13 @@ class Line:
         self.bytes_count -= group.bytes_count
         return group
 
+    def fail(self, failure: EngramError) -> None:
+        """Let all that wait know that nothing comes of it."""
+        while self._groups:
+            group = self.take()
+            group.failure = failure
+            group.done.come()
+
 
 class Change:
     """Work on the state between two groups, and what came of it."""

@@ -313,13 +313,21 @@ class SpaceRegistry:
             engine, self.housekeeping, self._clock, lambda: eraser.pending, self._run
         )
         self._openings[space] = opened.opening
+        self._start(engine, engine.compactor, eraser)
+        return engine
+
+    def _start(self, engine: SpaceEngine, compactor: Compactor, eraser: Eraser) -> None:
+        """Start what goes on beside the verbs of a space."""
+        space = engine.space
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
         self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
-        self._tasks.start_soon(engine.checkpointer.run, name=f"checkpoints of {space}")
-        self._tasks.start_soon(engine.compactor.run, name=f"compactions of {space}")
+        self._tasks.start_soon(
+            engine.unrecorded.run, lambda: engine.view, name=f"accesses of {space}"
+        )
+        self._tasks.start_soon(engine.checkpoints.run, name=f"checkpoints of {space}")
+        self._tasks.start_soon(compactor.run, name=f"compactions of {space}")
         self._tasks.start_soon(eraser.run, name=f"erasures of {space}")
         self._start_linking(engine)
-        return engine
 
     def _start_linking(self, engine: SpaceEngine) -> None:
         parts = engine, self._kernels, self._clock, self._activity, self._run

@@ -16,6 +16,7 @@ from typing import Final, TypeVar, cast
 import anyio
 import anyio.to_thread
 
+from engram.engine.access_recorder import AccessRecorder
 from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
 from engram.engine.checkpointer import Checkpointer, Frozen
@@ -82,6 +83,7 @@ class SpaceEngine:
         self.words = Words()
         self.graph = GraphIndex()
         self.accesses = Accesses()
+        self.unrecorded = AccessRecorder(self.submit, clock)
         self.unrelated_cosine = UnrelatedCosine()
         self.row_masks, self.sketches, self.facts = RowMasker(), SketchIndex(), FactIndex()
         self.readers = readers
@@ -135,12 +137,14 @@ class SpaceEngine:
         derived = {"words": self.words.resident_bytes, "sketches": self.sketches.resident_bytes}
         return {**parts, **derived}
 
-    def recalled(self, view: View, rows: Sequence[int]) -> None:
-        """Note that the memories in `rows` of `view` were recalled: they are better near."""
+    def recalled(self, view: View, rows: Sequence[int], session: str | None = None) -> None:
+        """Note that the memories in `rows` of `view` were listed: accesses, better near."""
         if view.numbering != self._view.numbering:
             return
+        now = self._clock.now()
+        self.unrecorded.note(rows, now, session)
         if self._housekeeping is not None and view.sealed:
-            self.accesses.note(rows, self._clock.now())
+            self.accesses.note(rows, now)
             self._housekeeping.look()
 
     def wake_up(self) -> None:
@@ -181,6 +185,7 @@ class SpaceEngine:
 
     async def freeze(self) -> Frozen:
         """Return all that the space is now, to be saved; raises what `between_groups` does."""
+        await self.unrecorded.record(self._view)
         # Outside of it, as somebody may be catching up; rows are not renumbered without notice.
         words = await anyio.to_thread.run_sync(self.words.dump, self._view)
 
@@ -276,6 +281,7 @@ class SpaceEngine:
             await self.compactor.aclose()
         if self.checkpointer is not None and not self._closing:
             with anyio.CancelScope(shield=True):
+                await self.unrecorded.aclose(self._view if last_checkpoint else None)
                 await self.checkpointer.aclose(last=last_checkpoint)
         self._closing = True
         self._wake.set()
@@ -290,6 +296,7 @@ class SpaceEngine:
         """
         self.words = words
         self.accesses.clear()
+        self.unrecorded.renumber(self._view)
         if self._housekeeping is not None:
             self._housekeeping.renumbered(self.space)
         self._note_growth()
@@ -366,7 +373,7 @@ class SpaceEngine:
                 return
             await self.log.sync(last)
             if self.checkpointer is not None:
-                self.checkpointer.note(sum(map(_bytes_of, entries)))
+                self.checkpointer.note(sum(entry.bytes_count for entry in entries))
             if lone:
                 self._apply(decision, first)
             else:
@@ -386,15 +393,8 @@ class SpaceEngine:
             apply(self._state, event, vectors, first + number)
 
     def _fail_waiting(self, failure: EngramError) -> None:
-        while self._line.first is not None:
-            group = self._line.take()
-            group.failure = failure
-            group.done.come()
+        self._line.fail(failure)
         while self._changes:
             change = self._changes.popleft()
             change.error = failure
             change.done.set()
-
-
-def _bytes_of(entry: Entry) -> int:
-    return sum(memoryview(buffer).nbytes for buffer in entry.buffers)

@@ -96,9 +96,24 @@ class Memory(msgspec.Struct, frozen=True, gc=False):
         return category_of(self.confidence)
 
     access_count: int = 0
-    """How often it was listed in an answer to a recall, as far as that is recorded."""
+    """How often it was listed in an answer to a recall.
+
+    Lists and answers to recalls count what is recorded; `get` also what waits to be.
+    """
     last_access_at: datetime | None = None
     suppressed: bool = False
+
+
+class Lability(msgspec.Struct, frozen=True, gc=False):
+    """Whether a memory can be changed now: a recall makes it labile for some hours.
+
+    `plasticity`, from 0 to 0.5, is the share of its strength that a correction carries on now.
+    `opens_at` and `closes_at` are None for a memory that no recall made labile.
+    """
+
+    plasticity: float = 0.0
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True, gc=False):

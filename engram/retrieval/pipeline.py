@@ -34,6 +34,8 @@ from engram.retrieval.fusion import (
 )
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.named_times import closeness, named_times
+from engram.retrieval.neighbourhood import FINALISTS_PER_RESULT, adjusted
+from engram.retrieval.priming import Primed
 from engram.retrieval.seeding import SpreadingWeights, seeds_of
 from engram.retrieval.sketch_index import SketchView
 from engram.retrieval.spreading import Reached, spread_from
@@ -61,7 +63,8 @@ class Cue(NamedTuple):
     """What is searched for, ready: `vector` is a float32[d] of length 1.
 
     `rows` are the memories the cue consists of, beside or instead of the others. They are not
-    listed. Without text and vector, their mean is what candidates are compared with.
+    listed. Without text and vector, their mean is what candidates are compared with. `primed` is
+    what the cue's session was recalling.
     """
 
     text: str | None
@@ -71,6 +74,7 @@ class Cue(NamedTuple):
     explain: bool = False
     mode: str = HYBRID
     rows: tuple[int, ...] = ()
+    primed: Primed | None = None
 
 
 class Hit(NamedTuple):
@@ -184,7 +188,7 @@ class _Recall:
             candidates = self._said(candidates)
             by_activation = self._cue.mode == SPREADING and reached is not None
             weights = _BY_ACTIVATION if by_activation else self._weights
-            fused = self._fused(candidates, weights, self._cue.limit)
+            fused = self._ranked(candidates, weights, reached)
             self._stages.done("fuse")
             hits = self._hits(candidates, fused, reached, direct_count)
         self._stages.done("evidence")
@@ -331,16 +335,20 @@ class _Recall:
         may = self._masks.passing(rows) & ~is_among(rows, present)
         return may & ~is_among(rows, self._named) if len(self._named) else may
 
-    def _fused(self, candidates: Candidates, weights: FusionWeights, limit: int) -> Fused:
-        return fuse(
-            self._kernels,
-            self._view,
-            candidates,
-            weights,
-            self._floors(),
-            now=self._now,
-            limit=limit,
+    def _ranked(
+        self, candidates: Candidates, weights: FusionWeights, reached: Reached | None
+    ) -> Fused:
+        """Return the best candidates, after what their neighbours do to them."""
+        view, primed, limit = self._view, self._cue.primed, self._cue.limit
+        is_alone = reached is None and primed is None
+        count = limit if is_alone else FINALISTS_PER_RESULT * limit
+        fused = fuse(
+            self._kernels, view, candidates, weights, self._floors(), now=self._now, limit=count
         )
+        if is_alone:
+            return fused
+        graph = None if reached is None else reached.graph
+        return adjusted(view, graph, fused, primed, fading=weights.fading, limit=limit)
 
     def _floors(self) -> tuple[float, float]:
         """Return the cosine and the BM25 score that count as none."""

@@ -66,6 +66,10 @@ async def update(
 
     What was superseded already is looked at, too: its request may come again.
     """
+    row = row_ever(engine.view, asked.memory)
+    if row is not None and engine.unrecorded.of(engine.view, row).accesses:
+        # When a memory was recalled decides how much of its strength a correction carries on.
+        await engine.unrecorded.record(engine.view)
     command = await on_bodies(engine, partial(_prepared, core, engine, asked))
     command.request = request_of_body(_body(asked))
     if not command.vector and command.content:

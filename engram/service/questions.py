@@ -44,6 +44,7 @@ class RecallArguments(FilterArguments, total=False):
     memory_ids: Sequence[str]
     mode: str
     reinforce: bool
+    session: str | None
     deadline_ms: float | None
 
 
@@ -57,6 +58,7 @@ class Question(NamedTuple):
     mode: str = pipeline.HYBRID
     memory_ids: Sequence[str] = ()
     reinforce: bool = True
+    session: str | None = None
     deadline_ms: float | None = None
 
 
@@ -77,6 +79,7 @@ def question_of(
         more.pop("mode", pipeline.HYBRID),
         more.pop("memory_ids", ()),
         more.pop("reinforce", True),
+        more.pop("session", None),
         more.pop("deadline_ms", None),
     )
 
@@ -96,6 +99,9 @@ def check_question(question: Question) -> None:
         )
     if isinstance(question.memory_ids, str) or len(question.memory_ids) > CUE_MEMORIES_MAX:
         raise InvalidRequest(f"memory_ids is no list of at most {CUE_MEMORIES_MAX} ids")
+    session: object = question.session
+    if session is not None and not (isinstance(session, str) and session.strip()):
+        raise InvalidRequest(f"session {session!r} is not a name")
     if question.mode not in pipeline.MODES:
         named = ", ".join(pipeline.MODES)
         raise InvalidRequest(f"mode {question.mode!r} is not one of {named}")

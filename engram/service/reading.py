@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+import msgspec
 import numpy as np
 
 from engram.engine.space_engine import SpaceEngine
@@ -74,9 +75,12 @@ async def _recall(
     started = core.clock.monotonic()
     engine.activity.begin()
     view, words = engine.view, engine.words  # together: both go by the same row numbers
+    primed = engine.unrecorded.primed(question.session)
     filters = _filters(core, engine, view, arguments)
     now = core.clock.now()
     cue, embedded_us = await _cue(core, engine, view, question, filters, now)
+    if primed is not None:
+        cue = cue._replace(primed=primed)
     if is_quick(engine, view, cue):
         found = _search(core, engine, view, words, cue, now)
     else:
@@ -84,7 +88,7 @@ async def _recall(
     rows = [hit.row for hit in found.hits]
     memories = await memories_of(engine, view, rows, now)
     if question.reinforce:
-        engine.recalled(view, rows)
+        engine.recalled(view, rows, question.session)
     texts = await _texts_on_ways(engine, view, found) if question.explain else None
     timings = {"embed": embedded_us, **found.timings_us}
     searched = await _searched(view, filters, now)
@@ -236,7 +240,16 @@ async def one(core: Core, engine: SpaceEngine, identity: MemoryId, filters: Filt
         raise not_found(view, engine.space, identity, now)
     if int(view.value("flags", row)) & SUPPRESSED and not filters.include_suppressed:
         raise MemoryNotFound(str(identity), engine.space)
-    return (await memories_of(engine, view, [row], now))[0]
+    waiting = engine.unrecorded.of(view, row)
+    (memory,) = await memories_of(engine, view, [row], now)
+    if not waiting.accesses:
+        return memory
+    last_at = to_datetime(waiting.last_at)
+    return msgspec.structs.replace(
+        memory,
+        access_count=memory.access_count + waiting.accesses,
+        last_access_at=max(last_at, memory.last_access_at or last_at),
+    )
 
 
 async def listing(

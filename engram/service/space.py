@@ -9,7 +9,7 @@ from typing import Any, Final, Unpack
 
 from numpy.typing import ArrayLike
 
-from engram.model.commands import Configure, Forget, Request
+from engram.model.commands import Forget
 from engram.model.cue import make_filters
 from engram.model.errors import InvalidRequest
 from engram.model.ids import parse_id
@@ -21,34 +21,26 @@ from engram.model.memory import (
     Page,
     Remembered,
     RememberedMany,
-    Reviewed,
     SpaceStats,
-    Unsuppressed,
 )
 from engram.model.recall_result import RecallResult
-from engram.model.space_settings import SettingArguments, SpaceSettings, check_settings
 from engram.service import correcting, forgetting, reading, reembedding, remembering, strengthening
 from engram.service.bulk import Bulk
 from engram.service.forgetting import DELETE, ERASE, SUPPRESS, check_mode
-from engram.service.linked_space import LinkedSpace
 from engram.service.particulars import ParticularArguments
 from engram.service.preparing import (
     Item,
     NewMemory,
 )
 from engram.service.questions import FilterArguments, RecallArguments, question_of
-from engram.service.requests import (
-    body_of,
-    check_request_key,
-    request_of,
-)
-from engram.service.strengthening import check_verdict
+from engram.service.requests import body_of, check_request_key
+from engram.service.strengthened_space import StrengthenedSpace
 
 Progress = Callable[[int, int], None]
 _FORGET: Final = {SUPPRESS: "suppress", DELETE: "forget"}
 
 
-class Space(LinkedSpace):
+class Space(StrengthenedSpace):
     """One memory space: everything a caller does with memories happens here.
 
     Handles are cheap and may be shared between tasks; they do not outlive the store.
@@ -152,13 +144,13 @@ class Space(LinkedSpace):
             limit: 1 to 1,000 results at most.
             explain: say why each memory was recalled and along which ways (`result.explain()`).
             **arguments: `memory_ids` (memories that remind of others), `mode` (hybrid, similarity,
-                spreading), `reinforce` (False: no access), `deadline_ms`, and filters, of which all
-                must hold: `tags_all`, `tags_any`, `tags_none`, `kinds`, `sources`, `sessions`,
-                `occurred_after`, `occurred_before`, `recorded_after`, `recorded_before`,
-                `confidence_min`. `_after` is inclusive, `_before` exclusive. With `as_of` the space
-                answers as at that recorded time: what was remembered later is not there, what was
-                forgotten later is; an erased memory never is. Strength, confidence and
-                `seen_count` are the present's.
+                spreading), `reinforce` (False: no access), `session` (in which it is asked, see
+                priming), `deadline_ms`, and filters, of which all must hold: `tags_all`,
+                `tags_any`, `tags_none`, `kinds`, `sources`, `sessions`, `occurred_after`,
+                `occurred_before`, `recorded_after`, `recorded_before`, `confidence_min`. `_after`
+                is inclusive, `_before` exclusive. With `as_of` the space answers as at that
+                recorded time: what was remembered later is not there, what was forgotten later is;
+                an erased memory never is. Strength, confidence and `seen_count` are the present's.
 
         Raises:
             InvalidRequest: no cue, a field breaks a rule, or `as_of` lies in the future or before
@@ -255,64 +247,6 @@ class Space(LinkedSpace):
             return await strengthening.suppress(engine, ids)
         return await forgetting.delete(engine, self._core, ids, progress)
 
-    async def unsuppress(self, memory_id: str, *, request_key: str | None = None) -> Unsuppressed:
-        """Bring a suppressed memory back; MemoryNotFound when there is none with this id."""
-        check_request_key(request_key)
-        memory = parse_id(memory_id)
-        request = self._request(request_key, body_of("unsuppress", *memory))
-        return await strengthening.unsuppress(await self._engine(), [memory], request)
-
-    async def feedback(
-        self, memory_id: str, verdict: str, *, request_key: str | None = None
-    ) -> Reviewed:
-        """Say that a recalled memory was `useful` or `wrong`: a review, which changes its strength.
-
-        Useful makes it last longer, the more so the less was left of it; wrong makes it fade
-        sooner, and rank lower until it is found useful. Two reviews within a minute count once.
-
-        Args:
-            memory_id: as `remember` returned it.
-            verdict: `useful` (FSRS's Good) or `wrong` (Again).
-            request_key: as in `remember`.
-
-        Raises:
-            InvalidRequest: there is no such verdict.
-            MemoryNotFound: there is no memory with this id.
-            Conflict: the request key came with another request before.
-        """
-        check_request_key(request_key)
-        check_verdict(verdict)
-        memory = parse_id(memory_id)
-        request = self._request(request_key, body_of("feedback", *memory, verdict))
-        return await strengthening.review(await self._engine(), memory, verdict, request)
-
-    async def configure(
-        self, *, request_key: str | None = None, **settings: Unpack[SettingArguments]
-    ) -> SpaceSettings:
-        """Change how the space forgets, durably; a space that is not there yet is made.
-
-        Args:
-            request_key: as in `remember`.
-            **settings: `forgetting` (fsrs, exponential, power, two_component, savings or none) and
-                the numbers of the curves: `weights` of FSRS-6 (21), `beta`, `fast_hours`,
-                `slow_hours`, `fast_share`; `interference` and `priming` switch these on or off.
-                What is left out stays as it is. A curve holds for all memories at once, for what
-                was remembered before, too; `weights` for reviews and memories from then on.
-
-        Raises:
-            InvalidRequest: a setting breaks a rule; every violation is listed.
-        """
-        check_request_key(request_key)
-        changes = check_settings(settings)
-        request = self._request(request_key, body_of("configure", sorted(changes.items())))
-        engine = await self._core.registry.open(self.id, create=True)
-        await engine.submit(Configure(changes, request))
-        return engine.view.settings
-
-    async def settings(self) -> SpaceSettings:
-        """Return the settings of the space."""
-        return (await self._engine()).view.settings
-
     async def update(
         self,
         memory_id: str,
@@ -386,6 +320,3 @@ class Space(LinkedSpace):
             raise InvalidRequest("the store was opened without an embedder; open it with one")
         engine = await self._core.registry.open(self.id)
         return await reembedding.reembed(engine, self._core, self._core.embedder, progress)
-
-    def _request(self, key: str | None, body: bytes) -> Request | None:
-        return None if key is None else request_of(self._principal, key, body)

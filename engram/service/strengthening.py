@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Request, Review, Suppress
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.ids import MemoryId
-from engram.model.memory import ForgetReceipt, Reviewed, Unsuppressed
+from engram.model.memory import ForgetReceipt, Lability, Reviewed, Unsuppressed, to_datetime
 from engram.service.forgetting import SUPPRESS
+from engram.state.reconsolidation import window
 
 USEFUL: Final = "useful"
 WRONG: Final = "wrong"
@@ -55,3 +58,19 @@ async def unsuppress(
     outcome, lsn = await engine.submit(Suppress(tuple(ids), hidden=False, request=request))
     brought = zip(outcome.ids, outcome.created, strict=True)
     return Unsuppressed(tuple(str(each) for each, changed in brought if changed), lsn)
+
+
+def lability(engine: SpaceEngine, memory: MemoryId, now: int) -> Lability:
+    """Return whether and when a memory can be changed; MemoryNotFound when it is not there."""
+    view = engine.view
+    row = view.row_of(*memory, now=now)
+    if row is None:
+        raise MemoryNotFound(str(memory), engine.space)
+    recorded = int(view.accesses.times_of(np.array([row]))[0])
+    recalled_at = max(recorded, engine.unrecorded.of(view, row).last_at)
+    found = window(int(view.value("recorded_at", row)), recalled_at)
+    if found is None:
+        return Lability()
+    return Lability(
+        found.plasticity(now), to_datetime(found.opens_at), to_datetime(found.closes_at)
+    )

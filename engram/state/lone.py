@@ -30,6 +30,7 @@ from engram.state.outcomes import (
     check_room,
     settle_embedder,
 )
+from engram.state.reconsolidation import carry_strength
 from engram.state.space import HAS_VECTOR, SpaceState
 
 _ID: Final = struct.Struct("<QQ")
@@ -259,6 +260,8 @@ class LoneGroup:
             weights = self._state.settings.weights
             effects.remembered = remembered(batch, raw_ids(self._fresh_ids), self._now, weights)
             effects.vectors = batch.vectors
+            if self._superseded:
+                carry_strength(self._state, effects.remembered, self._now)
         if self._revectored:
             given = list(self._revectored.values())
             effects.revectored = Revectored(

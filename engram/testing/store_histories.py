@@ -23,7 +23,7 @@ from engram.model.errors import (
     check,
 )
 from engram.model.ids import DEFAULT_SPACE
-from engram.model.limits import LIMIT_MAX, MEMORY_BUDGET_BYTES_MIN
+from engram.model.limits import MEMORY_BUDGET_BYTES_MIN
 from engram.state.digest import digest
 from engram.testing.clock import SeededEntropy
 from engram.testing.embedders import HashingEmbedder
@@ -31,7 +31,13 @@ from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.one_thread import OneThread
 from engram.testing.small_tiers import SmallTiers
 from engram.testing.store_edges import EdgeLedger
-from engram.testing.store_insides import check_injected, engine_of, facts_of, segments_of
+from engram.testing.store_insides import (
+    check_injected,
+    check_recalled,
+    engine_of,
+    facts_of,
+    segments_of,
+)
 from engram.testing.store_ledger import (
     SpacePromise,
     StorePromise,
@@ -308,8 +314,7 @@ class StoreHistory:
         promise.seen[memory_id] += 1
 
     async def _forget(self, store: Engram, name: str) -> None:
-        kept = self._kept(name)
-        if kept:
+        if kept := self._kept(name):
             await self._forget_one(await store.space(name), self.chance.choice(kept)[0])
 
     async def _forget_one(self, space: Space, memory_id: str) -> None:
@@ -325,13 +330,8 @@ class StoreHistory:
             await self.edges.send(await store.space(name), ids, self.chance)
 
     async def _recall(self, store: Engram, name: str) -> None:
-        kept = self._kept_texts(name)
-        if not kept:
-            return
-        memory_id, trace = self.chance.choice(kept)
-        found = await (await store.space(name)).recall(trace.content.split()[0], limit=LIMIT_MAX)
-        recalled = {each.memory.id for each in found}
-        check(memory_id in recalled, "a memory is not recalled by its own word")
+        if kept := self._kept_texts(name):
+            await check_recalled(store, name, *self.chance.choice(kept))
 
     async def _refused(self, store: Engram, name: str) -> None:
         """A request that is refused leaves nothing behind."""

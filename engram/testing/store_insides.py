@@ -5,16 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engram.model.errors import check
+from engram.model.limits import LIMIT_MAX
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
     from engram.service.store import Engram
     from engram.storage.snapshot_loading import OpenSegment
+    from engram.testing.store_ledger import Trace
 
 
 def engine_of(store: Engram, space: str) -> SpaceEngine | None:
     """Return the engine of an open space that serves."""
     return store._core.registry.open_now(space)  # noqa: SLF001 - nobody else needs it
+
+
+async def check_recalled(store: Engram, space: str, memory_id: str, trace: Trace) -> None:
+    """Recall a memory by a word of its own, and record that it was listed."""
+    found = await (await store.space(space)).recall(trace.content.split()[0], limit=LIMIT_MAX)
+    recalled = {each.memory.id for each in found}
+    check(memory_id in recalled, "a memory is not recalled by its own word")
+    engine = engine_of(store, space)
+    if engine is not None:
+        await engine.unrecorded.record(engine.view)
+        if engine.failure is not None:
+            raise engine.failure
 
 
 def segments_of(store: Engram, space: str) -> OpenSegment:

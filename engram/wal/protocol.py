@@ -34,6 +34,11 @@ class Entry(NamedTuple):
     buffers: Sequence[ReadableBuffer]
     flags: int = 0
 
+    @property
+    def bytes_count(self) -> int:
+        """Bytes of the payload."""
+        return sum(memoryview(buffer).nbytes for buffer in self.buffers)
+
 
 class Record(NamedTuple):
     """What is read back: the payload's bytes exactly as they were appended."""

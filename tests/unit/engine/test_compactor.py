@@ -51,7 +51,7 @@ async def filled(space: Space, count: int = 40) -> Sequence[str]:
 
 
 async def recalled(space: Space, **more: Any) -> dict[str, tuple[float, float]]:
-    found = await space.recall("tea number 7", limit=1000, **more)
+    found = await space.recall("tea number 7", limit=1000, reinforce=False, **more)
     return {hit.memory.id: (hit.parts["similarity"], hit.parts["lexical"]) for hit in found}
 
 

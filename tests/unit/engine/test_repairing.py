@@ -42,7 +42,9 @@ async def ids_in(disk: SimulatedFilesystem) -> list[str]:
             assert memory.metadata is not None
             number = memory.metadata["n"]
             assert memory.content == f"default remembers number {number}"
-        assert len((await space.recall("remembers", limit=50)).recollections) == len(page.memories)
+        assert len(
+            (await space.recall("remembers", limit=50, reinforce=False)).recollections
+        ) == len(page.memories)
         return [memory.id for memory in page.memories]
 
 

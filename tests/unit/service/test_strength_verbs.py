@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from engram.model.errors import Conflict, InvalidRequest, MemoryNotFound, SpaceNotFound
@@ -160,7 +162,7 @@ async def test_a_suppressed_memory_is_in_no_answer_unless_asked_for_and_comes_ba
         space = await engram.space()
         assert list((await space.unsuppress(memory)).ids) == [memory]
         assert list((await space.unsuppress(memory)).ids) == []
-        assert (await space.recall("house"))[0].memory == await space.get(memory)
+        assert (await space.recall("house"))[0].memory.id == memory
 
 
 async def test_remembering_a_suppressed_text_again_brings_it_back() -> None:
@@ -194,3 +196,74 @@ async def test_one_memory_that_is_not_there_and_none_is_suppressed() -> None:
         with pytest.raises(MemoryNotFound):
             await space.forget_many([memory, memory[:-1] + "0"], mode="suppress")
         assert (await space.get(memory)).suppressed is False
+
+
+async def test_being_listed_is_counted_and_dated_and_is_no_review() -> None:
+    disk, clock = SimulatedFilesystem(), HistoryClock()
+    async with simulated_store(disk, clock=clock) as engram:
+        space = await engram.space()
+        memory = (await space.remember("a house")).id
+        before = await space.get(memory)
+        for _ in range(3):
+            clock.advance(SECOND)
+            await space.recall("house")
+        await space.recall("house", reinforce=False)
+        last = clock.now()
+    for _ in range(2):
+        async with simulated_store(disk, clock=clock) as engram:
+            space = await engram.space()
+            kept = await space.get(memory)
+            assert kept.access_count == 3
+            assert kept.last_access_at is not None
+            assert last - SECOND < round(kept.last_access_at.timestamp() * SECOND) <= last
+            assert (kept.stability_days, kept.difficulty) == (
+                before.stability_days,
+                before.difficulty,
+            )
+
+
+async def test_many_accesses_are_recorded_together_while_the_space_goes_on() -> None:
+    clock = HistoryClock()
+    async with simulated_store(clock=clock) as engram:
+        space = await engram.space()
+        memory = (await space.remember("a house")).id
+        for _ in range(3):
+            await space.recall("house")
+        assert (await space.stats()).lsn == 1
+        clock.advance(61 * SECOND)
+        await space.recall("house")
+        while (await space.stats()).lsn == 1:
+            await anyio.lowlevel.checkpoint()
+        assert (await space.get(memory)).access_count == 4
+
+
+async def test_accesses_outlive_a_compaction_that_gives_rows_other_numbers() -> None:
+    clock = HistoryClock()
+    async with simulated_store(clock=clock, history_retention_ns=0) as engram:
+        space = await engram.space()
+        gone = (await space.remember("a mouse")).id
+        memory = (await space.remember("a house")).id
+        await space.recall("house")
+        await space.forget(gone)
+        space_before = await space.stats()
+        assert (await space.compact()).rows_dropped == 1
+        assert (await space.get(memory)).access_count == 1
+        await space.recall("house")
+        assert (await space.get(memory)).access_count == 2
+        await space.checkpoint()
+        assert (await space.stats()).lsn > space_before.lsn
+        (listed,) = (await space.list()).memories
+        assert listed.access_count == 2
+
+
+async def test_what_waits_to_be_recorded_is_counted_when_one_memory_is_asked_for() -> None:
+    clock = HistoryClock()
+    async with simulated_store(clock=clock) as engram:
+        space = await engram.space()
+        memory = (await space.remember("a house")).id
+        assert (await space.get(memory)).last_access_at is None
+        await space.recall("house")
+        found = await space.get(memory)
+        assert found.access_count == 1
+        assert found.last_access_at is not None
+        assert (await space.stats()).lsn == 1
