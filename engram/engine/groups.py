@@ -89,6 +89,15 @@ class Group:
         self.bytes_count += bytes_count
         return len(self.commands) - 1
 
+    def answer(self, position: int) -> tuple[Outcome, int]:
+        """Return the durable outcome of a command and its LSN, or raise why there is none."""
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+        outcome = self.outcomes[position]
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return outcome, outcome.lsn or self.lsns[position]
+
 
 class Line:
     """The groups that wait for the writer, the oldest first. Belongs to its event loop."""

@@ -161,6 +161,12 @@ class SpaceEngine:
             DurabilityError: it is unknown whether the command became durable; reopen the space.
             Closed: the space was closed before the command was taken.
         """
+        group, position = self.enlist(command)
+        await group.done.wait()
+        return group.answer(position)
+
+    def enlist(self, command: Command) -> tuple[Group, int]:
+        """Take a command in, as `submit`; `answer` of its group tells once `done` has come."""
         if self._failure is not None:
             raise self._failure.with_traceback(None)
         if self._closing:
@@ -169,13 +175,7 @@ class SpaceEngine:
         self.activity.begun += 1
         if not position:
             self._wake.set()
-        await group.done.wait()
-        if group.failure is not None:
-            raise group.failure.with_traceback(None)
-        outcome = group.outcomes[position]
-        if outcome.refusal is not None:
-            raise outcome.refusal
-        return outcome, outcome.lsn or group.lsns[position]
+        return group, position
 
     @property
     def checkpoints(self) -> Checkpointer:

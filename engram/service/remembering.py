@@ -28,7 +28,11 @@ async def remember(
         engine = await core.registry.open(space, create=True)
     if item.embedding is None:
         await embed_text(core, engine, command, str(item.content))
-    return await submitted(engine, command)
+    # As `submitted`, without its two calls: a twentieth of a write.
+    group, position = engine.enlist(command)
+    await group.done.wait()
+    outcome, lsn = group.answer(position)
+    return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
 
 
 async def embed_text(core: Core, engine: SpaceEngine, command: Remember, content: str) -> None:
