@@ -24,8 +24,14 @@ class PathStep(NamedTuple):
 
     def __str__(self) -> str:
         """Return the step in words."""
+        return self.told_of(None)
+
+    def told_of(self, memory_id: str | None) -> str:
+        """Return the step in words to who looks at a memory, which needs no telling what it is."""
         if self.memory_id is None:
             place = f"#{self.label}"
+        elif self.memory_id == memory_id:
+            place = "this memory"
         else:
             place = self.memory_id if self.label is None else f'"{self.label}"'
         return place if self.kind is None else f"{self.kind} {self.weight:.2f} -> {place}"
@@ -50,18 +56,18 @@ def branches(paths: Sequence[Path]) -> tuple[Branch, ...]:
     return tuple(Branch(step, branches(rests)) for step, rests in following.items())
 
 
-def drawn(trees: Sequence[Branch]) -> Iterator[str]:
-    """Yield the lines of some trees."""
+def drawn(trees: Sequence[Branch], memory_id: str) -> Iterator[str]:
+    """Yield the lines of some trees of ways to a memory."""
     for tree in trees:
-        yield str(tree.step)
-        yield from _below(tree, "")
+        yield tree.step.told_of(memory_id)
+        yield from _below(tree, memory_id, "")
 
 
-def _below(tree: Branch, indent: str) -> Iterator[str]:
+def _below(tree: Branch, memory_id: str, indent: str) -> Iterator[str]:
     for number, branch in enumerate(tree.following, start=1):
         is_last = number == len(tree.following)
-        yield f"{indent}{'`-- ' if is_last else '|-- '}{branch.step}"
-        yield from _below(branch, indent + ("    " if is_last else "|   "))
+        yield f"{indent}{'`-- ' if is_last else '|-- '}{branch.step.told_of(memory_id)}"
+        yield from _below(branch, memory_id, indent + ("    " if is_last else "|   "))
 
 
 def excerpt(text: str) -> str:

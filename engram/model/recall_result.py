@@ -85,7 +85,7 @@ class RecallResult(msgspec.Struct, frozen=True):
             if hit.explanation:
                 lines.append(f"   {hit.explanation}")
             trees = branches(hit.paths or (hit.path,))
-            lines += [f"   {line}" for line in drawn(trees)]
+            lines += [f"   {line}" for line in drawn(trees, hit.memory.id)]
         return "\n".join(lines)
 
     def show(self) -> Picture:

@@ -110,7 +110,8 @@ def _step(
 
 def _explanation(hit: Hit) -> str:
     parts = hit.parts
-    words = f"shares the words {', '.join(hit.matched_terms)}" if hit.matched_terms else ""
+    matched = hit.matched_terms
+    words = f"shares the word{'s'[: len(matched) - 1]} {', '.join(matched)}" if matched else ""
     meaning = f"cosine {parts['similarity']:.2f}" if parts["similarity"] else ""
     speaker = "said by whom the cue names" if parts["speaker"] else ""
     time = "near a time the cue names" if parts["time"] else ""
@@ -118,5 +119,5 @@ def _explanation(hit: Hit) -> str:
     found = "; ".join(part for part in (meaning, words, speaker, time, brought) if part)
     return (
         f"{found or 'nothing in common'}; {parts['retrievability']:.0%} of its strength is left; "
-        f"confidence {parts['confidence']:.2f}"
+        f"stored with confidence {parts['confidence']:.2f}"
     )

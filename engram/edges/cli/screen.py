@@ -89,21 +89,22 @@ def _recalled_text(hit: Recollection, room: int, *, explain: bool) -> Renderable
     text.append(f"\n{hit.memory.id}", style="dim")
     text.append(f"\n{hit.explanation}", style="dim")
     text.append(
-        f"\n{hit.group}; sure to {hit.confidence:.2f} ({low:.2f} to {high:.2f})", style="dim"
+        f"\n{hit.group}, confidence {hit.confidence:.2f} ({low:.2f} to {high:.2f})", style="dim"
     )
-    return Group(text, *map(_way_tree, branches(hit.paths or (hit.path,))))
+    trees = branches(hit.paths or (hit.path,))
+    return Group(text, *(_way_tree(tree, hit.memory.id) for tree in trees))
 
 
-def _way_tree(branch: Branch) -> Tree:
-    """Return the ways that begin with a step as a tree to print."""
-    tree = Tree(Text(str(branch.step), style="cyan"), guide_style="dim")
-    _grow(tree, branch)
+def _way_tree(branch: Branch, memory_id: str) -> Tree:
+    """Return the ways to a memory that begin with a step as a tree to print."""
+    tree = Tree(Text(branch.step.told_of(memory_id), style="cyan"), guide_style="dim")
+    _grow(tree, branch, memory_id)
     return tree
 
 
-def _grow(tree: Tree, branch: Branch) -> None:
+def _grow(tree: Tree, branch: Branch, memory_id: str) -> None:
     for each in branch.following:
-        _grow(tree.add(Text(str(each.step))), each)
+        _grow(tree.add(Text(each.step.told_of(memory_id))), each, memory_id)
 
 
 def memories(console: Console, rows: Iterable[Memory]) -> Table:

@@ -11,6 +11,7 @@ import anyio.to_thread
 import numpy as np
 import pytest
 
+import engram
 from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.errors import KernelCancelled
 from engram.service import expected_cost
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engram.kernels.cancel import CancelFlag
+    from engram.kernels.graph.protocol import Spread
+    from engram.service.preparing import NewMemory
 
 Pair = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 pytestmark = pytest.mark.anyio
@@ -29,9 +32,11 @@ MEMORIES, DIMENSIONS = 1100, 64
 
 
 class SlowBackend(NumpyBackend):
-    """The numpy kernels, in no hurry to begin a search; notes how it ended."""
+    """The numpy kernels, one of them in no hurry to begin; notes how it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, slow: str) -> None:
+        super().__init__()
+        self.slow = slow
         self.began = threading.Event()
         self.ended = threading.Event()
         self.hurry = threading.Event()
@@ -39,16 +44,24 @@ class SlowBackend(NumpyBackend):
 
     def top_k_f32(self, *arguments: Any, cancel: CancelFlag | None = None, **named: Any) -> Pair:
         """Wait for a reason to go on; then scan."""
-        with self._waited(cancel):
+        with self._waited("top_k_f32", cancel):
             return super().top_k_f32(*arguments, cancel=cancel, **named)
 
     def bm25_top_k(self, *arguments: Any, cancel: CancelFlag | None = None, **named: Any) -> Pair:
         """Wait for a reason to go on; then search."""
-        with self._waited(cancel):
+        with self._waited("bm25_top_k", cancel):
             return super().bm25_top_k(*arguments, cancel=cancel, **named)
 
+    def spread(self, *arguments: Any, cancel: CancelFlag | None = None, **named: Any) -> Spread:
+        """Wait for a reason to go on; then spread."""
+        with self._waited("spread", cancel):
+            return super().spread(*arguments, cancel=cancel, **named)
+
     @contextmanager
-    def _waited(self, cancel: CancelFlag | None) -> Iterator[None]:
+    def _waited(self, name: str, cancel: CancelFlag | None) -> Iterator[None]:
+        if name != self.slow:
+            yield
+            return
         assert cancel is not None
         self.began.set()
         try:
@@ -62,21 +75,34 @@ class SlowBackend(NumpyBackend):
             self.ended.set()
 
 
-@pytest.mark.parametrize("by", ["vector", "words"])
-async def test_a_recall_past_its_deadline_stops_its_search(
-    by: str, monkeypatch: pytest.MonkeyPatch
+async def _space(db: engram.Engram, vectors: np.ndarray[Any, Any]) -> engram.Space:
+    space = await db.space()
+    items: list[NewMemory] = [
+        {"content": f"memory number{number}", "session": str(number // 10)}
+        for number in range(MEMORIES)
+    ]
+    await space.remember_many(items, embeddings=vectors)
+    return space
+
+
+@pytest.mark.parametrize("slow", ["top_k_f32", "bm25_top_k", "spread"])
+@pytest.mark.parametrize("has_deadline", [True, False])
+async def test_a_recall_past_its_deadline_stops_its_kernels(
+    slow: str, has_deadline: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expected_cost, "INLINE_US", 0.0)  # every search goes to a reader thread
-    kernels = SlowBackend()
+    kernels = SlowBackend(slow)
     vectors = np.random.default_rng(1).standard_normal((MEMORIES, DIMENSIONS), dtype=np.float32)
-    cue = {"embedding": vectors[7]} if by == "vector" else {"cue": "number7"}
+    cue = {"embedding": vectors[7]} if slow == "top_k_f32" else {"cue": "number7"}
     async with simulated_store(kernels=kernels) as db:
-        space = await db.space()
-        texts = [f"memory number{number}" for number in range(MEMORIES)]
-        await space.remember_many(texts, embeddings=vectors)
-        with anyio.move_on_after(0.05) as scope:
-            await space.recall(**cue)
-        assert scope.cancelled_caught
+        space = await _space(db, vectors)
+        if has_deadline:
+            with pytest.raises(KernelCancelled):
+                await space.recall(**cue, deadline_ms=50)
+        else:
+            with anyio.move_on_after(0.05) as scope:
+                await space.recall(**cue)
+            assert scope.cancelled_caught
         assert await anyio.to_thread.run_sync(kernels.ended.wait, PATIENCE_SECONDS)
         assert kernels.stopped
         kernels.hurry.set()
