@@ -17,7 +17,7 @@ import anyio
 from rich.console import Console
 from rich.table import Table
 
-from benches.locomo.ablation import ablations
+from benches.locomo.ablation import ablations, ablations_linked
 from benches.locomo.answers import Asked, remembered
 from benches.locomo.baselines import combined, compare, ranked
 from benches.locomo.choosing import chosen_without
@@ -65,13 +65,16 @@ async def _measure(options: argparse.Namespace, conversations: Sequence[Conversa
     systems = await _baselines(conversations, embedder)
     with tempfile.TemporaryDirectory(prefix="engram-locomo-") as place:
         async with remembered(conversations, embedder, Path(place) / "store") as asked:
+            steps = await ablations(asked, embedder) if options.ablation else {}
+            for each in asked:
+                await each.space.wait_linked()
             systems[_UNASSOCIATED] = recall_at(
                 conversations, [await each.answers("similarity") for each in asked]
             )
             systems[_OURS] = recall_at(conversations, [await each.answers() for each in asked])
             _show(f"recall_at_10, embedder {options.embedder}", systems, _OURS)
             if options.ablation:
-                steps = await ablations(asked, embedder)
+                steps |= await ablations_linked(asked)
                 _show("what each stage adds", steps, None)
                 _show_gains("spreading off and on", systems[_UNASSOCIATED], systems[_OURS])
             if options.leave_one_out:

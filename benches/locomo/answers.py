@@ -15,6 +15,7 @@ from engram.retrieval.fusion import FusionWeights
 from engram.retrieval.seeding import SpreadingWeights
 from engram.service.preparing import NewMemory
 from engram.service.space import Space
+from engram.settings import Settings
 
 _SPREADING: Final = SpreadingWeights()
 
@@ -55,8 +56,12 @@ class Asked(NamedTuple):
 async def remembered(
     conversations: Sequence[Conversation], embedder: Embedder, directory: Path
 ) -> AsyncIterator[list[Asked]]:
-    """Remember each conversation in a space of its own: a turn a memory, in its session."""
-    async with engram.open(directory, embedder=embedder) as db:
+    """Remember each conversation in a space of its own: a turn a memory, in its session.
+
+    Nothing is linked to what it is like before `wait_linked`, so that every run has the same links.
+    """
+    settings = Settings(linker=False)
+    async with engram.open(directory, embedder=embedder, settings=settings) as db:
         asked = []
         for number, conversation in enumerate(conversations):
             space = await db.space(f"conversation-{number}")
@@ -64,7 +69,6 @@ async def remembered(
             places: dict[str, int] = {}
             for place, memory_id in enumerate(stored.ids):
                 places.setdefault(memory_id, place)  # the same words again are one memory
-            await space.wait_linked()
             asked.append(Asked(conversation, space, places))
         yield asked
 

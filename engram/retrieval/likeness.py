@@ -89,6 +89,16 @@ class Likeness(NamedTuple):
         return np.asarray(np.einsum("nd,nd->n", first, second), np.float32)
 
 
+def weights_of(likenesses: F32) -> F32:
+    """Return what links weigh, float32[n]: the cubes of likenesses.
+
+    What is alike is near the cue by itself; a link is worth most where it is nearly the same. With
+    the likenesses as they are, the many weak ones take activation from stronger associations
+    (docs/reference/consolidation.md has the figures).
+    """
+    return likenesses * likenesses * likenesses
+
+
 class Alike(NamedTuple):
     """Pairs of rows uint32[n] and how alike they are, float32[n]; those of a source together."""
 
