@@ -87,6 +87,7 @@ class Space:
     associations = _space_verb(AsyncSpace.associations)
     neighbours = _space_verb(AsyncSpace.neighbours)
     paths = _space_verb(AsyncSpace.paths)
+    spread = _space_verb(AsyncSpace.spread)
     contradictions = _space_verb(AsyncSpace.contradictions)
     wait_linked = _space_verb(AsyncSpace.wait_linked)
     near_duplicates = _space_verb(AsyncSpace.near_duplicates)

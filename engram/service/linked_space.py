@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from engram.service import associating, contradicting
+from engram.service import associating, contradicting, spreading
 from engram.service.duplicates import near_duplicates
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
+    from engram.model.activation import Activations
     from engram.model.association import (
         Associated,
         Association,
@@ -171,6 +172,36 @@ class LinkedSpace:
         """
         search = associating.search_of(how, kinds, hops_max)
         return await associating.paths(await self._engine(), source_id, target_id, search, k)
+
+    async def spread(
+        self,
+        memory_ids: Sequence[str],
+        *,
+        hops: int = 3,
+        limit: int = 100,
+        **arguments: Unpack[spreading.SpreadArguments],
+    ) -> Activations:
+        """Let activation spread from memories over their associations; return what it reached.
+
+        As in a recall (docs/reference/associations.md), but from these memories alone, each of which
+        begins with 1. What it reached is listed by activation: memories by id, tags and entities by
+        label, without those it began with.
+
+        Args:
+            memory_ids: 1 to 1,000 memories, as `remember` returned them.
+            hops: how many associations away at most, 1 to 8.
+            limit: 1 to 1,000 are listed at most; all are counted.
+            **arguments: `decay` (r of e^-r a hop, 0.7), `threshold` (0.01: less is not followed),
+                `fan_exponent` (0.5; 0: how many associations leave a memory does not count),
+                `kinds` (follow only these), `edge_budget` (200,000 are read at most).
+
+        Raises:
+            MemoryNotFound: one of them is not there.
+            InvalidRequest: an argument breaks a rule.
+        """
+        return await spreading.spread(
+            self._core, await self._engine(), memory_ids, hops, limit, arguments
+        )
 
     async def contradictions(
         self, memory_id: str | None = None, *, limit: int = 100

@@ -1,0 +1,1 @@
+"""How long `Space.spread` takes beside the kernel it calls."""

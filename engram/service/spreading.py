@@ -1,0 +1,237 @@
+"""Activation that spreads from named memories, and nothing else: no likeness, no ranking, no text.
+
+A memory's text is read by whoever wants it; the answer here is columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypedDict, cast
+
+import numpy as np
+
+from engram.kernels.graph.parameters import SpreadParameters
+from engram.model.activation import ActivationColumns, Activations
+from engram.model.association import AssociationKind
+from engram.model.errors import InvalidRequest
+from engram.model.ids import parse_id
+from engram.model.limits import CUE_MEMORIES_MAX, PATH_HOPS_MAX
+from engram.service.associating import whole
+from engram.service.questions import check_limit
+from engram.state.association_view import HUB, NO_NODE
+from engram.state.current import not_found
+from engram.state.space import ALIVE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engram.engine.space_engine import SpaceEngine
+    from engram.kernels.graph.protocol import Spread
+    from engram.model.ids import MemoryId
+    from engram.service.core import Core
+    from engram.state.space import View
+
+# So many associations are read in 200 us, which is as long as the event loop may be held.
+_INLINE_EDGES: Final = 24_576
+# More memories than that are sooner looked up together.
+_FEW: Final = 32
+# Of so many times as many as are listed, those reached first, the least is a bound for all.
+_NEAR: Final = 8
+_NOTHING: Final = ActivationColumns(
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.float32),
+    np.zeros(0, np.uint8),
+    {},
+)
+
+
+class SpreadArguments(TypedDict, total=False):
+    """How activation fades; what is left out is as in a recall."""
+
+    decay: float
+    threshold: float
+    fan_exponent: float
+    kinds: Sequence[str] | None
+    edge_budget: int
+
+
+class _Course:
+    """Parameters in two sizes, for the event loop and for a thread, and where to begin."""
+
+    __slots__ = ("_edges_per_seed", "inline", "whole")
+
+    def __init__(self, inline: SpreadParameters, whole: SpreadParameters) -> None:
+        self.inline, self.whole = inline, whole
+        self._edges_per_seed = 0.0
+
+    def is_quick(self, seeds_count: int) -> bool:
+        """Whether what came before says that the event loop need not wait for long."""
+        if self.whole is self.inline:
+            return True
+        return self._edges_per_seed * seeds_count <= _INLINE_EDGES
+
+    def went(self, seeds_count: int, done: Spread) -> None:
+        """Note what came of it."""
+        self._edges_per_seed += (done.edges_touched / seeds_count - self._edges_per_seed) / 8
+
+
+async def spread(
+    core: Core,
+    engine: SpaceEngine,
+    memory_ids: Sequence[str],
+    hops: int,
+    limit: int,
+    arguments: SpreadArguments,
+) -> Activations:
+    """Carry out `Space.spread` over the newest durable view."""
+    check_limit(limit)
+    course = _checked(whole("hops", hops, PATH_HOPS_MAX), arguments)
+    view, now = engine.view, core.clock.now()
+    seeds = _seeds(engine, view, memory_ids, now)
+
+    if engine.graph.is_due(view):
+        found = await engine.readers.run(lambda _: engine.graph.at(view))
+    else:
+        found = engine.graph.at(view)
+    nodes = seeds[seeds < found.graph.nodes_count]
+    if not len(nodes):
+        return Activations(_NOTHING, 0, 0, is_partial=False)
+    begun = np.ones(len(nodes), np.float32)
+    done, kernels = None, core.kernels
+    if course.is_quick(len(nodes)):
+        done = kernels.spread(found.graph, nodes, begun, course.inline)
+    if done is None or (done.is_partial and course.whole is not course.inline):
+        done = await engine.readers.run(
+            lambda cancel: kernels.spread(found.graph, nodes, begun, course.whole, cancel=cancel)
+        )
+    course.went(len(nodes), done)
+    return _told(view, done, len(nodes), limit, now)
+
+
+def _seeds(
+    engine: SpaceEngine, view: View, memory_ids: Sequence[str], now: int
+) -> NDArray[np.uint32]:
+    """Return the nodes of living memories, each once; without those that have no association."""
+    if isinstance(memory_ids, str):
+        raise InvalidRequest(f"memory_ids must be a list of ids, not one; use [{memory_ids!r}]")
+    if not 1 <= len(memory_ids) <= CUE_MEMORIES_MAX:
+        raise InvalidRequest(
+            f"{len(memory_ids)} memory_ids; activation begins at 1 to {CUE_MEMORIES_MAX:,} memories"
+        )
+    identities = [parse_id(each) for each in memory_ids]
+    rows = _rows(view, identities, now)
+    if None in rows:
+        raise not_found(view, engine.space, identities[rows.index(None)], now)
+    nodes = view.associations.nodes_of(np.array(list(dict.fromkeys(rows)), np.int64))
+    return np.asarray(nodes[nodes != NO_NODE], np.uint32)
+
+
+def _rows(view: View, identities: list[MemoryId], now: int) -> list[int | None]:
+    """Return the row of each memory that lives, None where none does."""
+    rows: list[int | None] = [None] * len(identities)
+    if len(identities) > _FEW:
+        high, low = np.array(identities, np.uint64).T
+        found = view.ids.find_many(low)
+        at = np.flatnonzero((found >= 0) & (found < view.count))
+        chosen = found[at]
+        ended_at = view.gather("ended_at", chosen)
+        lives = (view.gather("flags", chosen) & ALIVE) != 0
+        lives &= (ended_at == 0) | (ended_at > now)
+        lives &= view.gather("id_high", chosen) == high[at]
+        for place, row in zip(at[lives].tolist(), chosen[lives].tolist(), strict=True):
+            rows[place] = row
+    # Two memories may have one low half, and one may be there twice, forgotten and anew.
+    return [
+        view.row_of(*identity, now=now) if row is None else row
+        for identity, row in zip(identities, rows, strict=True)
+    ]
+
+
+def _checked(hops: int, arguments: SpreadArguments) -> _Course:
+    """Return the parameters; InvalidRequest lists every one that is out of its range."""
+    unknown = arguments.keys() - SpreadArguments.__annotations__.keys()
+    if unknown:
+        known = ", ".join(sorted(SpreadArguments.__annotations__))
+        raise InvalidRequest(f"unknown argument {min(unknown)!r}; besides those there are {known}")
+    given = dict(arguments)
+    kinds = given.pop("kinds", None)
+    if isinstance(kinds, str):
+        raise InvalidRequest(f"kinds must be a list of texts, not one text; use [{kinds!r}]")
+    numbers = None
+    if kinds is not None:
+        several = cast("Sequence[str]", kinds)
+        numbers = tuple(sorted({int(AssociationKind.parse(kind)) for kind in several}))
+    try:
+        return _parameters(hops, numbers, *sorted(cast("dict[str, float]", given).items()))
+    except TypeError as error:
+        raise InvalidRequest(f"an argument is no number: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _parameters(hops: int, kinds: tuple[int, ...] | None, *more: tuple[str, float]) -> _Course:
+    """Return checked parameters; making them takes longer than many a call of the kernel."""
+    weights: tuple[float, ...] = ()
+    if kinds is not None:
+        weights = tuple(float(kind in kinds) for kind in range(256))
+    named = dict(more)
+    asked = SpreadParameters(depth=hops, kind_weights=weights, **named)  # type: ignore[arg-type]
+    if asked.edge_budget <= _INLINE_EDGES:
+        return _Course(asked, asked)
+    named["edge_budget"] = _INLINE_EDGES
+    first = SpreadParameters(depth=hops, kind_weights=weights, **named)  # type: ignore[arg-type]
+    return _Course(first, asked)
+
+
+def _told(view: View, done: Spread, seeds_count: int, limit: int, now: int) -> Activations:
+    """Return the most active nodes, ties by number; without seeds and what is over at `now`."""
+    known = view.associations.node_count
+    nodes = done.rows[seeds_count:]
+    activations, hops = done.activations[seeds_count:], done.hops[seeds_count:]
+    if view.expiring_count or (len(nodes) and int(nodes.max()) >= known):
+        lives = np.flatnonzero(_living(view, nodes, now))
+        nodes, activations, hops = nodes[lives], activations[lives], hops[lives]
+    reached_count = len(nodes)
+    if reached_count > limit:
+        # All that are as active as the last one listed, so that ties are those of the numbers. Most
+        # of them were reached first: the least of the best there is a bound for the others.
+        near = activations[: _NEAR * limit]
+        at = len(near) - limit
+        top = np.flatnonzero(activations >= np.partition(near, at)[at])
+        nodes, activations, hops = nodes[top], activations[top], hops[top]
+    order = np.lexsort((nodes, -activations))[:limit]
+    columns = _columns(view, nodes[order], activations[order], hops[order])
+    return Activations(columns, reached_count, done.edges_touched, is_partial=done.is_partial)
+
+
+def _living(view: View, nodes: NDArray[np.uint32], now: int) -> NDArray[np.bool_]:
+    lives = nodes < view.associations.node_count
+    owners = np.full(len(nodes), HUB, np.uint32)
+    owners[lives] = view.associations.owners_of(nodes[lives])
+    rows = np.flatnonzero(owners < HUB)
+    if len(rows):
+        inside = owners[rows] < view.count
+        lives[rows[~inside]] = False
+        rows = rows[inside]
+        ended_at = view.gather("ended_at", owners[rows])
+        lives[rows[(ended_at != 0) & (ended_at <= now)]] = False
+    return np.asarray(lives, bool)
+
+
+def _columns(
+    view: View,
+    nodes: NDArray[np.uint32],
+    activations: NDArray[np.float32],
+    hops: NDArray[np.uint8],
+) -> ActivationColumns:
+    owners = view.associations.owners_of(nodes)
+    hubs = np.flatnonzero(owners >= HUB).tolist()
+    texts = view.labels.labels
+    labels = {at: texts[int(owners[at]) ^ HUB] for at in hubs}
+    rows = owners.copy()
+    rows[hubs] = 0
+    if not len(rows):
+        return _NOTHING
+    high, low = (view.gather(name, rows) for name in ("id_high", "id_low"))
+    return ActivationColumns(high, low, activations, hops, labels)
