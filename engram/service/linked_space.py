@@ -183,9 +183,9 @@ class LinkedSpace:
     ) -> Activations:
         """Let activation spread from memories over their associations; return what it reached.
 
-        As in a recall (docs/reference/associations.md), but from these memories alone, each of which
-        begins with 1. What it reached is listed by activation: memories by id, tags and entities by
-        label, without those it began with.
+        As in a recall, but from these memories alone, each of which begins with 1. What it reached
+        is listed by activation: memories by id, tags and entities by label, without those it began
+        with (docs/reference/associations.md).
 
         Args:
             memory_ids: 1 to 1,000 memories, as `remember` returned them.
