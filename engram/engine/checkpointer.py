@@ -6,7 +6,7 @@ Rule 2: it goes in short steps and gives way while callers wait for something.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeVar
 
@@ -17,7 +17,10 @@ from engram.engine.replay import RunBlocking, in_thread
 from engram.model.errors import Closed, EngramError
 from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT
 from engram.ports import Clock
-from engram.storage.retained import CheckpointFacts, Pin
+from engram.state.bodies import Sealed
+from engram.state.space import View
+from engram.storage.limits import SEGMENT_ROWS_MAX
+from engram.storage.retained import CheckpointFacts, Pin, directory_of
 from engram.storage.side_index import SideIndex
 from engram.storage.snapshot_content import Capture
 from engram.storage.snapshots import Snapshots
@@ -36,6 +39,12 @@ RETRY_NS_FIRST: Final = 1_000_000_000
 RETRY_NS_MAX: Final = 300_000_000_000
 """Nanoseconds before a failed checkpoint is tried again: doubled each time, at most five minutes,
 so that a full disk is noticed as free soon and is not worn out."""
+
+LEFT_SEGMENTS_MIN: Final = 2
+LEFT_SHARE_MAX: Final = 8
+"""Bodies that only snapshots hold where they were, in segments that readers need no more or among
+the hot ones: a checkpoint is worth it when they are an eighth of all, and fill two segments. It
+writes what is hot and the columns of what moved, and shares the rest with the one before."""
 
 Progress = Callable[[int, int], None]
 
@@ -92,6 +101,8 @@ class Checkpointer:
         self._closing = False
         self._at: int | None = None
         self._error: str | None = None
+        self._is_wanted = False
+        self._segment_rows = SEGMENT_ROWS_MAX
         self.note(0)
 
     @property
@@ -105,12 +116,38 @@ class Checkpointer:
         """Note that so many bytes were added to the log."""
         self._log_bytes += bytes_count
         if self._log_bytes >= self._log_bytes_max:
-            self.ask()
+            self._is_due = True
+            self._wake.set()
 
     def ask(self) -> None:
-        """Have a checkpoint taken soon, however little the log has grown."""
-        self._is_due = True
+        """Have a checkpoint taken soon, however little the log has grown.
+
+        What is being written already does not count: it may not hold what it is wanted for.
+        """
+        self._is_wanted = True
         self._wake.set()
+
+    def moved(self, view: View, left: Iterable[Sealed], segment_rows: int) -> None:
+        """Note that bodies moved and where they are now.
+
+        Where they were they are kept for the snapshots. When that is much, two checkpoints come
+        soon, and it goes.
+
+        Args:
+            view: what readers see now.
+            left: tier segments that it needs no more; older views may.
+            segment_rows: bodies of a full segment.
+        """
+        snapshots, self._segment_rows = self.snapshots, segment_rows
+        for segment in left:
+            snapshots.left.add(directory_of(segment.tier, segment.number), segment)
+        retained = snapshots.retained
+        parts = [part.segment for part in view.sealed if part is not None]
+        used = {directory_of(part.tier, part.number) for part in parts}
+        named = snapshots.left.names().union(*(each.segments() for each in retained))
+        hot = max((each.body.hot_count for each in retained), default=0) - view.hot.count
+        if self._is_much(len(named - used), hot, view.count):
+            self.ask()
 
     async def checkpoint(self, progress: Progress | None = None) -> CheckpointFacts:
         """Write a snapshot of the space as it is now, and trim the log below the one before.
@@ -130,7 +167,7 @@ class Checkpointer:
         retry_ns = RETRY_NS_FIRST
         with self._scope:
             while not self._closing:
-                while not self._is_due:
+                while not (self._is_due or self._is_wanted):
                     self._wake = anyio.Event()
                     await self._wake.wait()
                 try:
@@ -194,6 +231,17 @@ class Checkpointer:
             except EngramError as failure:  # the log holds everything
                 self._error = str(failure)
 
+    def _keeps_much(self) -> bool:
+        """Whether much is kept for the older snapshot alone."""
+        older, newest = self.snapshots.retained[0], self.snapshots.retained[-1]
+        segments = older.segments() - newest.segments()
+        hot = older.body.hot_count - newest.body.hot_count
+        return self._is_much(len(segments), hot, newest.body.count)
+
+    def _is_much(self, segments: int, hot: int, count: int) -> bool:
+        bodies = segments * self._segment_rows + max(0, hot)
+        return bodies >= max(LEFT_SEGMENTS_MIN * self._segment_rows, count // LEFT_SHARE_MAX)
+
     def _check_open(self) -> None:
         if self._closing:
             raise Closed(f"memory space {self.space!r}")
@@ -201,6 +249,7 @@ class Checkpointer:
     async def _checkpoint(
         self, progress: Progress | None, *, is_last: bool = False
     ) -> CheckpointFacts:
+        was_wanted, self._is_wanted = self._is_wanted, False  # who asks from now on wants another
         try:
             frozen = await self._freeze()
             before = self._log_bytes
@@ -210,11 +259,13 @@ class Checkpointer:
                 facts = await self._drive(steps, total, progress, is_last=is_last)
             finally:
                 steps.close()
-        except EngramError as failure:
-            self._error = str(failure)
+        except BaseException as failure:
+            self._is_wanted |= was_wanted
+            if isinstance(failure, EngramError):
+                self._error = str(failure)
             raise
         self._log_bytes -= before
-        self._is_due = self._log_bytes >= self._log_bytes_max
+        self._is_due = self._log_bytes >= self._log_bytes_max or self._keeps_much()
         self._at, self._error = self._clock.now(), None
         await self._tidy()
         return facts

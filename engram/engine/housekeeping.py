@@ -299,7 +299,7 @@ class Housekeeping:
         if plan.unused:
             parts = without(view, plan.unused)
             await engine.between_groups(lambda state: exchange(view, parts, state))
-            self._let_go(engine, view)
+            self._let_go(kept, view)
             return
         landed: list[Landing] = []
         has_moved = False
@@ -314,7 +314,7 @@ class Housekeeping:
                 for landing in landed:
                     remove = partial(self._segments.remove, engine.space, landing.segment)
                     await self._run_blocking(remove)
-        self._let_go(engine, view)
+        self._let_go(kept, view)
         await self._run_blocking(self._give_back)
 
     async def _write(self, kept: Kept, view: View, sealing: Sealing) -> Landing:
@@ -336,15 +336,16 @@ class Housekeeping:
         self.budget.moving_bytes = move.resident_bytes
         return await kept.engine.between_groups(move.swap)
 
-    def _let_go(self, engine: Tended, before: View) -> None:
+    def _let_go(self, kept: Kept, before: View) -> None:
         """Take the segments that are no longer searched out of the cache.
 
-        From the disk the next checkpoint takes those that no snapshot names.
+        From the disk the next checkpoints take them, when older views are gone.
         """
-        still = {id(part.segment) for part in engine.view.sealed if part is not None}
-        for part in before.sealed:
-            if part is not None and id(part.segment) not in still:
-                self._segments.let_go(part.segment)
-                if engine.checkpointer is not None:
-                    directory = f"{part.segment.tier}/{part.segment.number:020d}"
-                    engine.checkpointer.snapshots.left.add(directory)
+        kept.checked = None
+        view = kept.engine.view
+        still = {id(part.segment) for part in view.sealed if part is not None}
+        gone = [part.segment for part in before.sealed if part and id(part.segment) not in still]
+        for segment in gone:
+            self._segments.let_go(segment)
+        if kept.engine.checkpointer is not None:
+            kept.engine.checkpointer.moved(view, gone, kept.capacities.segment)

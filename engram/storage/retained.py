@@ -14,6 +14,11 @@ HOT: Final = "hot"
 """The directory of snapshots in a space's."""
 
 
+def directory_of(tier: str, number: int) -> str:
+    """Return the directory of a tier segment, from its space's."""
+    return f"{tier}/{number:020d}"
+
+
 class CheckpointFacts(NamedTuple):
     """What a checkpoint did: the LSN it holds, bytes written and named again, and parts written."""
 
@@ -44,7 +49,7 @@ class Retained(NamedTuple):
     def segments(self) -> set[str]:
         """Return the directories of its tier segments, from the space's."""
         sealed = [each for each in self.body.sealed if each is not None]
-        return {f"{each.tier}/{each.number:020d}" for each in sealed}
+        return {directory_of(each.tier, each.number) for each in sealed}
 
 
 class Pin(NamedTuple):

@@ -17,6 +17,7 @@ import msgspec
 
 from engram.model.errors import DurabilityError, FileCorrupted, StorageFailed, StoreTooNew
 from engram.storage.ahead import when_asked
+from engram.storage.left_segments import LeftSegments
 from engram.storage.manifest import Manifest, SnapshotName
 from engram.storage.parts import Part, write_index, write_part
 from engram.storage.removal import KEPT_ASIDE, Removal
@@ -70,8 +71,7 @@ class Snapshots:
         self._known: dict[str, tuple[tuple[Mark, ...], Part]] = {}
         self._pins: Counter[str] = Counter()
         self._pinned_lsns: list[int] = []
-        self.left: set[str] = set()
-        """Tier segments that go with the next sweep, unless a retained snapshot names them."""
+        self.left = LeftSegments()
         self._saved_words: Callable[[], SavedIndex]
         self._serial = 0
         self._may_sweep = False
@@ -216,7 +216,8 @@ class Snapshots:
                 durable_lsn=max(self._manifest.body.durable_lsn, body.lsn),
             )
         )
-        self.left.update(*(each.segments() for each in self.retained))
+        for each in self.retained:
+            self.left.add_unread(each.segments())
         self.retained, self._may_sweep = retained, True
         everything = [*parts, *side_written]
         self._known = {part.key: known[part.key] for part in everything}
@@ -270,7 +271,7 @@ class Snapshots:
             self.removal.remove_segment(f"{self._identity.space}/{directory}")
 
     def sweep(self) -> None:
-        """Remove what only dropped snapshots named, and nothing a pin holds.
+        """Remove what only dropped snapshots named, and nothing that a pin or a reader holds.
 
         Raises:
             StorageFailed: something could not be removed; calling again goes on.
@@ -279,9 +280,9 @@ class Snapshots:
             return
         self._sweep_files()
         kept = {directory for each in self.retained for directory in each.segments()}
-        for directory in sorted(self.left - kept - set(self._pins)):
+        for directory in sorted(self.left.unread() - kept - set(self._pins)):
             self.removal.remove_segment(f"{self._identity.space}/{directory}")
-            self.left.discard(directory)
+            self.left.removed(directory)
 
     def sweep_segments(self, used: set[str]) -> None:
         """Remove every tier segment, finished or not, that is neither retained, pinned nor `used`.

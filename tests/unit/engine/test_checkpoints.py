@@ -90,6 +90,15 @@ async def test_a_snapshot_is_written_when_the_log_has_grown_enough() -> None:
         assert checkpointer_of(db).status.lsn >= 3
 
 
+async def test_a_snapshot_asked_for_while_one_is_written_comes_after_it() -> None:
+    async with simulated_store() as db:
+        await (await db.space()).remember("one")
+        checkpointer = checkpointer_of(db)
+        await checkpointer.checkpoint(lambda _done, _total: checkpointer.ask())
+        first = checkpointer.snapshots.retained[-1].name.file
+        await until(lambda: checkpointer.snapshots.retained[-1].name.file != first)
+
+
 async def test_a_snapshot_that_fails_is_told_and_tried_again() -> None:
     """The space serves on; the clock says when it is tried again."""
     disk, clock = SimulatedFilesystem(), FakeClock()

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engram.engine.checkpointer import LEFT_SEGMENTS_MIN, LEFT_SHARE_MAX
+from engram.engine.space_engine import SpaceEngine
 from engram.model.capacities import Capacities
 from engram.model.errors import Overloaded
+from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT
 from engram.service.space import Space
 from engram.service.store import Engram
+from engram.storage.retained import directory_of
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.store_insides import engine_of
@@ -122,6 +126,15 @@ async def test_a_conversion_whose_vectors_do_not_fit_is_refused_before_it_begins
             await space.reembed()
 
 
+def _segments_in_use(engine: SpaceEngine) -> set[str]:
+    segments = [part.segment for part in engine.view.sealed if part is not None]
+    return {directory_of(each.tier, each.number) for each in segments}
+
+
+def _segments_on(disk: SimulatedFilesystem) -> set[str]:
+    return {f"{tier}/{name}" for tier in ("warm", "cold") for name in disk.list(f"default/{tier}")}
+
+
 async def test_a_segment_replaced_between_two_snapshots_goes_with_the_second() -> None:
     """What is on the disk then is what readers search and what a snapshot names."""
     disk = SimulatedFilesystem()
@@ -140,13 +153,58 @@ async def test_a_segment_replaced_between_two_snapshots_goes_with_the_second() -
         await db.checkpoint()
         engine = engine_of(db, "default")
         assert engine is not None
-        wanted = {
-            f"{part.segment.tier}/{part.segment.number:020d}" for part in engine.view.sealed if part
-        }
+        wanted = _segments_in_use(engine)
         for each in engine.checkpoints.snapshots.retained:
             wanted |= each.segments()
-        found = {
-            f"{tier}/{name}" for tier in ("warm", "cold") for name in disk.list(f"default/{tier}")
-        }
+        found = _segments_on(disk)
         assert found == wanted
         assert len(found) < written
+
+
+def _kept_for_snapshots(disk: SimulatedFilesystem, engine: SpaceEngine) -> int:
+    """Return how many bodies are on the disk only because a snapshot has them there."""
+    segments = _segments_on(disk) - _segments_in_use(engine)
+    older = engine.checkpoints.snapshots.retained[0].body
+    return SMALL.segment * len(segments) + max(0, older.hot_count - engine.view.hot.count)
+
+
+async def test_what_moved_leaves_snapshots_and_disk_though_nobody_asks_for_a_snapshot() -> None:
+    """While nothing is written the log does not call for one."""
+    disk = SimulatedFilesystem()
+    async with tiered(disk) as db:
+        space = await _filled(db)
+        engine = engine_of(db, "default")
+        assert engine is not None
+        await db.checkpoint()
+        await _until_in_tiers(space)
+        enough = max(LEFT_SEGMENTS_MIN * SMALL.segment, COUNT // LEFT_SHARE_MAX)
+        with anyio.fail_after(30):
+            while _kept_for_snapshots(disk, engine) >= enough:
+                await anyio.to_thread.run_sync(lambda: None)
+        assert engine.checkpoints.status.log_bytes < CHECKPOINT_LOG_BYTES_DEFAULT
+
+
+async def test_who_reads_an_old_view_finds_its_segments_while_snapshots_come_and_go() -> None:
+    """When nobody has it any more, they go."""
+    disk = SimulatedFilesystem()
+    async with tiered(disk) as db:
+        space = await _filled(db)
+        await _until_in_tiers(space)
+        engine = engine_of(db, "default")
+        assert engine is not None
+        view, rows = engine.view, np.arange(COUNT)
+        expected = view.contents(rows)
+        before = _segments_in_use(engine)
+        texts = [f"later {number}" for number in range(200)]
+        await space.remember_many(texts, embeddings=_vectors()[:200])
+        with anyio.fail_after(30):
+            while before <= _segments_in_use(engine):
+                await anyio.to_thread.run_sync(lambda: None)
+        for _ in range(3):
+            await db.checkpoint()
+        gone = before - _segments_in_use(engine)
+        assert gone <= _segments_on(disk)
+        assert view.contents(rows) == expected
+        del view
+        await db.checkpoint()
+        assert not gone & _segments_on(disk)
