@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 # Links come when they come; a test that is about them asks for them. Children inherit it.
 os.environ["ENGRAM_LINKER"] = "off"
+
+
+# No test is timed: a busy machine is no fault of what is tested.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
