@@ -23,7 +23,6 @@ from engram.retrieval.likeness import (
     Likeness,
     alike,
     likeness_of,
-    weights_of,
 )
 from engram.state.space import ALIVE, HAS_VECTOR
 
@@ -249,7 +248,7 @@ def _command(view: View, span: tuple[int, int], found: list[Alike]) -> Link:
         last=span[1],
         sources=sources.astype("<u4", copy=False).tobytes(),
         targets=targets.astype("<u4", copy=False).tobytes(),
-        weights=weights_of(likenesses).astype("<f4", copy=False).tobytes(),
+        weights=likenesses.astype("<f4", copy=False).tobytes(),
         near=(likenesses >= NEAR_DUPLICATE).astype(np.uint8).tobytes(),
     )
 

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 LINKS_COUNT: Final = 4
 """Neighbours a memory is linked to, at most; others may choose it besides."""
 
-DEVIATIONS: Final = 3.0
-"""So many standard deviations above the mean of random pairs a link begins."""
+DEVIATIONS: Final = 4.0
+"""So many standard deviations above the mean of random pairs a link begins: many weak links take
+activation from stronger associations (docs/reference/consolidation.md has the figures)."""
 
 FLOOR_MIN: Final = 0.3
-FLOOR_MAX: Final = 0.8
+FLOOR_MAX: Final = 0.6
 """Where a link begins at any rate: in a space of one topic, or of clusters far apart, random pairs
 say too little."""
 
@@ -87,16 +88,6 @@ class Likeness(NamedTuple):
         """Return float32[n]: the likeness of each pair of rows; may read segments."""
         first, second = self.directions(view, ones), self.directions(view, others)
         return np.asarray(np.einsum("nd,nd->n", first, second), np.float32)
-
-
-def weights_of(likenesses: F32) -> F32:
-    """Return what links weigh, float32[n]: the cubes of likenesses.
-
-    What is alike is near the cue by itself; a link is worth most where it is nearly the same. With
-    the likenesses as they are, the many weak ones take activation from stronger associations
-    (docs/reference/consolidation.md has the figures).
-    """
-    return likenesses * likenesses * likenesses
 
 
 class Alike(NamedTuple):
