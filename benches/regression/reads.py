@@ -13,12 +13,15 @@ from benches.regression.corpus import texts, unit_rows, word
 from benches.regression.figures import Figure, Limit
 from benches.regression.pairs import Stopwatch, Timed, Took, paired
 from benches.regression.workloads.words import searched
+from engram.service.preparing import NewMemory
 
 _MEMORIES = 100_000
 # The candidates recall asks the kernel for when ten results are wanted.
 _CANDIDATES = 100
 _CUE_RANKS = (40, 300, 2_000)
 _WORD_CALLS = 50
+# Turns of a session, and tags of a memory, each of which five memories share.
+_TURNS, _TAGS = 20, 4
 _FLOORS = ("50 calls of the word kernel over 2,000 texts", "the vector kernel over one matrix")
 
 
@@ -60,8 +63,23 @@ async def measure(directory: Path, *, quick: bool) -> list[Figure]:
             limit = Limit("us, p50, against 1.15 x kernel + 150", pairs.subject_us, bound)
             limits = (limit,) if name == "recall.vector" else ()
             figures.append(pairs.figure(name, _FLOORS[floor is kernel], limits=limits))
+        figures.append(await _associated(db, rows, word_kernel, 20 if quick else 100))
     figures.append(await _opening(directory / "store", memories, 2 if quick else 5))
     return figures
+
+
+async def _associated(db: engram.Engram, rows: np.ndarray, floor: Timed, rounds: int) -> Figure:
+    """Return what recall takes where a memory has ten associations: two turns and four tags."""
+    space = await db.space("associated")
+    tags = np.random.default_rng(7).integers(0, len(rows) // 5, (len(rows), _TAGS)).tolist()
+    items: list[NewMemory] = [
+        {"content": text, "session": str(number // _TURNS), "tags": [f"t{tag}" for tag in own]}
+        for number, (text, own) in enumerate(zip(texts(len(rows)), tags, strict=True))
+    ]
+    await space.remember_many(items, embeddings=rows)
+    await space.recall(word(1), embedding=rows[0])
+    pairs = await paired(rounds, _recall(space, rows, "recall.associated"), floor)
+    return pairs.figure("recall.associated", _FLOORS[False])
 
 
 def _recall(space: engram.Space, rows: np.ndarray, name: str) -> Timed:

@@ -276,6 +276,7 @@ class WordIndex:
             tokenizer=self._tokenizer,
             terms=self._ids.terms,
             ids=self._ids,
+            names=self._ids.names,
             columns=WordColumns(
                 self._segments,
                 self._lengths[: self._row_count],

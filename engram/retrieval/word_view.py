@@ -35,13 +35,14 @@ class AskedWords(NamedTuple):
 class WordView:
     """The word index at one moment. Never changes; any thread may read it.
 
-    `terms`, and `ids` which knows the term of most words without stemming, are shared with the
-    writer: a term it learns later has no postings here.
+    `terms`, their `names` by number, and `ids` which knows the term of most words without stemming,
+    are shared with the writer: a term it learns later has no postings here.
     """
 
     tokenizer: Tokenizer
     terms: dict[str, int]
     ids: dict[str, int]
+    names: list[str]
     columns: WordColumns
 
     @property
@@ -86,7 +87,7 @@ class WordView:
 
     def speakers(self, cue: str) -> list[int]:
         """Return the terms under which those speak whom a cue names; none where nobody does."""
-        terms = (self._term_id(word + SPEAKER_MARK) for word in self.tokenizer.query(cue))
+        terms = map(self._speaker, self.tokenizer.query(cue))
         return list(dict.fromkeys(term for term in terms if term is not None))
 
     def said_by(self, speakers: list[int], rows: NDArray[np.uint32]) -> NDArray[np.float32]:
@@ -110,7 +111,12 @@ class WordView:
 
     def _is_name(self, run: str) -> bool:
         words = self.tokenizer.query(run)
-        return bool(words) and all(self._term_id(word + SPEAKER_MARK) is not None for word in words)
+        return bool(words) and all(self._speaker(word) is not None for word in words)
+
+    def _speaker(self, word: str) -> int | None:
+        """Return the term of a label's word; its text has the word itself too, stemmed already."""
+        term_id = self._term_id(word)
+        return None if term_id is None else self.terms.get(self.names[term_id] + SPEAKER_MARK)
 
     def of(self, known: NDArray[np.bool_], asked: AskedWords) -> WordView:
         """Return the view of an index that holds the rows `known` (bool by row) and no others.

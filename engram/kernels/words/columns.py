@@ -109,7 +109,8 @@ class WordColumns:
         found = np.zeros(terms.size, np.int64)
         for segment_terms, offsets, _, _ in self.segments:
             if segment_terms.size:
-                at = np.minimum(segment_terms.searchsorted(terms), segment_terms.size - 1)
+                at = segment_terms.searchsorted(terms)
+                at[at == segment_terms.size] = 0
                 found += (offsets[at + 1] - offsets[at]) * (segment_terms[at] == terms)
         inside = terms < self.dead_df.size
         found[inside] -= self.dead_df[terms[inside]]
