@@ -162,7 +162,11 @@ async def _cue(
             asked = await _without_speakers(engine, view, text)
             row, inverse_norm = check_vector(core.kernels, (await embed(embedder, [asked]))[0])
     embedded_us = (core.clock.monotonic() - started) / 1_000
-    vector = None if row is None else np.ascontiguousarray(row * np.float32(inverse_norm))
+    vector = None
+    if row is not None:
+        # Of our own dtype object: that of a caller's unpickled array is another one, which the
+        # kernels would look at more closely at each call.
+        vector = np.multiply(row, np.float32(inverse_norm), out=np.empty(len(row), np.float32))
     return (
         pipeline.Cue(
             text=text,
