@@ -56,7 +56,7 @@ class Resemblance(NamedTuple):
         """Return f32[n] in [0, 1]: how far cosines lie above that of an unrelated row."""
         floor = np.float32(self.unrelated)
         shares = (cosines - floor) / max(np.float32(1e-6), np.float32(1) - floor)
-        return np.asarray(np.clip(shares, 0, 1), np.float32)
+        return np.asarray(np.minimum(np.maximum(shares, 0), 1), np.float32)
 
     def words(self, scores: F32) -> F32:
         """Return f32[n] in [0, 1]: how much of the cue's words BM25 scores stand for."""
@@ -77,8 +77,8 @@ class Asked(NamedTuple):
 
 def judged(view: View, fused: Fused, reached: Reached | None, asked: Asked) -> list[Evidence]:
     """Return what supports each of the fused memories."""
-    meaning = asked.resemblance.meaning(fused.parts[0])
-    words = asked.resemblance.words(fused.parts[_LEXICAL])
+    meaning = asked.resemblance.meaning(fused.parts[0]).tolist()
+    words = asked.resemblance.words(fused.parts[_LEXICAL]).tolist()
     ways: list[list[Trail]] = [[] for _ in fused.rows]
     starts: dict[int, float] = {}
     if reached is not None:
@@ -88,7 +88,7 @@ def judged(view: View, fused: Fused, reached: Reached | None, asked: Asked) -> l
     confidences = fused.parts[_CONFIDENCE].tolist()
     found = []
     for number, each in enumerate(ways):
-        own = (float(meaning[number]), float(words[number]))
+        own = (meaning[number], words[number])
         paths = _paths(confidences[number], own, each, starts)
         group = VIVID if is_vivid[number] else ASSOCIATED
         if group == ASSOCIATED and each and each[0].kinds[-1] == _DERIVED:
@@ -149,4 +149,4 @@ def _share(values: F32, of: F32, floor: float) -> F32:
     if best <= floor:
         return np.zeros(len(values), np.float32)
     shares = (values - np.float32(floor)) / np.float32(best - floor)
-    return np.asarray(np.clip(shares, 0, 1), np.float32)
+    return np.asarray(np.minimum(np.maximum(shares, 0), 1), np.float32)

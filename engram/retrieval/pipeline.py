@@ -277,10 +277,10 @@ class _Recall:
 
     def _said(self, candidates: Candidates) -> Candidates:
         """Return the candidates with who says them and when, where the cue names that."""
-        words, text = self._words, self._cue.text or ""
-        if words is not None and (speakers := words.speakers(text)):
-            candidates = candidates._replace(speaker=words.said_by(speakers, candidates.rows))
-        if times := named_times(text):
+        words, asked = self._words, self._asked
+        if words is not None and asked is not None and (said := words.speakers_asked(asked)):
+            candidates = candidates._replace(speaker=words.said_by(said, candidates.rows))
+        if times := named_times(self._cue.text or ""):
             occurred_at = RowSet(candidates.rows).take(self._view.columns["occurred_at"])
             if (near := closeness(times, occurred_at)).any():
                 candidates = candidates._replace(time=near)

@@ -87,8 +87,12 @@ class WordView:
 
     def speakers(self, cue: str) -> list[int]:
         """Return the terms under which those speak whom a cue names; none where nobody does."""
-        terms = map(self._speaker, self.tokenizer.query(cue))
-        return list(dict.fromkeys(term for term in terms if term is not None))
+        return self.speakers_asked(self.asked(cue))
+
+    def speakers_asked(self, asked: AskedWords) -> list[int]:
+        """Return the same of a cue that was read already."""
+        marked = [self.terms.get(self.names[term] + SPEAKER_MARK) for term in asked.terms.tolist()]
+        return [term for term in marked if term is not None]
 
     def said_by(self, speakers: list[int], rows: NDArray[np.uint32]) -> NDArray[np.float32]:
         """Return f32[m]: 1 where one of `speakers` says the text of a row of `rows`, else 0."""
