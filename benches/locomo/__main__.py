@@ -22,6 +22,7 @@ from benches.locomo.answers import Asked, remembered
 from benches.locomo.baselines import combined, compare, ranked
 from benches.locomo.choosing import chosen_without
 from benches.locomo.conversations import Conversation
+from benches.locomo.embedding import OnceEmbedder
 from benches.locomo.loading import load
 from benches.locomo.measures import (
     Scores,
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _measure(options: argparse.Namespace, conversations: Sequence[Conversation]) -> None:
-    embedder = load_embedder(options.embedder)
+    embedder = OnceEmbedder(load_embedder(options.embedder))
     systems = await _baselines(conversations, embedder)
     with tempfile.TemporaryDirectory(prefix="engram-locomo-") as place:
         async with remembered(conversations, embedder, Path(place) / "store") as asked:
