@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benches.locomo", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--data", type=Path, required=True, help="a file of LoCoMo or FriendsQA")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="files of LoCoMo or FriendsQA"
+    )
     parser.add_argument("--embedder", choices=["static", "minilm"], default="static")
     parser.add_argument("--ablation", action="store_true", help="show what each stage adds")
     parser.add_argument(
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="choose the weights for each conversation on the others",
     )
     options = parser.parse_args(arguments)
-    conversations = load(options.data)
+    conversations = [each for path in options.data for each in load(path)]
     if options.leave_one_out and len(conversations) < _CONVERSATIONS_MIN:
         parser.error("--leave-one-out needs two conversations or more")
     anyio.run(_measure, options, conversations)
