@@ -32,6 +32,13 @@ class Picture:
         """The picture and a table of what was recalled, as a page that needs no other file."""
         return page_of(self.scene)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture itself, which tells more of what one points at.
+
+        Its style sheet holds within it alone.
+        """
+        return f'<div style="overflow-x:auto">{self.svg}</div>'
+
     def _repr_svg_(self) -> str:
-        """Return what a notebook shows."""
+        """Return what a notebook shows that takes no HTML."""
         return self.svg

@@ -1,4 +1,4 @@
-"""associate, dissociate, associations and paths, as a person and as a program call them."""
+"""The commands over associations, as a person and as a program call them."""
 
 from __future__ import annotations
 
@@ -53,3 +53,27 @@ def test_what_was_ended_is_listed_no_more(cli: CommandLine) -> None:
     refused = cli("dissociate", a, b)
     assert refused.code == 1
     assert refused.err.startswith("NOT_FOUND: no association leads from")
+
+
+def test_what_is_around_a_memory_is_listed_and_becomes_active(cli: CommandLine) -> None:
+    a, b, c = _remembered(cli, "the kettle is blue", "the lake is cold", "the sky is wide")
+    assert cli("neighbours", a).out == f"{a} leads to no memory\n"
+    assert cli("spread", a).out == "nothing is reached\n"
+    cli("associate", a, b, "--weight", "1")
+    cli("associate", b, c, "--weight", "1")
+    shown = cli("neighbours", a, "--hops", "2").out
+    assert shown.index("the lake is cold") < shown.index("the sky is wide")
+    (near,) = cli("neighbours", a, "--json").json
+    assert (near["memory"]["id"], near["hops"], near["strength"]) == (b, 1, 1.0)
+    active = cli("spread", a, "--json").json
+    assert [(each["memory_id"], each["hops"]) for each in active["active"]] == [(b, 1), (c, 2)]
+    assert (active["reached"], active["edges"], active["is_partial"]) == (2, 2, False)
+    told = cli("spread", a, c).out
+    assert "the lake is cold" in told
+    assert "the sky is wide" not in told
+
+
+def test_activation_shows_a_tag_in_brackets(cli: CommandLine) -> None:
+    cli("remember", "the kettle is blue", "--tag", "home")
+    made = cli("remember", "the lamp is green", "--tag", "home", "--json").json
+    assert "[home]" in cli("spread", made["id"]).out

@@ -1,4 +1,4 @@
-"""The commands over associations: associate, dissociate, associations, paths."""
+"""The commands over associations: make, end and list them, follow them, let activation spread."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from engram.edges.cli.options import Labels, SpacePlace
-from engram.edges.cli.wire import print_json
+from engram.edges.cli.wire import memory_value, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from engram.edges.cli.session import Session
     from engram.model.association import Association, AssociationPath
@@ -20,6 +20,7 @@ _HERE = SpacePlace()
 _EXCERPT_CHARACTERS = 60
 
 _Source = Annotated[str, Parameter(name="source", help="The id of the memory it leaves.")]
+_Memory = Annotated[str, Parameter(name="id", help="An id as remember and list print it.")]
 _Target = Annotated[str, Parameter(name="target", help="The id of the memory it leads to.")]
 
 
@@ -101,9 +102,7 @@ class AssociationCommands:
 
     def associations(
         self,
-        memory_id: Annotated[
-            str, Parameter(name="id", help="An id as remember and list print it.")
-        ],
+        memory_id: _Memory,
         /,
         *,
         direction: Annotated[str, Parameter(help="out, in or both.")] = "out",
@@ -164,6 +163,88 @@ class AssociationCommands:
 
         return int(self._session.run(command))
 
+    def neighbours(
+        self,
+        memory_id: _Memory,
+        /,
+        *,
+        hops: Annotated[int, Parameter(help="How many steps away at most, 1 to 8.")] = 1,
+        kind: Annotated[Labels, Parameter(help="Follow only this kind; repeatable.")] = (),
+        limit: Annotated[int, Parameter(help="How many at most.")] = 20,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Show the memories that associations lead to from one, nearest first."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                space = await db.space(settings.memory_space)
+                found = await space.neighbours(
+                    memory_id, hops=hops, kinds=kind or None, limit=limit
+                )
+            if place.json:
+                print_json(
+                    [
+                        {
+                            "hops": each.hops,
+                            "strength": each.strength,
+                            "memory": memory_value(each.memory),
+                        }
+                        for each in found
+                    ]
+                )
+            elif found:
+                rows = [
+                    (each.strength, each.hops, _excerpt(each.memory.content), each.memory.id)
+                    for each in found
+                ]
+                self._session.console.print(_reached("strength", rows))
+            else:
+                self._print(f"{memory_id} leads to no memory")
+            return 0
+
+        return int(self._session.run(command))
+
+    def spread(
+        self,
+        *memory_ids: Annotated[str, Parameter(name="id", help="Where activation begins.")],
+        hops: Annotated[int, Parameter(help="How many steps away at most, 1 to 8.")] = 3,
+        kind: Annotated[Labels, Parameter(help="Follow only this kind; repeatable.")] = (),
+        limit: Annotated[int, Parameter(help="How many at most.")] = 20,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Let activation spread from memories, and show what becomes most active."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.machine.open_store(settings=settings) as db:
+                space = await db.space(settings.memory_space)
+                found = await space.spread(memory_ids, hops=hops, kinds=kind or None, limit=limit)
+                ids = [each.memory_id for each in found if each.memory_id]
+                texts = await _texts_of(space, ids) if not place.json else {}
+            if place.json:
+                print_json(
+                    {
+                        "active": [each._asdict() for each in found],
+                        "reached": found.reached_count,
+                        "edges": found.edges_count,
+                        "is_partial": found.is_partial,
+                    }
+                )
+            elif found:
+                rows = [
+                    (each.activation, each.hops, f"[{each.label}]", None)
+                    if each.memory_id is None
+                    else (each.activation, each.hops, texts[each.memory_id], each.memory_id)
+                    for each in found
+                ]
+                self._session.console.print(_reached("activation", rows))
+            else:
+                self._print("nothing is reached")
+            return 0
+
+        return int(self._session.run(command))
+
     def _show_path(self, path: AssociationPath, texts: Mapping[str, str]) -> None:
         steps = "step" if path.hops == 1 else "steps"
         self._print(f"{path.hops} {steps}, strength {path.strength:.3f}")
@@ -207,16 +288,38 @@ async def _texts(
 ) -> dict[str, str]:
     """Return the beginning of the text of each memory at an end."""
     ids = dict.fromkeys(end for each in found for end in (each.source_id, each.target_id) if end)
-    texts = {}
-    for memory_id in ids:
-        text = " ".join((await space.get(memory_id)).content.split())
-        short = text[: _EXCERPT_CHARACTERS - 3] + "..."
-        texts[memory_id] = (short if len(text) > _EXCERPT_CHARACTERS else text) or "(no text)"
-    return texts
+    return await _texts_of(space, ids)
+
+
+async def _texts_of(space: Space, ids: Iterable[str]) -> dict[str, str]:
+    return {each: _excerpt((await space.get(each)).content) for each in ids}
+
+
+def _excerpt(content: str) -> str:
+    text = " ".join(content.split())
+    short = text[: _EXCERPT_CHARACTERS - 3] + "..."
+    return (short if len(text) > _EXCERPT_CHARACTERS else text) or "(no text)"
 
 
 def _end(memory_id: str | None, label: str | None, texts: Mapping[str, str]) -> str:
     return f"[{label}]" if memory_id is None else f"{texts[memory_id]}  {memory_id}"
+
+
+def _reached(measure: str, rows: Iterable[tuple[float, int, str, str | None]]) -> Any:
+    """Return the table of what was reached: how strongly, how far away, its text and its id."""
+    from rich.table import Table  # noqa: PLC0415 - not needed for --help
+    from rich.text import Text  # noqa: PLC0415 - not needed for --help
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(measure, justify="right", no_wrap=True, style="bold")
+    table.add_column("hops", justify="right", no_wrap=True)
+    table.add_column("memory", ratio=1)
+    for value, hops, words, memory_id in rows:
+        text = Text(words, overflow="fold")
+        if memory_id is not None:
+            text.append(f"\n{memory_id}", style="dim")
+        table.add_row(f"{value:.3f}", str(hops), text)
+    return table
 
 
 def _table(found: tuple[Association, ...], texts: Mapping[str, str], memory_id: str) -> Any:

@@ -124,6 +124,8 @@ def test_the_picture_asks_for_nothing_outside_and_says_what_it_shows() -> None:
     assert "(causal)" in described
     assert picture.html.count("<tr>") == 6
     assert picture._repr_svg_() == picture.svg
+    assert picture.svg in picture._repr_html_()
+    assert all(each.strip().startswith(".engram-picture ") for each in selectors(str(root[2].text)))
     assert repr(picture).startswith("<Picture: Recall of")
 
 
@@ -173,3 +175,11 @@ def luminance(colour: str) -> float:
 
 def test_the_public_result_is_the_one_that_shows_itself() -> None:
     assert engram.RecallResult is RecallResult
+
+
+def selectors(sheet: str) -> list[str]:
+    """Return what the rules of a style sheet apply to."""
+    plain = re.sub(r"@media [^{]*\{", "", sheet)
+    found = re.findall(r"([^{}]+)\{", plain)
+    assert found
+    return [each for names in found for each in names.split(",")]
