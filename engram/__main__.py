@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
     from engram.engine.store import Migration
+    from engram.ports import Clock
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
 
 
-def _open_store(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
+def _open_store(
+    *, settings: Settings, clock: Clock | None = None
+) -> AbstractAsyncContextManager[Engram]:
     # Imported when a store is opened: numpy and the engine cost more than all of --help.
     from engram.wiring import open_store  # noqa: PLC0415
 
-    return open_store(settings=settings, on_migration=_tell)
+    return open_store(settings=settings, clock=clock, on_migration=_tell)
 
 
 def _tell(migration: Migration) -> None:

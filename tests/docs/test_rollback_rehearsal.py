@@ -43,7 +43,8 @@ def process(data: Path, first: int, count: int, **environment: str) -> Any:
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", PROGRAM, str(data), str(first), str(count), json.dumps(CUES)],
         cwd=ROOT,
-        env={**clean, **environment},
+        # Links come some time after what they link, and bear upon the order of what is alike.
+        env={**clean, "ENGRAM_LINKER": "off", **environment},
         capture_output=True,
         text=True,
         check=False,

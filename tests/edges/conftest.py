@@ -15,6 +15,7 @@ from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine
 from engram.engine.checking import StoreReport
 from engram.engine.repairing import Repair
+from engram.ports import Clock
 from engram.service.store import Engram
 from engram.settings import Settings
 from engram.testing.kernels.vectors import check_masks, check_ties
@@ -54,14 +55,18 @@ class CommandLine:
     def open_with(self, **parts: Any) -> None:
         """Let commands open the store with these parts instead of this machine's."""
 
-        def opener(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
-            return open_store(settings=settings, **parts)
+        def opener(
+            *, settings: Settings, clock: Clock | None = None
+        ) -> AbstractAsyncContextManager[Engram]:
+            return open_store(settings=settings, **({"clock": clock} | parts))
 
         self.machine = self.machine._replace(open_store=opener)
 
 
-def _open_store(*, settings: Settings) -> AbstractAsyncContextManager[Engram]:
-    return open_store(settings=settings)
+def _open_store(
+    *, settings: Settings, clock: Clock | None = None
+) -> AbstractAsyncContextManager[Engram]:
+    return open_store(settings=settings, clock=clock)
 
 
 async def _verify_store(

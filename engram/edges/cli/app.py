@@ -20,6 +20,7 @@ from engram.edges.cli.corrections import CorrectionCommands
 from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.integrity import IntegrityCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
+from engram.edges.cli.psychology.commands import BenchCommands
 from engram.edges.cli.quickstart import Quickstart
 from engram.edges.cli.screen import make_console
 from engram.edges.cli.session import Session
@@ -52,31 +53,39 @@ def build_app(session: Session, version: str) -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(show_default=_default_text),
     )
-    memories = MemoryCommands(session)
-    spaces = SpaceCommands(session)
-    strength = StrengthCommands(session)
-    backups = BackupCommands(session)
-    inspection = InspectionCommands(session)
-    integrity = IntegrityCommands(session)
     app.command(Quickstart(session).quickstart, sort_key=0)
+    _add_memories(app, session)
+    _add_spaces(app, session)
+    _add_care(app, session)
+    return app
+
+
+def _add_memories(app: App, session: Session) -> None:
+    """Add the commands about memories and what they lead to."""
+    memories, corrections = MemoryCommands(session), CorrectionCommands(session)
+    associations, strength = AssociationCommands(session), StrengthCommands(session)
     app.command(memories.remember, sort_key=1)
     app.command(memories.recall, sort_key=2)
     app.command(memories.get, sort_key=3)
     app.command(memories.list, sort_key=4)
-    corrections = CorrectionCommands(session)
     app.command(corrections.update, sort_key=5)
     app.command(corrections.history, sort_key=5)
     app.command(corrections.contradictions, sort_key=5)
     app.command(memories.forget, sort_key=6)
-    associations = AssociationCommands(session)
+    app.command(strength.unsuppress, sort_key=6)
+    app.command(strength.feedback, sort_key=6)
     app.command(associations.associate, sort_key=7)
     app.command(associations.dissociate, sort_key=7)
     app.command(associations.associations, sort_key=7)
     app.command(associations.neighbours, sort_key=7)
     app.command(associations.paths, sort_key=7)
     app.command(associations.spread, sort_key=7)
-    app.command(strength.unsuppress, sort_key=6)
-    app.command(strength.feedback, sort_key=6)
+
+
+def _add_spaces(app: App, session: Session) -> None:
+    """Add the commands about spaces and backups."""
+    spaces, strength = SpaceCommands(session), StrengthCommands(session)
+    backups = BackupCommands(session)
     space = App(name="space", help="List, create, configure and delete memory spaces.", sort_key=10)
     space.command(spaces.list)
     space.command(spaces.create)
@@ -95,11 +104,18 @@ def build_app(session: Session, version: str) -> App:
     app.command(spaces.checkpoint, sort_key=11)
     app.command(spaces.compact, sort_key=11)
     app.command(spaces.reembed, sort_key=11)
+
+
+def _add_care(app: App, session: Session) -> None:
+    """Add the commands that check, repair and measure."""
+    inspection, integrity = InspectionCommands(session), IntegrityCommands(session)
     app.command(integrity.verify, sort_key=11)
     app.command(integrity.repair, sort_key=11)
+    bench = App(name="bench", help="Measure the engine beside what is published.", sort_key=12)
+    bench.command(BenchCommands(session).psychology)
+    app.command(bench)
     app.command(inspection.doctor, sort_key=12)
     app.command(inspection.kernels, sort_key=13)
-    return app
 
 
 def _default_text(value: object) -> str | None:

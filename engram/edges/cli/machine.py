@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
+    from engram.ports import Clock
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 class OpenStore(Protocol):
     """Opens the store the settings name; `engram.wiring.open_store` is one."""
 
-    def __call__(self, *, settings: Settings) -> AbstractAsyncContextManager[Engram]:
-        """Return the store, open until the block is left."""
+    def __call__(
+        self, *, settings: Settings, clock: Clock | None = None
+    ) -> AbstractAsyncContextManager[Engram]:
+        """Return the store, open until the block is left; `clock` is this machine's if left out."""
 
 
 class Finding(NamedTuple):
