@@ -21,6 +21,7 @@ from engram.ports import Clock, Filesystem
 from engram.state.bodies import Sealed
 from engram.state.space import SpaceState
 from engram.storage.ahead import Helpers, in_no_thread
+from engram.storage.side_index import SavedIndex
 from engram.storage.snapshot_content import SealedName
 from engram.storage.snapshot_loading import Identity, Loaded, OpenSegment
 from engram.storage.snapshots import Snapshots
@@ -156,13 +157,17 @@ class Opener:
 def _load(
     snapshots: Snapshots, open_segment: OpenSegment, helpers: Helpers
 ) -> tuple[Loaded | None, Words]:
-    words = Words()
+    def words_of(saved: SavedIndex) -> Words | None:
+        words = Words()
+        return words if words.load(saved, snapshots.erased_lsn) else None
+
     with helpers() as begin:
         snapshots.read()
-        loaded = snapshots.load(open_segment, begin)
-        saved = None if loaded is None else snapshots.load_words(loaded.state.lsn)
-    if saved is not None and words.load(saved, snapshots.erased_lsn):
-        snapshots.remember_words(words.dump())
+        loaded = snapshots.load(open_segment, begin, words_of)
+        words: Words | None = None if loaded is None else snapshots.load_words(loaded.state.lsn)
+    if words is None:
+        return loaded, Words()
+    snapshots.remember_words(words.dump())
     return loaded, words
 
 

@@ -7,7 +7,7 @@ of texts, and a few facts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import ref
 
 import msgspec
@@ -99,8 +99,17 @@ def _encoder(texts: list[str], first: int, last: int, number: int) -> Callable[[
     return contents
 
 
-def load_side(filesystem: Filesystem, directory: str, body: SideBody) -> SavedIndex:
-    """Return what was saved, every byte verified.
+Make: TypeAlias = Callable[[SavedIndex], Any]
+"""Makes something of what was saved."""
+
+
+def as_saved(saved: SavedIndex) -> SavedIndex:
+    """Leave it as it is."""
+    return saved
+
+
+def load_side(filesystem: Filesystem, directory: str, body: SideBody, make: Make = as_saved) -> Any:
+    """Return what `make` makes of what was saved, every byte verified.
 
     Raises:
         FileCorrupted: something is missing or damaged.
@@ -116,7 +125,7 @@ def load_side(filesystem: Filesystem, directory: str, body: SideBody) -> SavedIn
             elif name == _TEXTS:
                 pages[page] = array.tobytes().decode().split(_SEPARATOR)
     texts = [text for page in sorted(pages) for text in pages[page]]
-    return SavedIndex(dict(body.facts), groups, texts)
+    return make(SavedIndex(dict(body.facts), groups, texts))
 
 
 def read_side(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -23,9 +23,10 @@ from engram.storage.parts import Part, write_index, write_part
 from engram.storage.removal import KEPT_ASIDE, Removal
 from engram.storage.retained import HOT, CheckpointFacts, FoundDamage, Pin, Retained
 from engram.storage.side_index import (
-    SavedIndex,
+    Make,
     SideBody,
     SideIndex,
+    as_saved,
     load_side,
     read_side,
     side_parts,
@@ -72,7 +73,7 @@ class Snapshots:
         self._pins: Counter[str] = Counter()
         self._pinned_lsns: list[int] = []
         self.left = LeftSegments()
-        self._saved_words: Callable[[], SavedIndex]
+        self._made_words: Callable[[], Any]
         self._serial = 0
         self._may_sweep = False
 
@@ -110,10 +111,12 @@ class Snapshots:
         serials = [int(match[1]) for match in map(_SERIAL.fullmatch, self._names()) if match]
         self._serial = max(serials, default=0)
 
-    def load(self, open_segment: OpenSegment, begin: Begin = when_asked) -> Loaded | None:
+    def load(
+        self, open_segment: OpenSegment, begin: Begin = when_asked, make: Make = as_saved
+    ) -> Loaded | None:
         """Return the newest snapshot that is whole, None when the log alone has to serve.
 
-        Its files are read by way of `begin`, the words saved with it too.
+        Its files are read by way of `begin`, and what `make` makes of the words saved with it.
 
         Those that are not, or cannot be read, are in `damaged`. Without a readable manifest every
         snapshot file is tried: each vouches for itself.
@@ -136,8 +139,8 @@ class Snapshots:
                 words = self._words_of(name)
                 if found is None:
                     if words is not None:
-                        read = partial(load_side, self._filesystem, self.directory, words)
-                        self._saved_words = begin(read)
+                        read = partial(load_side, self._filesystem, self.directory, words, make)
+                        self._made_words = begin(read)
                     found = load(self._filesystem, self.directory, body, open_segment, begin)
                     self._remember(found)
             except StoreTooNew:
@@ -149,8 +152,8 @@ class Snapshots:
             self.retained.insert(0, Retained(name, body, words))
         return found
 
-    def load_words(self, lsn: int) -> SavedIndex | None:
-        """Return the word index saved with the snapshot at `lsn`, None when there is none.
+    def load_words(self, lsn: int) -> Any:
+        """Return what was made of the words saved with the snapshot at `lsn`; None without any.
 
         A damaged or unreadable one is left out: it is built anew; `damaged_words` says why.
         """
@@ -158,7 +161,7 @@ class Snapshots:
         if newest is None or newest.words is None or newest.words.lsn != lsn:
             return None
         try:
-            return self._saved_words()
+            return self._made_words()
         except (FileCorrupted, StorageFailed) as damage:
             self.damaged_words = str(damage)
             return None
