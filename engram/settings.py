@@ -73,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Of snapshots and tier segments that are read again in the background; 0: none."""
     linker: bool = True
     """Whether memories are linked to what they are like in the background."""
+    consolidation: bool = True
+    """Whether concepts are formed once a minute."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
@@ -215,6 +217,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "history_retention": _history_retention,
     "scrub_bytes_per_s": bytes_of,
     "linker": _switch,
+    "consolidation": _switch,
 }
 
 

@@ -278,6 +278,7 @@ async def open_store(
                 tiers,
                 backend,
                 links_eagerly=settings.linker,
+                consolidates_eagerly=settings.consolidation,
                 history_retention_ns=10**9 * settings.history_retention,
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 scrub_bytes_per_s=settings.scrub_bytes_per_s,

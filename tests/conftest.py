@@ -7,8 +7,9 @@ import os
 import pytest
 from hypothesis import settings
 
-# Links come when they come; a test that is about them asks for them. Children inherit it.
-os.environ["ENGRAM_LINKER"] = "off"
+# Links and concepts come when they come; a test that is about them
+# asks for them. Children inherit it.
+os.environ["ENGRAM_LINKER"] = os.environ["ENGRAM_CONSOLIDATION"] = "off"
 
 
 # No test is timed: a busy machine is no fault of what is tested.

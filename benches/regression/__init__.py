@@ -3,4 +3,4 @@
 import os
 
 # What happens in the background would be counted with whatever is measured.
-os.environ["ENGRAM_LINKER"] = "off"
+os.environ["ENGRAM_LINKER"] = os.environ["ENGRAM_CONSOLIDATION"] = "off"

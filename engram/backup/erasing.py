@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engram.model.events import (
     Answered,
+    Consolidated,
     Event,
     Fulfilled,
     Reembedded,
@@ -50,8 +51,16 @@ def _clean(event: Event, vectors: Vectors, erased: Ids) -> tuple[Event, bytes] |
         return _clean_answered(event, vectors, erased)
     if isinstance(event, Fulfilled):
         return _clean_fulfilled(event, erased)
-    if not isinstance(event, Remembered | Reembedded | Revectored):
-        return None
+    if isinstance(event, Consolidated):
+        return _clean_consolidated(event, vectors, erased)
+    if isinstance(event, Remembered | Reembedded | Revectored):
+        return _clean_bodies(event, vectors, erased)
+    return None
+
+
+def _clean_bodies(
+    event: Remembered | Reembedded | Revectored, vectors: Vectors, erased: Ids
+) -> tuple[Event, bytes] | None:
     gone = _gone(event.ids, erased)
     if not gone.any():
         return None
@@ -72,6 +81,15 @@ def _without_vectors(
     # A staged norm of NaN is one that is not there yet.
     rows[gone], norms[gone] = 0, np.nan
     return msgspec.structs.replace(event, inverse_norms=norms.tobytes()), rows.tobytes()
+
+
+def _clean_consolidated(
+    event: Consolidated, vectors: Vectors, erased: Ids
+) -> tuple[Event, bytes] | None:
+    clean = None if event.remembered is None else _clean(event.remembered, vectors, erased)
+    if clean is None:
+        return None
+    return msgspec.structs.replace(event, remembered=clean[0]), clean[1]
 
 
 def _clean_fulfilled(event: Fulfilled, erased: Ids) -> tuple[Event, bytes] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engram.model.commands import Command, Reembed, Remember, RememberBatch
+from engram.model.commands import Command, Consolidate, Reembed, Remember, RememberBatch
 from engram.model.errors import Overloaded
 from engram.storage.block_cache import BlockCache
 
@@ -128,6 +128,8 @@ def bytes_added(command: Command) -> tuple[int, int]:
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata)
         return texts + len(command.vectors), command.count
+    if isinstance(command, Consolidate):
+        return bytes_added(command.concepts) if command.concepts else (0, 0)
     if isinstance(command, Reembed):
         return len(command.vectors), 0
     return 0, 0

@@ -22,6 +22,7 @@ from engram.retrieval.likeness import (
     Alike,
     Likeness,
     alike,
+    are_formed,
     likeness_of,
 )
 from engram.state.space import ALIVE, HAS_VECTOR
@@ -94,10 +95,9 @@ class Linker:
     def lag(self) -> int:
         """How many living memories with a vector are not linked yet."""
         view = self._engine.view
-        rows = np.arange(self._position(view), view.count)
-        if not len(rows) or not view.dimensions:
+        if not view.dimensions:
             return 0
-        return int(np.count_nonzero((view.gather("flags", rows) & _VECTOR) == _VECTOR))
+        return len(_linkable(view, np.arange(self._position(view), view.count)))
 
     async def wait(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - as its caller
         """Link what is there without a rest; return what `lag` is after it, or after `timeout`.
@@ -188,8 +188,7 @@ class Linker:
         view = engine.view
         first = self._position(view)
         last = min(first + _LINKED_ROWS, view.count)
-        rows = np.arange(first, last)
-        rows = rows[(view.gather("flags", rows) & _VECTOR) == _VECTOR]
+        rows = _linkable(view, np.arange(first, last))
         if not len(rows):
             self._reached = last
             self._note()
@@ -237,6 +236,13 @@ class Linker:
 
     async def _sleep(self, duration_ns: int) -> None:
         await self._clock.sleep_until(self._clock.monotonic() + duration_ns)
+
+
+def _linkable(view: View, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which of the rows are to be linked: what lives and has a vector, concepts aside."""
+    if len(rows):
+        rows = rows[(view.gather("flags", rows) & _VECTOR) == _VECTOR]
+    return rows[~are_formed(view, rows)]
 
 
 def _command(view: View, span: tuple[int, int], found: list[Alike]) -> Link:

@@ -18,6 +18,7 @@ from engram.engine.activity import Activity
 from engram.engine.backup_places import BackupPlaces
 from engram.engine.checkpointer import Checkpointer
 from engram.engine.compactor import Compactor
+from engram.engine.consolidator import Consolidator
 from engram.engine.eraser import Eraser
 from engram.engine.housekeeping import Housekeeping, Tiers
 from engram.engine.linker import Linker
@@ -63,6 +64,7 @@ class SpaceRegistry:
         kernels: KernelBackend,
         *,
         links_eagerly: bool = False,
+        consolidates_eagerly: bool = False,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
         scrub_bytes_per_s: int = 0,
@@ -87,6 +89,8 @@ class SpaceRegistry:
         self._engines: dict[str, SpaceEngine] = {}
         self._kernels, self._links_eagerly = kernels, links_eagerly
         self._linkers: dict[str, Linker] = {}
+        self._entropy, self._consolidates_eagerly = entropy, consolidates_eagerly
+        self._consolidators: dict[str, Consolidator] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
         self._readers = Readers(None if run is in_thread else run)
@@ -211,6 +215,10 @@ class SpaceRegistry:
         """Return who links the memories of an open space."""
         return self._linkers[space]
 
+    def consolidator_of(self, space: str) -> Consolidator:
+        """Return who forms the concepts of an open space."""
+        return self._consolidators[space]
+
     async def exists(self, space: str) -> bool:
         """Whether there is a space with this id."""
         return space in self._engines or bool(
@@ -231,6 +239,8 @@ class SpaceRegistry:
         """Close every space, then raise the first failure; harmless when repeated."""
         self._closed = True
         with anyio.CancelScope(shield=True):
+            for consolidator in self._consolidators.values():
+                await consolidator.aclose()
             for linker in self._linkers.values():
                 await linker.aclose()
             await self.scrubber.aclose()
@@ -333,13 +343,23 @@ class SpaceRegistry:
         parts = engine, self._kernels, self._clock, self._activity, self._run
         linker = self._linkers[engine.space] = Linker(*parts, is_eager=self._links_eagerly)
         self._tasks.start_soon(linker.run, name=f"links of {engine.space}")
+        consolidator = self._consolidators[engine.space] = Consolidator(
+            engine,
+            linker,
+            self._clock,
+            self._entropy,
+            self._activity,
+            self._run,
+            is_eager=self._consolidates_eagerly,
+        )
+        self._tasks.start_soon(consolidator.run, name=f"concepts of {engine.space}")
 
     async def _leave_alone(self, space: str) -> None:
         """Let nothing move or link memories of a space that is about to be closed."""
         with anyio.CancelScope(shield=True):
-            linker = self._linkers.pop(space, None)
-            if linker is not None:
-                await linker.aclose()
+            for each in (self._consolidators.pop(space, None), self._linkers.pop(space, None)):
+                if each is not None:
+                    await each.aclose()
             await self.housekeeping.remove(space)
 
     async def _check_empty(self, space: str) -> None:

@@ -176,6 +176,24 @@ class Link(msgspec.Struct):
     near: bytes  # [u8] 1: so alike that they may say the same
 
 
+class Consolidate(msgspec.Struct):
+    """Note that episodes were replayed, and remember the concepts that came of it.
+
+    Rows are those of `numbering`, vectors those of `embedder`: when the space has another of
+    either by then, or an episode is gone, nothing is done.
+    """
+
+    numbering: int
+    embedder: str
+    replayed: bytes  # [u32] rows
+    concepts: RememberBatch | None  # `supersedes` names what each takes the place of
+    stabilities: bytes  # [f32] days a concept
+    difficulties: bytes  # [f32] a concept
+    cited_counts: bytes  # [u32] episodes a concept
+    cited: bytes  # [u32] rows
+    weights: bytes  # [f32] an episode of a concept, in (0, 1]
+
+
 ANY_KIND: Final = 0xFF
 """In a Dissociate: whatever kinds there are."""
 
@@ -229,6 +247,7 @@ Command = (
     | AdoptEmbedder
     | Associate
     | Link
+    | Consolidate
     | Dissociate
     | Review
     | RecordAccesses
@@ -252,23 +271,30 @@ def recorded_bytes_max(command: Command) -> int:
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata) + len(command.vectors)
         return texts + _ROW_BYTES * command.count
-    if isinstance(command, Link):
-        return 2 * _EDGE_BYTES * len(command.near) + _ROW_BYTES
-    if isinstance(command, Associate):
-        labels = sum(_CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES for label in command.labels)
-        return _EDGE_BYTES * command.count + labels
     if isinstance(command, Reembed):
         return len(command.vectors) + len(command.ids) + len(command.inverse_norms)
     return _small_bytes_max(command)
 
 
 def _small_bytes_max(command: Command) -> int:
+    if isinstance(command, Associate | Link | Consolidate):
+        return _edges_bytes_max(command)
     if isinstance(command, RecordAccesses):
         return _ROW_BYTES + len(command.ids) + len(command.counts) + len(command.times)
     if isinstance(command, Suppress):
         return _ROW_BYTES * (1 + len(command.memories))
     others: dict[type, int] = {EndExpired: _ENDED_BYTES_MAX, Configure: 4 * _ROW_BYTES}
     return others.get(type(command), _ROW_BYTES)
+
+
+def _edges_bytes_max(command: Associate | Link | Consolidate) -> int:
+    if isinstance(command, Link):
+        return 2 * _EDGE_BYTES * len(command.near) + _ROW_BYTES
+    if isinstance(command, Consolidate):
+        size = _EDGE_BYTES * (len(command.replayed) + 2 * len(command.cited)) // 4 + _ROW_BYTES
+        return size + (recorded_bytes_max(command.concepts) if command.concepts else 0)
+    labels = sum(_CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES for label in command.labels)
+    return _EDGE_BYTES * command.count + labels
 
 
 class LabelTable:

@@ -129,6 +129,20 @@ class Associated(msgspec.Struct, array_like=True, gc=False):
     at: int
 
 
+class Consolidated(msgspec.Struct, array_like=True, gc=False):
+    """Episodes were replayed; concepts were formed from them, or grew by them, or neither.
+
+    One record, so that no concept is ever there without what it was formed from. The vectors are
+    those of `remembered`, whose memories are the concepts; `associated` leads from each to its
+    episodes and back.
+    """
+
+    at: int
+    replayed: bytes  # [u64 high, u64 low]
+    remembered: Remembered | None
+    associated: Associated | None
+
+
 class Linked(msgspec.Struct, array_like=True, gc=False):
     """The memories up to one, in the order they were recorded, were linked to what they are like.
 
@@ -219,6 +233,7 @@ Event = (
     | Accessed
     | Configured
     | Suppressed
+    | Consolidated
     | Linked
     | Fulfilled
 )
@@ -240,6 +255,7 @@ _KINDS: Final[dict[type[Event], int]] = {
     Accessed: 12,
     Configured: 13,
     Suppressed: 15,
+    Consolidated: 16,
     Linked: 17,
     Fulfilled: 18,
 }

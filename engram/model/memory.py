@@ -296,6 +296,12 @@ class SpaceStats(msgspec.Struct, frozen=True):
     """Memories with a vector that are not linked yet to what they are like."""
     linker_error: str | None = None
     """Why they could not be linked the last time that was tried."""
+    concepts: int = 0
+    """Of the memories, those that consolidation formed."""
+    consolidation_rate: float = 0.0
+    """Episodes replayed a second over the last 60 s."""
+    consolidation_error: str | None = None
+    """Why the last consolidation that nobody asked for failed."""
 
 
 class Compacted(msgspec.Struct, frozen=True):

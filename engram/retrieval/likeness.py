@@ -10,14 +10,15 @@ relation begins.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from engram.retrieval import hot, vectors
 from engram.retrieval.tiered import Search
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, take
-from engram.state.space import ALIVE, HAS_VECTOR
+from engram.state.concepts import CONCEPT_KIND
+from engram.state.space import ALIVE, HAS_VECTOR, REPLAYED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class Likeness(NamedTuple):
         """The least likeness of two memories that are linked."""
         return min(max(self.mean + DEVIATIONS * self.deviation, FLOOR_MIN), FLOOR_MAX)
 
-    def directions(self, view: View, rows: NDArray[np.integer]) -> F32:
+    def directions(self, view: View, rows: NDArray[Any]) -> F32:
         """Return float32[n, d]: unit vectors whose products are likenesses; may read segments.
 
         Zeros where a row has no vector, or none but what all have in common.
@@ -130,7 +131,8 @@ def alike(
     Args:
         kernels: who computes.
         view: what is searched; blocks where a body is sealed.
-        rows: int64[n], whose neighbours are wanted; those without a vector have none.
+        rows: int64[n], whose neighbours are wanted; those without a vector have none. Concepts that
+            consolidation formed are nobody's neighbours.
         mask: candidates as a bitmap, least significant bit first; None for every row.
         sketches: of the bodies in RAM, where there are any.
         likeness: of the space.
@@ -145,6 +147,7 @@ def alike(
     sources, targets, likenesses = [], [], []
     for row, way, near in zip(rows.tolist(), ways, found, strict=True):
         others = near[near != row]
+        others = others[~are_formed(view, others)]
         shares = likeness.directions(view, others) @ way
         best = np.lexsort((others, -shares))[:LINKS_COUNT]
         best = best[shares[best] >= likeness.floor]
@@ -154,6 +157,14 @@ def alike(
     if not sources:
         return Alike(np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.float32))
     return Alike(np.concatenate(sources), np.concatenate(targets), np.concatenate(likenesses))
+
+
+def are_formed(view: View, rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return bool[n]: whether rows are concepts that consolidation formed: these have citations."""
+    if not len(rows):
+        return np.zeros(0, bool)
+    is_replayed = (view.gather("flags", rows) & np.uint8(REPLAYED)) != 0
+    return np.asarray(is_replayed & (view.gather("kind", rows) == CONCEPT_KIND))
 
 
 def _searched(

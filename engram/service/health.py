@@ -85,6 +85,7 @@ def _space_metrics(
         "engram_wal_unsaved_bytes": engine.checkpoints.status.log_bytes,
         "engram_wal_syncs_total": engine.groups_committed,
         "engram_linker_lag_memories": registry.linker_of(engine.space).lag,
+        "engram_consolidation_rate": registry.consolidator_of(engine.space).rate,
         "engram_recovery_seconds": registry.opening_of(engine.space).duration_ms / 1_000,
     }
     named = {f"{name}{{{label}}}": value for name, value in found.items()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from engram.service import associating, contradicting, spreading
+from engram.service import associating, consolidating, contradicting, spreading
 from engram.service.duplicates import near_duplicates
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Neighbour,
         NewAssociation,
     )
+    from engram.model.concepts import Belief, Concept, Consolidated
     from engram.model.contradiction import Contradiction
     from engram.service.core import Core
 
@@ -250,6 +251,45 @@ class LinkedSpace:
             limit: 1 to 1,000 pairs at most.
         """
         return await near_duplicates(self._core, await self._engine(), limit)
+
+    async def consolidate(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        episodes_max: int | None = None,
+    ) -> Consolidated:
+        """Replay episodes that were not, and form concepts from those that belong together.
+
+        That happens once a minute anyway when there are new ones. Sources stay as they are. Links
+        to what is alike are made first (`wait_linked`). docs/reference/consolidation.md says how.
+
+        Args:
+            progress: called with (episodes done, episodes in all) after each run of 100.
+            episodes_max: replay no more than so many, those of the highest priority.
+
+        Raises:
+            Overloaded: memories were forgotten or changed all the time; what was done stays.
+            DurabilityError: the disk failed.
+        """
+        engine = await self._engine()
+        return await consolidating.consolidate(self._core, engine, progress, episodes_max)
+
+    async def concepts(self, *, limit: int = 100) -> tuple[Concept, ...]:
+        """Return the concepts that consolidation formed, the last first, with their citations.
+
+        Args:
+            limit: 1 to 1,000 at most.
+        """
+        return await consolidating.concepts(self._core, await self._engine(), limit)
+
+    async def belief_history(self, concept_id: str) -> tuple[Belief, ...]:
+        """Return what a concept said at which times, and on what evidence, the oldest first.
+
+        Raises:
+            MemoryNotFound: none of its versions is held any more.
+            InvalidRequest: that is no concept that consolidation formed.
+        """
+        return await consolidating.belief_history(self._core, await self._engine(), concept_id)
 
     async def _engine(self) -> SpaceEngine:
         return self._core.registry.open_now(self.id) or await self._core.registry.open(self.id)

@@ -26,6 +26,7 @@ from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, Page, SpaceStats, to_datetime
 from engram.model.recall_result import RecallResult
 from engram.retrieval import pipeline
+from engram.retrieval.consolidation import formed_rows
 from engram.retrieval.filters import living_count, rows_known
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.sketch_index import CATCH_UP_ROWS
@@ -307,6 +308,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     tiers = core.registry.housekeeping.status_of(engine)
     scrub = core.registry.scrubber.status_of(engine)
     linker = core.registry.linker_of(engine.space)
+    consolidator = core.registry.consolidator_of(engine.space)
     return SpaceStats(
         id=engine.space,
         memories=living_count(view, core.clock.now()),
@@ -333,4 +335,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         suppressed=view.suppressed_count,
         unlinked=linker.lag,
         linker_error=linker.error,
+        concepts=len(formed_rows(view)),
+        consolidation_rate=consolidator.rate,
+        consolidation_error=consolidator.error,
     )

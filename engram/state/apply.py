@@ -17,6 +17,7 @@ from engram.model.events import (
     Answered,
     Associated,
     Configured,
+    Consolidated,
     Dissociated,
     EmbedderAdopted,
     Erased,
@@ -46,6 +47,7 @@ from engram.state.apply_edges import (
 )
 from engram.state.apply_one import remembered_one
 from engram.state.columns import take
+from engram.state.concepts import concepts_of, end_concepts, note_replayed, release
 from engram.state.named import rows_named
 from engram.state.particulars import append_particulars, numbered, supersede
 from engram.state.space import (
@@ -54,6 +56,7 @@ from engram.state.space import (
     ERASED,
     HAS_VECTOR,
     LINKED,
+    REPLAYED,
     SpaceState,
     vector_rows,
 )
@@ -184,9 +187,14 @@ def _seen_again(event: SeenAgain, state: SpaceState, vectors: Vectors) -> None: 
 @_apply.register
 def _forgotten(event: Forgotten, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     for row in rows_named(state, event.ids).tolist():
-        if int(state.columns["flags"].value(row)) & LINKED:
+        flags = int(state.columns["flags"].value(row))
+        if not flags & ALIVE:
+            continue  # a concept that ended with an episode named before it
+        if flags & LINKED:
             unlink_row(state, row)
         state.end(row, event.at)
+        if flags & REPLAYED:
+            end_concepts(state, row, event.at)
     state.recorded_last = max(state.recorded_last, event.at)
 
 
@@ -246,6 +254,8 @@ def _erased(event: Erased, state: SpaceState, vectors: Vectors) -> None:  # noqa
     for high, low in ids.tolist():
         row = state.row_with_id(high, low)
         if row is not None:  # or a compaction dropped it, and only copies still hold it
+            for concept in concepts_of(state, row):
+                release(state, concept)
             _erase(state, row, event.at)
             rows.append(row)
     forget_edges(state, rows)
@@ -281,6 +291,20 @@ def _associated(event: Associated, state: SpaceState, vectors: Vectors) -> None:
 @_apply.register
 def _dissociated(event: Dissociated, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     dissociated(state, event)
+
+
+@_apply.register
+def _consolidated(event: Consolidated, state: SpaceState, vectors: Vectors) -> None:
+    first = state.count
+    if event.remembered is not None:
+        _apply(event.remembered, state, vectors)
+    if event.associated is not None:
+        associated(state, event.associated)
+    formed = np.arange(first, state.count)
+    rows = np.concatenate([rows_named(state, event.replayed), formed])
+    if len(rows):
+        note_replayed(state, rows)
+    state.recorded_last = max(state.recorded_last, event.at)
 
 
 @_apply.register

@@ -6,6 +6,7 @@ import numpy as np
 
 from engram.model.events import Accessed, Configured, Reviewed, Suppressed
 from engram.model.space_settings import SpaceSettings
+from engram.state.concepts import are_hidden, concepts_of
 from engram.state.named import rows_named
 from engram.state.space import ALIVE, LAPSED, SUPPRESSED, SpaceState
 
@@ -61,3 +62,5 @@ def set_hidden(state: SpaceState, row: int, *, hidden: bool) -> None:
         return
     state.columns["flags"].set(np.array([row]), flags ^ SUPPRESSED)
     state.suppressed_count += 1 if hidden else -1
+    for concept in concepts_of(state, row):
+        set_hidden(state, concept, hidden=are_hidden(state, concept))

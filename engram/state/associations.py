@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.association import ALIVE_EDGE, AUTOMATIC
+from engram.model.association import ALIVE_EDGE, AUTOMATIC, AssociationKind
 from engram.state.association_view import (
     EDGE_COLUMNS,
     HUB,
@@ -307,7 +307,7 @@ class Associations:
         return found
 
     def automatic_counts(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Return int64[n]: how many living automatic edges leave each node."""
+        """Return int64[n]: how many living automatic edges leave each node, citations aside."""
         counts = np.zeros(len(nodes), np.int64)
         places = np.flatnonzero(nodes != NO_NODE)
         edges = self._heads.take(nodes[places].astype(np.int64)) if len(places) else nodes[:0]
@@ -317,7 +317,9 @@ class Associations:
             places, edges = places[there], edges[there].astype(np.int64)
             if not len(places):
                 return counts
-            counts[places] += (self.columns["flags"].take(edges) & wanted) == wanted
+            counted = (self.columns["flags"].take(edges) & wanted) == wanted
+            counted &= self.columns["kind"].take(edges) != AssociationKind.DERIVED
+            counts[places] += counted
             edges = self._before.take(edges)
 
     def _values(self, edges: Edges) -> dict[str, Array]:

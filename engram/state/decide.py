@@ -19,6 +19,7 @@ from engram.model.commands import (
     Associate,
     Command,
     Configure,
+    Consolidate,
     Dissociate,
     EndExpired,
     Erase,
@@ -45,6 +46,9 @@ from engram.model.events import (
 )
 from engram.model.ids import MemoryId
 from engram.state.batches import decide_batch
+from engram.state.concepts import citing
+from engram.state.current import id_of
+from engram.state.decide_concepts import decide_consolidate
 from engram.state.decide_edges import decide_associate, decide_dissociate
 from engram.state.decide_linking import decide_link
 from engram.state.decide_strength import decide_strength
@@ -98,8 +102,16 @@ def _erased(state: SpaceState, space: str, command: Erase, now: int) -> Decision
     if gone and not command.gone_too:
         raise MemoryNotFound(str(gone[0]), space)
     outcome = Outcome(tuple(wanted), tuple(each in fresh or each in gone for each in wanted))
-    ids = [*fresh, *gone, *_earlier_versions(state, fresh)]
+    concepts = _concepts_from(state, fresh)
+    ids = [*fresh, *gone, *concepts, *_earlier_versions(state, fresh | concepts)]
     return Decision([(Erased(raw_ids(ids), now), b"")] if ids else [], [outcome], 1)
+
+
+def _concepts_from(state: SpaceState, rows: dict[MemoryId, int]) -> dict[MemoryId, int]:
+    """Return the concepts formed from memories, and their rows: they may say what those say."""
+    concepts = {each for row in rows.values() for each in citing(state, row)}
+    found = {id_of(state.view(), row): row for row in sorted(concepts)}
+    return {memory: row for memory, row in found.items() if memory not in rows}
 
 
 def _earlier_versions(state: SpaceState, rows: dict[MemoryId, int]) -> list[MemoryId]:
@@ -171,6 +183,7 @@ _ALONE: Final[Mapping[type[Command], _Decide]] = {
     Associate: decide_associate,
     Dissociate: decide_dissociate,
     Link: decide_link,
+    Consolidate: decide_consolidate,
     Review: decide_strength,
     RecordAccesses: decide_strength,
     Configure: decide_strength,

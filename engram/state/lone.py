@@ -20,6 +20,7 @@ from engram.model.ids import MemoryId, mint_id
 from engram.state.batches import mint_ids, remembered
 from engram.state.bodies import SEALED_TEXT
 from engram.state.columns import take
+from engram.state.concepts import is_formed
 from engram.state.current import not_found
 from engram.state.effects import Effects
 from engram.state.outcomes import (
@@ -164,6 +165,9 @@ class LoneGroup:
         if memory in self._forgotten or self._touched(memory):
             return None
         row = self._state.row_of(*memory, self._now)
+        ends = self._forgotten or self._superseded
+        if row is not None and ends and is_formed(self._state, row):
+            return None  # a concept may end with one of these
         if row is None:
             return Outcome(refusal=self._not_found(memory))
         stored = self._store(command)

@@ -11,6 +11,7 @@ from engram.model.errors import check
 from engram.model.events import Remembered
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT, ParticularColumns
 from engram.state.apply_edges import unlink_row
+from engram.state.concepts import end_concepts
 from engram.state.space import LINKED, SpaceState
 
 _NONE: Final = ParticularColumns()
@@ -64,4 +65,5 @@ def supersede(state: SpaceState, event: Remembered) -> None:
             if int(state.columns["flags"].value(row)) & LINKED:
                 unlink_row(state, row)
             state.end(row, at)
+            end_concepts(state, row, at)
             state.corrections.add(row, state.count + place)

@@ -41,6 +41,7 @@ ERASED: Final = 8
 SUPPRESSED: Final = 16
 LAPSED: Final = 32  # the last review found it wrong
 LINKED: Final = 64
+REPLAYED: Final = 128  # by consolidation; of a concept: it came of that
 
 HISTORY_WHOLE: Final = -(1 << 63)
 """The `history_from` of a space of which no forgotten memory is gone."""

@@ -76,7 +76,7 @@ def traces_in(filesystem: Filesystem, memories: list[Marked]) -> set[tuple[int, 
 
 
 def _contents(filesystem: Filesystem) -> Iterator[tuple[str, bytes]]:
-    for path in _files(filesystem, ""):
+    for path in files_in(filesystem, ""):
         handle = filesystem.open(path)
         try:
             data = filesystem.read_at(handle, 0, _READ_BYTES)
@@ -92,7 +92,7 @@ def _contents(filesystem: Filesystem) -> Iterator[tuple[str, bytes]]:
 
 def _bodies(filesystem: Filesystem) -> Iterator[tuple[str, bytes]]:
     files = OpenFiles(filesystem)
-    for path in _files(filesystem, ""):
+    for path in files_in(filesystem, ""):
         directory, _, name = path.rpartition("/")
         if name == INDEX_FILE:
             segment = TierSegment.open(files, directory, BlockCache(0))
@@ -103,12 +103,13 @@ def _bodies(filesystem: Filesystem) -> Iterator[tuple[str, bytes]]:
     files.close()
 
 
-def _files(filesystem: Filesystem, directory: str) -> Iterator[str]:
+def files_in(filesystem: Filesystem, directory: str) -> Iterator[str]:
+    """Give the paths of all files below a directory."""
     for name in filesystem.list(directory):
         path = f"{directory}/{name}".lstrip("/")
         try:
             filesystem.open(path).close()
         except (FileNotFoundError, StorageFailed):
-            yield from _files(filesystem, path)
+            yield from files_in(filesystem, path)
         else:
             yield path

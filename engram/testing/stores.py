@@ -65,6 +65,7 @@ async def simulated_store(
     capacities: Capacities = Capacities(),  # noqa: B008 - immutable
     scrub_bytes_per_s: int = 0,
     links_eagerly: bool = False,
+    consolidates_eagerly: bool = False,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
 
@@ -107,6 +108,7 @@ async def simulated_store(
                 Tiers(segments, memory_budget, lambda _: capacities, lambda: None),
                 chosen,
                 links_eagerly=links_eagerly,
+                consolidates_eagerly=consolidates_eagerly,
                 history_retention_ns=history_retention_ns,
                 checkpoint_log_bytes=checkpoint_log_bytes,
                 scrub_bytes_per_s=scrub_bytes_per_s,

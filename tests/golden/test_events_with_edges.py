@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engram.model.events import Associated, Dissociated, Event, Linked, decode, encode
+from engram.model.events import Associated, Consolidated, Dissociated, Event, Linked, decode, encode
 
 EDGES = Path(__file__).parent / "edges"
 IDS = struct.pack("<4Q", 1, 2, 3, 4)
@@ -29,6 +29,7 @@ EVENTS: list[tuple[str, Event]] = [
             at=5,
         ),
     ),
+    ("event-16-consolidated.bin", Consolidated(7, IDS, None, None)),
     (
         "event-17-linked.bin",
         Linked(

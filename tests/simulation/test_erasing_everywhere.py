@@ -49,7 +49,7 @@ async def opened(filesystem: Filesystem) -> AsyncIterator[tuple[Engram, SpaceEng
     """Open the store, all in one thread, under a clock that stands."""
     async with open_store(
         "store",
-        settings=Settings(),
+        settings=Settings(linker=False, consolidation=False),
         embedder=None,
         kernels="numpy",
         filesystem=filesystem,

@@ -42,7 +42,7 @@ REMEDIES = ("disk", "space", "restore", "reopen", "injected", "crash()")
 def _opened(filesystem: SimulatedFilesystem) -> AbstractAsyncContextManager[Engram]:
     return open_store(
         "simulated",
-        settings=Settings(scrub_bytes_per_s=0),
+        settings=Settings(scrub_bytes_per_s=0, linker=False, consolidation=False),
         embedder=None,
         kernels="numpy",
         filesystem=filesystem,

@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from engram.edges.cli.associations import AssociationCommands
 from engram.edges.cli.backups import BackupCommands
+from engram.edges.cli.concepts import ConceptCommands
 from engram.edges.cli.corrections import CorrectionCommands
 from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.integrity import IntegrityCommands
@@ -80,6 +81,9 @@ def _add_memories(app: App, session: Session) -> None:
     app.command(associations.neighbours, sort_key=7)
     app.command(associations.paths, sort_key=7)
     app.command(associations.spread, sort_key=7)
+    concepts = ConceptCommands(session)
+    app.command(concepts.consolidate, sort_key=8)
+    app.command(concepts.concepts, sort_key=8)
 
 
 def _add_spaces(app: App, session: Session) -> None:

@@ -1,0 +1,262 @@
+"""Consolidates the episodes of a space in the background, and when somebody asks for it.
+
+Rule 1: a run replays a hundred episodes at most and is one record: whatever interrupts it, it
+        happened as a whole or not at all.
+Rule 2: it works from a view, in a worker thread; what is outdated by the time it is recorded is
+        not recorded, and planned anew.
+Rule 3: once a minute it looks for new work; while callers are served it rests between runs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import anyio
+import msgspec
+import numpy as np
+
+from engram.model.commands import Consolidate, LabelTable, RememberBatch
+from engram.model.errors import Closed, EngramError, Overloaded
+from engram.model.ids import RANDOM_BYTES_PER_ID, MemoryId
+from engram.model.particulars import ParticularColumns
+from engram.retrieval.consolidation import EPISODES_MAX, Concept, by_priority, planned, waiting
+from engram.state.concepts import CONCEPT_KIND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from engram.engine.activity import Activity
+    from engram.engine.linker import Linker
+    from engram.engine.replay import RunBlocking
+    from engram.engine.space_engine import SpaceEngine
+    from engram.ports import Clock, Entropy
+    from engram.state.space import View
+
+SOURCE: Final = "consolidation"
+"""The source of the concepts it forms."""
+
+INTERVAL_NS: Final = 60_000_000_000
+"""Nanoseconds between two looks for new work."""
+
+_REST_SHARE: Final = 4
+_ATTEMPTS_MAX: Final = 8
+_JSON: Final = msgspec.json.Encoder()
+
+
+class Consolidation(NamedTuple):
+    """What was done: episodes replayed, concepts formed, concepts that grew; their ids."""
+
+    episodes: int
+    formed: int
+    grown: int
+    concepts: tuple[MemoryId, ...]
+
+
+class Consolidator:
+    """The consolidation of one space. Belongs to the event loop of its engine."""
+
+    def __init__(
+        self,
+        engine: SpaceEngine,
+        linker: Linker,
+        clock: Clock,
+        entropy: Entropy,
+        activity: Activity,
+        run: RunBlocking,
+        *,
+        is_eager: bool,
+    ) -> None:
+        """Prepare; without `is_eager` nothing is consolidated before somebody asks for it."""
+        self._engine, self._linker = engine, linker
+        self._clock, self._entropy, self._activity = clock, entropy, activity
+        self._run_blocking = run
+        self._is_eager = is_eager
+        self._lock = anyio.Lock()
+        self._scope = anyio.CancelScope()
+        self._is_closed = False
+        self._lately: deque[tuple[int, int]] = deque()
+        self.episodes_total = 0
+        """Episodes replayed by this process."""
+        self.error: str | None = None
+        """Why the last run that nobody asked for failed, None when it did not."""
+
+    @property
+    def rate(self) -> float:
+        """Episodes replayed a second over the last 60 s."""
+        since = self._clock.monotonic() - INTERVAL_NS
+        while self._lately and self._lately[0][0] <= since:
+            self._lately.popleft()
+        return sum(count for _, count in self._lately) * 1e9 / INTERVAL_NS
+
+    async def consolidate(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        episodes_max: int | None = None,
+        *,
+        is_urgent: bool = True,
+    ) -> Consolidation:
+        """Replay the episodes that were not, highest priority first; return what came of it.
+
+        Args:
+            progress: called with (done, total) after each run.
+            episodes_max: replay no more than so many.
+            is_urgent: do not rest while callers are served.
+
+        Raises:
+            Overloaded: memories were forgotten or changed all the time; what was done stays.
+            DurabilityError: the disk failed.
+            Closed: the space is being closed.
+        """
+        async with self._lock:
+            done = Consolidation(0, 0, 0, ())
+            view = self._engine.view
+            rows = await self._run_blocking(partial(self._waiting, view))
+            total = len(rows) if episodes_max is None else min(len(rows), episodes_max)
+            while done.episodes < total and self._engine.view.numbering == view.numbering:
+                began, begun = self._clock.monotonic(), self._activity.begun
+                chunk = rows[done.episodes : min(done.episodes + EPISODES_MAX, total)]
+                done = await self._replay(chunk, done)
+                if progress is not None:
+                    progress(done.episodes, total)
+                if self._activity.begun != begun and not is_urgent:
+                    worked = self._clock.monotonic() - began
+                    await self._clock.sleep_until(self._clock.monotonic() + _REST_SHARE * worked)
+            return done
+
+    async def run(self) -> None:
+        """Look for new work once a minute until closed."""
+        if not self._is_eager:
+            return
+        engine, seen = self._engine, -1
+        with self._scope:
+            while True:
+                grown = engine.grown
+                if engine.view.lsn == seen:
+                    await grown.wait()
+                await self._clock.sleep_until(self._clock.monotonic() + INTERVAL_NS)
+                try:
+                    if not self._linker.lag:
+                        await self.consolidate(is_urgent=False)
+                        seen = engine.view.lsn
+                    self.error = None
+                except EngramError as error:
+                    self.error = str(error)
+                    if isinstance(error, Closed) or engine.failure is not None:
+                        return
+
+    async def aclose(self) -> None:
+        """End after the run under way; harmless when repeated."""
+        self._is_closed = True
+        self._scope.cancel()
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                return
+
+    def _waiting(self, view: View) -> NDArray[np.int64]:
+        rows = waiting(view)
+        return by_priority(view, self._engine.graph.at(view), rows) if len(rows) else rows
+
+    async def _replay(self, rows: NDArray[np.int64], done: Consolidation) -> Consolidation:
+        """Carry out one run, anew when something it stood on is gone by the time it is recorded."""
+        for _ in range(_ATTEMPTS_MAX):
+            if self._is_closed:
+                raise Closed(f"memory space {self._engine.space!r}")
+            view = self._engine.view
+            command, concepts = await self._run_blocking(partial(self._planned, view, rows))
+            if command is None:
+                return done._replace(episodes=done.episodes + len(rows))
+            # Whoever watches the activity sees callers only.
+            self._activity.begun -= 1
+            outcome, _ = await self._engine.submit(command)
+            if not outcome.created[0]:
+                continue
+            self.episodes_total += len(rows)
+            self._lately.append((self._clock.monotonic(), len(rows)))
+            ids = np.asarray(outcome.ids, np.uint64).reshape(-1, 2).tolist()
+            grown = sum(concept.supersedes >= 0 for concept in concepts)
+            return Consolidation(
+                done.episodes + len(rows),
+                done.formed + len(concepts) - grown,
+                done.grown + grown,
+                done.concepts + tuple(MemoryId(*each) for each in ids),
+            )
+        raise Overloaded("consolidation_attempts_max", _ATTEMPTS_MAX)
+
+    def _planned(
+        self, view: View, rows: NDArray[np.int64]
+    ) -> tuple[Consolidate | None, tuple[Concept, ...]]:
+        rows = rows[np.isin(rows, waiting(view))]  # the run before may have replayed some
+        if not len(rows):
+            return None, ()
+        plan = planned(view, self._engine.graph.at(view), rows)
+        chance = self._entropy.token(RANDOM_BYTES_PER_ID * len(plan.concepts))
+        return _command(view, plan.replayed, plan.concepts, chance), plan.concepts
+
+
+def _command(
+    view: View, replayed: NDArray[np.int64], concepts: Sequence[Concept], chance: bytes
+) -> Consolidate:
+    def column(values: Sequence[float], dtype: str) -> bytes:
+        return np.array(values, dtype).tobytes()
+
+    def joined(columns: Sequence[NDArray[np.generic]], dtype: str) -> bytes:
+        return b"".join(each.astype(dtype).tobytes() for each in columns)
+
+    return Consolidate(
+        numbering=view.numbering,
+        embedder=view.embedder,
+        replayed=replayed.astype("<u4").tobytes(),
+        concepts=_batch(view, concepts, chance) if concepts else None,
+        stabilities=column([each.stability_days for each in concepts], "<f4"),
+        difficulties=column([each.difficulty for each in concepts], "<f4"),
+        cited_counts=column([len(each.rows) for each in concepts], "<u4"),
+        cited=joined([each.rows for each in concepts], "<u4"),
+        weights=joined([each.weights for each in concepts], "<f4"),
+    )
+
+
+def _batch(view: View, concepts: Sequence[Concept], chance: bytes) -> RememberBatch:
+    count, table = len(concepts), LabelTable()
+    contents = [concept.content.encode() for concept in concepts]
+    metadata = [_JSON.encode(_facts(concept)) for concept in concepts]
+    lengths = [np.float32(1 / np.linalg.norm(concept.vector)) for concept in concepts]
+    older = np.zeros((count, 2), "<u8")
+    for number, concept in enumerate(concepts):
+        if concept.supersedes >= 0:
+            row = np.array([concept.supersedes])
+            older[number] = [int(view.gather(half, row)[0]) for half in ("id_high", "id_low")]
+    return RememberBatch(
+        count=count,
+        contents=b"".join(contents),
+        content_bytes=np.array(list(map(len, contents)), "<u4").tobytes(),
+        content_keys=bytes(8 * count),
+        kinds=bytes([CONCEPT_KIND]) * count,
+        confidences=np.array([concept.confidence for concept in concepts], "<f4").tobytes(),
+        occurred_at=np.array([concept.occurred_at for concept in concepts], "<i8").tobytes(),
+        dated=b"\1" * count,
+        sources=np.full(count, table.number(SOURCE), "<u4").tobytes(),
+        sessions=bytes(4 * count),
+        tag_counts=bytes(count),
+        tags=b"",
+        labels=table.labels,
+        metadata=b"".join(metadata),
+        metadata_bytes=np.array(list(map(len, metadata)), "<u4").tobytes(),
+        inverse_norms=np.array(lengths, "<f4").tobytes(),
+        vectors=b"".join(concept.vector.astype("<f4").tobytes() for concept in concepts),
+        dimensions=view.dimensions,
+        embedder=view.embedder,
+        chance=chance,
+        particulars=ParticularColumns(supersedes=older.tobytes()) if older.any() else None,
+    )
+
+
+def _facts(concept: Concept) -> dict[str, object]:
+    return {
+        "coherence": round(concept.coherence, 6),
+        "episodes": len(concept.rows),
+        "terms": list(concept.terms),
+    }
