@@ -43,8 +43,9 @@ def process(data: Path, first: int, count: int, **environment: str) -> Any:
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", PROGRAM, str(data), str(first), str(count), json.dumps(CUES)],
         cwd=ROOT,
-        # Links come some time after what they link, and bear upon the order of what is alike.
-        env={**clean, "ENGRAM_LINKER": "off", **environment},
+        # Links and concepts come some time after what they are about, and bear upon the order of
+        # what is alike.
+        env={**clean, "ENGRAM_LINKER": "off", "ENGRAM_CONSOLIDATION": "off", **environment},
         capture_output=True,
         text=True,
         check=False,
