@@ -29,7 +29,7 @@ from engram.engine.checking import repair_space as repair_files
 from engram.engine.checking import verify_store as verify_files
 from engram.engine.housekeeping import Tiers
 from engram.engine.opener import LogHints, Opener, Replay
-from engram.engine.registry import SpaceRegistry
+from engram.engine.registry import SpaceRegistry, Unasked
 from engram.engine.repairing import Repair
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments
@@ -277,8 +277,7 @@ async def open_store(
                 opener.open,
                 tiers,
                 backend,
-                links_eagerly=settings.linker,
-                consolidates_eagerly=settings.consolidation,
+                unasked=Unasked(settings.linker, settings.consolidation),
                 history_retention_ns=10**9 * settings.history_retention,
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 scrub_bytes_per_s=settings.scrub_bytes_per_s,

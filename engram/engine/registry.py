@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -50,6 +50,16 @@ Fill = Callable[[Filesystem, str], Awaitable[None]]
 RECOVERIES_AT_ONCE_MAX: Final = 4
 
 
+class Unasked(NamedTuple):
+    """What is made in the background before anybody asks for it."""
+
+    links: bool
+    concepts: bool
+
+
+NOTHING_UNASKED: Final = Unasked(links=False, concepts=False)
+
+
 class SpaceRegistry:
     """Creates, opens and drops the spaces of one store."""
 
@@ -63,8 +73,7 @@ class SpaceRegistry:
         tiers: Tiers,
         kernels: KernelBackend,
         *,
-        links_eagerly: bool = False,
-        consolidates_eagerly: bool = False,
+        unasked: Unasked = NOTHING_UNASKED,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
         scrub_bytes_per_s: int = 0,
@@ -87,9 +96,9 @@ class SpaceRegistry:
         self.recovering: set[str] = set()
         """Spaces that are being opened."""
         self._engines: dict[str, SpaceEngine] = {}
-        self._kernels, self._links_eagerly = kernels, links_eagerly
+        self._kernels, self._unasked = kernels, unasked
         self._linkers: dict[str, Linker] = {}
-        self._entropy, self._consolidates_eagerly = entropy, consolidates_eagerly
+        self._entropy = entropy
         self._consolidators: dict[str, Consolidator] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._closed = False
@@ -341,7 +350,7 @@ class SpaceRegistry:
 
     def _start_linking(self, engine: SpaceEngine) -> None:
         parts = engine, self._kernels, self._clock, self._activity, self._run
-        linker = self._linkers[engine.space] = Linker(*parts, is_eager=self._links_eagerly)
+        linker = self._linkers[engine.space] = Linker(*parts, is_eager=self._unasked.links)
         self._tasks.start_soon(linker.run, name=f"links of {engine.space}")
         consolidator = self._consolidators[engine.space] = Consolidator(
             engine,
@@ -350,7 +359,7 @@ class SpaceRegistry:
             self._entropy,
             self._activity,
             self._run,
-            is_eager=self._consolidates_eagerly,
+            is_eager=self._unasked.concepts,
         )
         self._tasks.start_soon(consolidator.run, name=f"concepts of {engine.space}")
 

@@ -12,7 +12,7 @@ from anyio import lowlevel
 
 from engram.engine.housekeeping import Tiers
 from engram.engine.opener import LogHints, Opener, Replay
-from engram.engine.registry import SpaceRegistry
+from engram.engine.registry import NOTHING_UNASKED, SpaceRegistry, Unasked
 from engram.engine.segments import Segments
 from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend
@@ -64,8 +64,7 @@ async def simulated_store(
     memory_budget: int = 1 << 30,
     capacities: Capacities = Capacities(),  # noqa: B008 - immutable
     scrub_bytes_per_s: int = 0,
-    links_eagerly: bool = False,
-    consolidates_eagerly: bool = False,
+    unasked: Unasked = NOTHING_UNASKED,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
 
@@ -107,8 +106,7 @@ async def simulated_store(
                 opener.open,
                 Tiers(segments, memory_budget, lambda _: capacities, lambda: None),
                 chosen,
-                links_eagerly=links_eagerly,
-                consolidates_eagerly=consolidates_eagerly,
+                unasked=unasked,
                 history_retention_ns=history_retention_ns,
                 checkpoint_log_bytes=checkpoint_log_bytes,
                 scrub_bytes_per_s=scrub_bytes_per_s,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from anyio import lowlevel
 
+from engram.engine.registry import Unasked
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.memory import to_datetime
 from engram.retrieval.consolidation import EPISODES_MAX
@@ -215,7 +216,7 @@ async def test_equal_spaces_come_to_equal_concepts() -> None:
 
 
 async def test_concepts_come_unasked_once_a_minute() -> None:
-    async with simulated_store(links_eagerly=True, consolidates_eagerly=True) as engram:
+    async with simulated_store(unasked=Unasked(links=True, concepts=True)) as engram:
         space = await engram.space()
         await remembered(space, directions(10, 4), 4)
         with anyio.fail_after(60):

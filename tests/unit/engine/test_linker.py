@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from anyio import lowlevel
 
+from engram.engine.registry import Unasked
 from engram.model.errors import Closed
 from engram.model.limits import AUTOMATIC_EDGES_MAX
 from engram.retrieval.likeness import LINKS_COUNT
@@ -145,7 +146,7 @@ async def test_another_embedder_has_links_of_its_own() -> None:
 
 
 async def test_links_come_unasked_when_the_space_is_idle() -> None:
-    async with simulated_store(links_eagerly=True) as engram:
+    async with simulated_store(unasked=Unasked(links=True, concepts=False)) as engram:
         space = await engram.space()
         ids = await remembered(space, directions(12, 2))
         with anyio.fail_after(60):
