@@ -133,18 +133,51 @@ def by_priority(view: View, graph: SpaceGraph, rows: NDArray[np.int64]) -> NDArr
     priority = (1 - np.minimum(best, 1)) * view.gather("confidence", rows)
     order = np.lexsort((rows, -priority))
     inside = np.minimum(np.searchsorted(rows, ways.targets), len(rows) - 1)
-    near = is_link & (ways.weights >= LIKENESS_MIN) & (rows[inside] == ways.targets)
-    return rows[_with_followers(order, ways.places[near], inside[near])]
+    waits = rows[inside] == ways.targets
+    near = is_link & (ways.weights >= LIKENESS_MIN)
+    links = [(ways.places[near & waits], inside[near & waits])]
+    rest = near & ~waits
+    links += _over_concepts(view, graph, ways.places[rest], ways.targets[rest], len(rows))
+    sources, targets = (np.concatenate(ends) for ends in zip(*links, strict=True))
+    return rows[_with_followers(order, sources, targets)]
+
+
+def _over_concepts(
+    view: View,
+    graph: SpaceGraph,
+    places: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    count: int,
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return links from places to the concepts of what they are like, and back.
+
+    Concepts have numbers from `count` on.
+    """
+    if not len(places):
+        return []
+    known, of = np.unique(targets, return_inverse=True)
+    ways = _ways(view, graph, known)
+    formed = _citations(ways) & _are_concepts(view, ways.targets)
+    concept_of = np.full(len(known), -1, np.int64)
+    concept_of[ways.places[formed]] = ways.targets[formed]
+    concepts = concept_of[of]
+    places, concepts = places[concepts >= 0], concepts[concepts >= 0]
+    _, numbers = np.unique(concepts, return_inverse=True)
+    return [(places, numbers + count), (numbers + count, places)]
 
 
 def _with_followers(
     order: NDArray[np.int64], sources: NDArray[np.int64], targets: NDArray[np.int64]
 ) -> list[int]:
-    """Return all places in this order, each followed by those that links lead to from it."""
+    """Return all places in this order, each followed by those that links lead to from it.
+
+    Links may go by numbers beyond the places, which are not returned.
+    """
+    most = max(len(order), int(sources.max(initial=-1)) + 1)
     by_source = np.argsort(sources, kind="stable")
-    begins = np.searchsorted(sources[by_source], np.arange(len(order) + 1)).tolist()
+    begins = np.searchsorted(sources[by_source], np.arange(most + 1)).tolist()
     linked = targets[by_source].tolist()
-    is_seen = bytearray(len(order))
+    is_seen = bytearray(most)
     found: list[int] = []
     for place in order.tolist():
         if is_seen[place]:
@@ -158,7 +191,7 @@ def _with_followers(
                     is_seen[other] = 1
                     found.append(other)
             at += 1
-    return found
+    return [place for place in found if place < len(order)]
 
 
 def planned(view: View, graph: SpaceGraph, rows: NDArray[np.int64]) -> Plan:
@@ -251,15 +284,15 @@ class _Run:
     def _coherent(self, members: list[int]) -> list[int]:
         """Return the members without those that fit least, until the rest is coherent."""
         while len(members) >= MEMBERS_MIN and self._coherence(members) < COHERENCE_MIN:
-            table = self._table(members)
-            least = 1 + int(np.argmin(table.sum(axis=1)[1:]))  # never the one it began with
+            fits = np.einsum("nd,d->n", self._units_of(members), self._total(members))
+            least = 1 + int(np.argmin(fits[1:]))  # never the one it began with
             members = members[:least] + members[least + 1 :]
         return members
 
     def _concept(self, number: int, members: list[int]) -> Concept:
         rows = np.array(sorted(members), np.int64)
         view, mean, coherence = self._view, self._mean(members), self._coherence(members)
-        central = self._units[[self._place[row] for row in rows.tolist()]] @ mean
+        central = np.einsum("nd,d->n", self._units_of(rows.tolist()), mean)
         order = np.lexsort((rows, -central))
         texts = [bytes(text).decode() for text in view.contents(rows)]
         content, terms = _told([texts[n] for n in order.tolist()])
@@ -284,17 +317,20 @@ class _Run:
     def _cosine(self, unit: F32, row: int) -> float:
         return float(unit @ self._unit(row))
 
+    def _units_of(self, members: Sequence[int]) -> F32:
+        return np.asarray(self._units[[self._place[row] for row in members]])
+
+    def _total(self, members: Sequence[int]) -> F32:
+        return np.asarray(self._units_of(sorted(members)).sum(axis=0))
+
     def _mean(self, members: Sequence[int]) -> F32:
-        total = self._units[[self._place[row] for row in sorted(members)]].sum(axis=0)
+        total = self._total(members)
         return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
 
-    def _table(self, members: Sequence[int]) -> F32:
-        units = self._units[[self._place[row] for row in members]]
-        return np.asarray(units @ units.T, np.float32)
-
     def _coherence(self, members: Sequence[int]) -> float:
-        count, table = len(members), self._table(sorted(members)).astype(np.float64)
-        return float((table.sum() - np.trace(table)) / (count * (count - 1)))
+        """Return the mean cosine of all pairs: what the square of the sum of unit vectors says."""
+        total, count = self._total(members).astype(np.float64), len(members)
+        return float(np.clip((total @ total - count) / (count * (count - 1)), -1, 1))
 
 
 def _told(texts: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -148,7 +148,7 @@ def alike(
     for row, way, near in zip(rows.tolist(), ways, found, strict=True):
         others = near[near != row]
         others = others[~are_formed(view, others)]
-        shares = likeness.directions(view, others) @ way
+        shares = np.einsum("nd,d->n", likeness.directions(view, others), way)
         best = np.lexsort((others, -shares))[:LINKS_COUNT]
         best = best[shares[best] >= likeness.floor]
         sources.append(np.full(len(best), row, np.uint32))
