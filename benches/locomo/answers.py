@@ -58,9 +58,10 @@ async def remembered(
 ) -> AsyncIterator[list[Asked]]:
     """Remember each conversation in a space of its own: a turn a memory, in its session.
 
-    Nothing is linked to what it is like before `wait_linked`, so that every run has the same links.
+    Nothing is linked to what it is like before `wait_linked`, and no concept formed, so that every
+    run finds the same.
     """
-    settings = Settings(linker=False)
+    settings = Settings(linker=False, consolidation=False)
     async with engram.open(directory, embedder=embedder, settings=settings) as db:
         asked = []
         for number, conversation in enumerate(conversations):
