@@ -12,6 +12,7 @@ import pytest
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.graph.association_graph import EDGE
 from engram.model.errors import KernelCancelled
+from engram.retrieval import paths
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.graph_columns import EdgeRun, base_of
 from engram.retrieval.paths import Search, Way, around, best_ways, kind_mask
@@ -66,8 +67,14 @@ def drawn(chance: random.Random) -> list[tuple[int, int, int, float]]:
     ]
 
 
+@pytest.mark.parametrize(("beam", "ahead"), [(2_048, 3), (1, 1), (2, 2)])
 @pytest.mark.parametrize("shortest", [False, True])
-def test_the_best_ways_are_those_among_all_there_are(*, shortest: bool) -> None:
+def test_the_best_ways_are_those_among_all_there_are(
+    monkeypatch: pytest.MonkeyPatch, beam: int, ahead: int, *, shortest: bool
+) -> None:
+    """However few nodes are followed first, and however little is known of what is ahead."""
+    monkeypatch.setattr(paths, "_BEAM_NODES", beam)
+    monkeypatch.setattr(paths, "_EDGES_AHEAD", ahead)
     for seed in range(60):
         chance = random.Random(seed)  # noqa: S311 - repeatable is the point
         edges, hops_max, k = drawn(chance), chance.randrange(1, 6), chance.randrange(1, 5)
