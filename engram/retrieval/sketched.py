@@ -53,12 +53,16 @@ def top_k(
     scored = _Scorer(kernels, bodies, wanted)
     first = _first(bounds, max(_FIRST_MIN, 2 * wanted.sure))
     nearest = scored(first, max(wanted.k, wanted.sure))
-    known, _ = best(wanted.sure, tail, nearest)
-    floor = known[wanted.sure - 1] if len(known) >= wanted.sure else -np.inf
+    known = np.concatenate([cosines for cosines, _ in (tail, *nearest)])
     bounds[first] = -np.inf  # these are scored
-    hopeful = (bounds > floor).nonzero()[0].astype(np.uint32)
+    hopeful = (bounds > _floor(known, wanted.sure)).nonzero()[0].astype(np.uint32)
     sketches.note_scored(len(first) + len(hopeful))
-    return best(wanted.k, tail, nearest, scored(hopeful, wanted.k))
+    return best(wanted.k, tail, *nearest, *scored(hopeful, wanted.k))
+
+
+def _floor(known: F32, sure: int) -> float:
+    """Return the `sure`-th best of the cosines that are known, -inf while there are fewer."""
+    return float(-np.partition(-known, sure - 1)[sure - 1]) if len(known) >= sure else -math.inf
 
 
 class _Scorer:
@@ -67,8 +71,8 @@ class _Scorer:
     def __init__(self, kernels: KernelBackend, bodies: HotView, wanted: Wanted) -> None:
         self._kernels, self._bodies, self._wanted = kernels, bodies, wanted
 
-    def __call__(self, slots: U32, k: int) -> tuple[F32, U32]:
-        """Return the best `k` of ascending slots."""
+    def __call__(self, slots: U32, k: int) -> list[tuple[F32, U32]]:
+        """Return the best `k` of ascending slots in each page."""
         found, start = [], 0
         while start < len(slots):
             number = int(slots[start]) >> PAGE_SHIFT
@@ -76,7 +80,7 @@ class _Scorer:
             end = int(slots.searchsorted(last, side="right"))
             found.append(self._page(number, slots[start:end], k))
             start = end
-        return best(k, *found)
+        return found
 
     def _page(self, number: int, slots: U32, k: int) -> tuple[F32, U32]:
         first, bodies = np.uint32(number << PAGE_SHIFT), self._bodies
