@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 import numpy as np
+from anyio import lowlevel
 
 from engram.engine.space_engine import SpaceEngine
 from engram.engine.words import Words
@@ -83,6 +84,8 @@ async def _recall(
     if primed is not None:
         cue = cue._replace(primed=primed)
     if is_quick(engine, view, cue):
+        # Who asks again and again without a pause must not keep the event loop for itself.
+        await lowlevel.checkpoint()
         found = _search(core, engine, view, words, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, words, cue, now))

@@ -108,3 +108,22 @@ async def test_a_recall_past_its_deadline_stops_its_kernels(
         kernels.hurry.set()
         (nearest,) = await space.recall(**cue, limit=1)
         assert nearest.memory.content == "memory number7"
+
+
+async def test_a_recall_on_the_event_loop_lets_others_run_and_can_be_cancelled() -> None:
+    ran = []
+
+    async def other() -> None:
+        ran.append(True)
+
+    async with simulated_store() as db:
+        space = await db.space()
+        await space.remember("alpha")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(other)
+            await space.recall("alpha", mode="similarity")
+            assert ran
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await space.recall("alpha", mode="similarity")
+        assert scope.cancelled_caught
