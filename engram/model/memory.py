@@ -234,9 +234,9 @@ class SpaceInfo(msgspec.Struct, frozen=True):
 class ResidentBytes(NamedTuple):
     """Bytes of an open store in RAM by what they are for.
 
-    Columns and key indexes of all memories, their associations, the word index, sketches of bodies
-    on disk, bodies in RAM, their sketches, blocks read from disk, and copies held while bodies
-    move.
+    Columns and key indexes of all memories, their associations (with what their texts say of
+    whom, once contradictions were asked for), the word index, sketches of bodies on disk, bodies in
+    RAM, their sketches, blocks read from disk, and copies held while bodies move.
     """
 
     columns: int = 0
