@@ -9,6 +9,7 @@ are those of UTC. Times that depend on when the cue is asked ("yesterday") are n
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -57,18 +58,21 @@ _DAY: Final = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
 _MONTH: Final = rf"(?P<month>{'|'.join(_MONTHS)})"
 # A month or a year alone is often another word or number: "you may", "2000 steps".
 _IN: Final = r"(?:in|during|of|this|last|early|late|mid)"
-_patterns: Final = tuple(
-    re.compile(rf"\b{pattern}\b")
-    for pattern in (
-        rf"{_YEAR}-(?P<month>[0-9]{{2}})(?:-(?P<day>[0-9]{{2}}))?",
-        rf"{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?",
-        rf"{_MONTH} {_DAY}(?:,? {_YEAR})?",
-        rf"{_MONTH},? {_YEAR}",
-        rf"{_IN} {_MONTH}",
-        rf"{_IN} {_YEAR}",
-    )
+_PATTERNS: Final = (
+    rf"{_YEAR}-(?P<month>[0-9]{{2}})(?:-(?P<day>[0-9]{{2}}))?",
+    rf"{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?",
+    rf"{_MONTH} {_DAY}(?:,? {_YEAR})?",
+    rf"{_MONTH},? {_YEAR}",
+    rf"{_IN} {_MONTH}",
+    rf"{_IN} {_YEAR}",
 )
 _may_name_a_time: Final = re.compile(rf"[0-9]|\b{_IN}\s", re.IGNORECASE).search
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    """Return what is looked for, compiled when a cue first may name a time."""
+    return tuple(re.compile(rf"\b{pattern}\b") for pattern in _PATTERNS)
 
 
 class NamedTime(NamedTuple):
@@ -88,7 +92,7 @@ def named_times(cue: str) -> list[NamedTime]:
 
 
 def _named(text: str) -> Iterator[NamedTime]:
-    for pattern in _patterns:
+    for pattern in _patterns():
         for match in pattern.finditer(text):
             groups = match.groupdict()
             year, month, day = (groups.get(name) for name in ("year", "month", "day"))

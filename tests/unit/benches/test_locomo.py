@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benches.locomo.__main__ import main
+from benches.locomo.embedding import OnceEmbedder
 from benches.locomo.loading import load
 from benches.locomo.measures import Scores, gain, interval, recall_at
+from engram.kernels.arrays import F32
 
 SAMPLE = {
     "sample_id": "one",
@@ -89,6 +92,31 @@ def test_leaving_the_only_conversation_out_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps([SAMPLE]))
     with pytest.raises(SystemExit, match="2"):
         main(["--data", str(path), "--leave-one-out"])
+
+
+class CountingEmbedder:
+    """Keeps every text it is asked for; the vector of a text is how long it is."""
+
+    identity = "counting"
+    dimensions = 1
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    async def embed(self, texts: Sequence[str]) -> F32:
+        """Return float32[n, 1]."""
+        self.texts += texts
+        return np.array([[len(text)] for text in texts], np.float32)
+
+
+@pytest.mark.anyio
+async def test_each_text_is_embedded_once() -> None:
+    counting = CountingEmbedder()
+    once = OnceEmbedder(counting)
+    assert (once.identity, once.dimensions) == ("counting", 1)
+    await once.embed(["a", "bb"])
+    assert (await once.embed(["bb", "ccc", "bb"])).tolist() == [[2], [3], [2]]
+    assert counting.texts == ["a", "bb", "ccc"]
 
 
 SCENES = {
