@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 import numpy as np
+from anyio import lowlevel
 
 from engram.kernels.graph.parameters import SpreadParameters
 from engram.model.activation import ActivationColumns, Activations
@@ -88,6 +89,8 @@ async def spread(
     """Carry out `Space.spread` over the newest durable view."""
     check_limit(limit)
     course = _checked(whole("hops", hops, PATH_HOPS_MAX), arguments)
+    # Who asks again and again without a pause must not keep the event loop for itself.
+    await lowlevel.checkpoint()
     view, now = engine.view, core.clock.now()
     seeds = _seeds(engine, view, memory_ids, now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
 import numpy as np
 import pytest
 
@@ -154,3 +155,14 @@ async def test_what_breaks_a_rule_is_refused() -> None:
         for ids in ([MISSING], [a] * 40 + [MISSING]):
             with pytest.raises(MemoryNotFound, match=MISSING):
                 await space.spread(ids)
+
+
+async def test_one_who_asks_without_a_pause_leaves_others_their_turns() -> None:
+    async with simulated_store() as engram:
+        space = await engram.space()
+        a, b = await remembered(space, "a", "b")
+        await space.associate(a, b)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await space.spread([a])
+        assert scope.cancelled_caught
