@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 import anyio
 import numpy as np
+from numpy.typing import NDArray
 
 from engram.model.commands import RecordAccesses
 from engram.model.errors import EngramError
@@ -19,8 +21,8 @@ from engram.ports import Clock
 from engram.retrieval.priming import Primed, Priming
 from engram.state.space import View
 
-# 1,024 times that a memory was listed: 28 KB of log at most, one sync for a hundred recalls.
-_WAITING_MAX: Final = 1_024
+# 8,192 times that a memory was listed: 224 KiB of log at most, one event for 800 recalls of ten.
+_WAITING_MAX: Final = 8_192
 # 60 seconds since the first of them, so that a space that is seldom asked forgets a minute's worth.
 _WAITING_NS_MAX: Final = 60_000_000_000
 
@@ -48,7 +50,6 @@ class AccessRecorder:
         self._due = anyio.Event()
         self._closed = False
         self._noted: list[tuple[Sequence[int], int]] = []
-        self._by_row: dict[int, Waiting] = {}
         self._by_id: dict[MemoryId, Waiting] = {}
         self._count = 0
         self._first_at = 0
@@ -68,19 +69,22 @@ class AccessRecorder:
 
     def of(self, view: View, row: int) -> Waiting:
         """Return what waits of the memory in `row` of `view`, which is the newest."""
-        if not self._count:
-            return _NOTHING
-        self._fold()
-        found = self._by_row.get(row, _NOTHING)
+        found = _NOTHING
+        for rows, now in self._noted:
+            if row in rows:
+                found = found.and_at(now)
         if self._by_id:
-            moved = self._by_id.get(_ids(view, [row])[0], _NOTHING)
+            (identity,) = _ids(view, np.array([row])).tolist()
+            moved = self._by_id.get(MemoryId(*identity), _NOTHING)
             found = found.and_at(moved.last_at, moved.accesses)
         return found
 
     async def run(self, view: Callable[[], View]) -> None:
-        """Record what waits, for the newest view, whenever it `is_due`, until closed."""
-        while not self._closed:
+        """Record what waits, for the newest view, whenever it is enough, until closed."""
+        while True:
             await self._due.wait()
+            if self._closed:
+                return
             self._due = anyio.Event()
             await self.record(view())
 
@@ -101,42 +105,50 @@ class AccessRecorder:
     def renumber(self, before: View) -> None:
         """Keep accesses by id from now on: the rows of `before` get other numbers."""
         self._priming.clear()
-        self._by_id_from(before)
+        self._keep_by_id(before)
+
+    def _keep_by_id(self, view: View) -> None:
+        ids, counts, times = self._folded(view)
+        for identity, count, at in zip(ids.tolist(), counts.tolist(), times.tolist(), strict=True):
+            memory = MemoryId(*identity)
+            self._by_id[memory] = self._by_id.get(memory, _NOTHING).and_at(at, count)
 
     def primed(self, session: str | None) -> Primed | None:
         """Return what primes the next recall in a session; None where nothing does."""
         return self._priming.of(session, self._clock.monotonic()) if session else None
 
-    def _by_id_from(self, before: View) -> None:
-        self._fold()
-        found = zip(_ids(before, list(self._by_row)), self._by_row.values(), strict=True)
-        for identity, more in found:
-            waiting = self._by_id.get(identity, _NOTHING)
-            self._by_id[identity] = waiting.and_at(more.last_at, more.accesses)
-        self._by_row = {}
-
     def _take(self, view: View) -> RecordAccesses | None:
-        self._by_id_from(view)
-        found, self._by_id, self._count = self._by_id, {}, 0
-        if not found:
+        if not self._count:
             return None
-        counts, times = zip(*found.values(), strict=True)
+        self._count = 0
+        if not self._by_id:
+            ids, counts, times = self._folded(view)
+            return RecordAccesses(ids.tobytes(), counts.tobytes(), times.tobytes())
+        self._keep_by_id(view)
+        found, self._by_id = self._by_id, {}
+        accesses, last = zip(*found.values(), strict=True)
         return RecordAccesses(
             np.array(list(found), "<u8").tobytes(),
-            np.array(counts, "<u4").tobytes(),
-            np.array(times, "<i8").tobytes(),
+            np.array(accesses, "<u4").tobytes(),
+            np.array(last, "<i8").tobytes(),
         )
 
-    def _fold(self) -> None:
+    def _folded(self, view: View) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Take what was noted by row: ids u64[n, 2], how often u32[n], the last times i64[n]."""
         noted, self._noted = self._noted, []
-        for rows, now in noted:
-            for row in rows:
-                self._by_row[row] = self._by_row.get(row, _NOTHING).and_at(now)
+        rows = np.fromiter(chain.from_iterable(rows for rows, _ in noted), np.int64)
+        times = np.repeat(
+            np.array([now for _, now in noted], "<i8"), [len(rows) for rows, _ in noted]
+        )
+        rows, whose, counts = np.unique(rows, return_inverse=True, return_counts=True)
+        last = np.zeros(len(rows), "<i8")
+        np.maximum.at(last, whose, times)
+        return _ids(view, rows), counts.astype("<u4"), last
 
 
-def _ids(view: View, rows: Sequence[int]) -> list[MemoryId]:
-    if not rows:
-        return []
-    numbers = np.array(rows, np.int64)
-    columns = [view.gather(name, numbers).tolist() for name in ("id_high", "id_low")]
-    return [MemoryId(*each) for each in zip(*columns, strict=True)]
+def _ids(view: View, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Return u64[n, 2]."""
+    ids = np.empty((len(rows), 2), "<u8")
+    if len(rows):
+        ids[:, 0], ids[:, 1] = view.gather("id_high", rows), view.gather("id_low", rows)
+    return ids

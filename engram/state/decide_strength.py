@@ -26,6 +26,7 @@ from engram.model.limits import REVIEWS_APART_NS_MIN
 from engram.model.space_settings import SpaceSettings
 from engram.state import fsrs
 from engram.state.forgetting import NANOSECONDS_PER_DAY
+from engram.state.named import rows_found
 from engram.state.outcomes import Decision, Outcome, answered_before
 from engram.state.space import SUPPRESSED, SpaceState
 
@@ -103,7 +104,7 @@ def _reviewed(
 
 def _accessed(state: SpaceState, command: RecordAccesses) -> list[tuple[Event, Vectors]]:
     ids = np.frombuffer(command.ids, "<u8").reshape(-1, 2)
-    living = np.array([state.row_of(high, low) is not None for high, low in ids.tolist()], bool)
+    living = rows_found(state, command.ids) >= 0
     if not living.any():
         return []
     event = Accessed(
