@@ -17,6 +17,9 @@ class SmallTiers(Settings, frozen=True):
     tiers: Capacities = SMALL
     scrub_bytes_per_s: int = 0
     """Under a clock that does not wait, passes would follow each other without end."""
+    linker: bool = False
+    consolidation: bool = False
+    """What links and consolidates unasked writes to the log after a history noted what is in it."""
 
     def capacities_of(self, space: str) -> Capacities:  # noqa: ARG002
         """Return the same few memories for every space."""
