@@ -80,13 +80,16 @@ class Candidates(NamedTuple):
 class Fused(NamedTuple):
     """The best candidates, best first: rows u32[m], scores f32[m] and parts f32[7, m].
 
-    `places` i64[m] is where they stand among the candidates.
+    `places` i64[m] is where they stand among the candidates. `left` f32[m] is what interference has
+    left of their strength, `raised` f32[m] by how much priming raised them; None without any.
     """
 
     rows: U32
     scores: F32
     parts: NDArray[np.float32]
     places: U32
+    left: F32 | None = None
+    raised: F32 | None = None
 
 
 def alone(scored: Scored, *, are_cosines: bool) -> Candidates:

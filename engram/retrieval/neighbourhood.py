@@ -43,6 +43,7 @@ def adjusted(
         limit: how many at most.
     """
     settings, scores, parts = view.settings, fused.scores, fused.parts
+    left = by = None
     if graph is not None and settings.interference:
         left = interference(view, graph, fused.rows)
         if left is not None:
@@ -51,12 +52,20 @@ def adjusted(
             parts[_STRENGTH] *= left
             scores = scores * (_kept(parts[_STRENGTH], fading) / _kept(before, fading))
     if primed is not None and settings.priming:
-        scores = raised(scores, raises(primed, view, graph, fused.rows))
-    if scores is fused.scores:
+        by = raises(primed, view, graph, fused.rows)
+        scores = raised(scores, by)
+    if left is None and by is None:
         order = np.arange(min(limit, len(scores)))
     else:
         order = np.argsort(-scores, kind="stable")[:limit]
-    return Fused(fused.rows[order], scores[order], parts[:, order], fused.places[order])
+    return Fused(
+        fused.rows[order],
+        scores[order],
+        parts[:, order],
+        fused.places[order],
+        None if left is None else left[order],
+        None if by is None else by[order],
+    )
 
 
 def _kept(strength: F32, fading: float) -> F32:

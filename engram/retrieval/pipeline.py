@@ -78,13 +78,18 @@ class Cue(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One recalled row with its fused score and parts, and what supports it."""
+    """One recalled row with its fused score and parts, and what supports it.
+
+    `left` is what interference has left of its strength, `raised` by how much priming raised it.
+    """
 
     row: int
     score: float
     parts: dict[str, float]
     matched_terms: tuple[str, ...]
     evidence: Evidence
+    left: float = 1.0
+    raised: float = 0.0
 
 
 class Spreading(NamedTuple):
@@ -364,7 +369,7 @@ class _Recall:
         resemblance = Resemblance(self._unrelated or 0.0, best)
         asked = Asked(candidates, direct_count, self._named, resemblance, self._weights)
         evidence = judged(self._view, fused, reached, asked)
-        hits = []
+        hits: list[Hit] = []
         ranked = zip(
             fused.rows.tolist(), fused.scores.tolist(), fused.parts.T.tolist(), strict=True
         )
@@ -372,7 +377,11 @@ class _Recall:
             matched: tuple[str, ...] = ()
             if words is not None and cue.explain:
                 matched = tuple(words.matched_terms(cue.text or "", row))
-            hits.append(Hit(row, score, dict(zip(PARTS, parts, strict=True)), matched, found))
+            place = len(hits)
+            left = 1.0 if fused.left is None else float(fused.left[place])
+            raised = 0.0 if fused.raised is None else float(fused.raised[place])
+            named = dict(zip(PARTS, parts, strict=True))
+            hits.append(Hit(row, score, named, matched, found, left, raised))
         return hits
 
 

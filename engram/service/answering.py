@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from engram.retrieval.trails import Trail
     from engram.state.space import View
 
+# What interference takes is told from half a percent on.
+_TAKEN_ALL_BUT: Final = 0.995
 _KINDS: Final = tuple(kind.label for kind in AssociationKind)
 
 
@@ -117,7 +119,10 @@ def _explanation(hit: Hit) -> str:
     time = "near a time the cue names" if parts["time"] else ""
     brought = f"activation {parts['activation']:.2f}" if parts["activation"] else ""
     found = "; ".join(part for part in (meaning, words, speaker, time, brought) if part)
+    taken = f", as similar memories take {1 - hit.left:.0%}" if hit.left < _TAKEN_ALL_BUT else ""
+    raised = f"raised by {hit.raised:.2f} by what its session recalled; " if hit.raised else ""
     return (
-        f"{found or 'nothing in common'}; {parts['retrievability']:.0%} of its strength is left; "
+        f"{found or 'nothing in common'}; "
+        f"{parts['retrievability']:.0%} of its strength is left{taken}; {raised}"
         f"stored with confidence {parts['confidence']:.2f}"
     )

@@ -128,6 +128,22 @@ async def test_what_a_session_listed_before_comes_easier_there_unless_switched_o
     assert after == pytest.approx(before + 0.15 * before * (1 - before), rel=1e-3)
 
 
+async def test_an_explanation_says_what_similar_memories_take_and_what_was_raised() -> None:
+    async with simulated_store() as engram:
+        space = await engram.space()
+        target = (await space.remember("the harbour opens early")).id
+        other = (await space.remember("the harbour opens late")).id
+        plain = await space.recall("harbour", explain=True, session="s")
+        await alike(space, target, other)
+        told = await space.recall("harbour", explain=True, session="s")
+    texts = {hit.memory.id: hit.explanation or "" for hit in told}
+    assert "similar memories take 12%" in texts[target]
+    assert "similar memories" not in texts[other]
+    assert "raised by 0.05 by what its session recalled" in texts[target]
+    assert all("take" not in (hit.explanation or "") for hit in plain)
+    assert all("raised" not in (hit.explanation or "") for hit in plain)
+
+
 async def test_a_session_is_a_name() -> None:
     async with simulated_store() as engram:
         space = await engram.space()
