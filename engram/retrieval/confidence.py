@@ -88,6 +88,9 @@ def joined(paths: Sequence[Sequence[Step]]) -> Belief:
 
     Factors lie in [0, 1]. The order of paths does not matter.
     """
+    if len(paths) == 1 and paths[0]:
+        only = _product(paths[0])
+        return Belief(only, only, only)
     ranked = sorted(((_product(path), tuple(path)) for path in paths if path), reverse=True)
     best = ranked[:PATHS_MAX]
     if not best:

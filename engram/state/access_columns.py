@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.state.columns import PagedColumn, Pages, take
+from engram.state.columns import PagedColumn, Pages, RowSet, take
 
 NEVER: Final = 0
 """The time of the last access of a memory that was never listed."""
@@ -24,23 +24,24 @@ class AccessView(NamedTuple):
     counts: Pages
     times: Pages
 
-    def counts_of(self, rows: NDArray[Any]) -> NDArray[np.uint32]:
+    def counts_of(self, rows: NDArray[Any] | RowSet) -> NDArray[np.uint32]:
         """Return u32[n]: how often each of `rows` was listed."""
         return self._of(self.counts, rows, np.uint32)
 
-    def times_of(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+    def times_of(self, rows: NDArray[Any] | RowSet) -> NDArray[np.int64]:
         """Return i64[n]: when each was listed last (nanoseconds), NEVER when it was not."""
         return self._of(self.times, rows, np.int64)
 
-    def _of(self, pages: Pages, rows: NDArray[Any], dtype: Any) -> NDArray[Any]:
-        if not self.row_count:
+    def _of(self, pages: Pages, rows: NDArray[Any] | RowSet, dtype: Any) -> NDArray[Any]:
+        if not self.row_count or not len(rows):
             return np.zeros(len(rows), dtype)
-        known = rows < self.row_count
+        chosen = rows if isinstance(rows, RowSet) else RowSet(rows)
+        known = chosen.rows < self.row_count
         if known.all():
-            return take(pages, rows) if len(rows) else np.zeros(0, dtype)
+            return chosen.take(pages)
         found = np.zeros(len(rows), dtype)
         if known.any():
-            found[known] = take(pages, rows[known])
+            found[known] = take(pages, chosen.rows[known])
         return found
 
 

@@ -43,7 +43,7 @@ def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[M
     if not rows:
         return []
     chosen, columns = RowSet(np.array(rows)), view.columns
-    counts = view.accesses.counts_of(chosen.rows)
+    counts = view.accesses.counts_of(chosen)
     strengths = strength_left(
         view.settings,
         now,
@@ -53,7 +53,7 @@ def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[M
     )
     if view.sealed and len(rows) > 1:
         _expect_texts(view, rows)
-    times = view.accesses.times_of(chosen.rows)
+    times = view.accesses.times_of(chosen)
     found = zip(rows, strengths.tolist(), counts.tolist(), times.tolist(), strict=True)
     return [_memory(view, row, space, strength, (n, at)) for row, strength, n, at in found]
 
