@@ -29,7 +29,7 @@ def settings_of(directory: str) -> Settings:
     """Return the settings of a laboratory: the defaults, and nothing is done that is not asked."""
     from engram.settings import Settings  # noqa: PLC0415 - not needed for --help
 
-    return Settings(data_root=directory, embedder="none", linker=False)
+    return Settings(data_root=directory, embedder="none", linker=False, consolidation=False)
 
 
 class LaboratoryClock:
