@@ -4,7 +4,8 @@ Rule 1: a run replays a hundred episodes at most and is one record: whatever int
         happened as a whole or not at all.
 Rule 2: it works from a view, in a worker thread; what is outdated by the time it is recorded is
         not recorded, and planned anew.
-Rule 3: once a minute it looks for new work; while callers are served it rests between runs.
+Rule 3: once a minute it looks for new work; while callers are served it rests between runs, as long
+        as it works.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ SOURCE: Final = "consolidation"
 INTERVAL_NS: Final = 60_000_000_000
 """Nanoseconds between two looks for new work."""
 
-_REST_SHARE: Final = 4
 _ATTEMPTS_MAX: Final = 8
 _JSON: Final = msgspec.json.Encoder()
 
@@ -123,8 +123,8 @@ class Consolidator:
                 if progress is not None:
                     progress(done.episodes, total)
                 if self._activity.begun != begun and not is_urgent:
-                    worked = self._clock.monotonic() - began
-                    await self._clock.sleep_until(self._clock.monotonic() + _REST_SHARE * worked)
+                    now = self._clock.monotonic()
+                    await self._clock.sleep_until(now + now - began)
             return done
 
     async def run(self) -> None:
