@@ -48,6 +48,7 @@ async def _burst(place: Path, options: argparse.Namespace) -> None:
     rows, texts = unit_rows(_ROWS), _texts()
     numbers, written = count(), [0]
     backlogs: list[int] = []
+    unlinked: list[int] = []
     async with engram.open(place / "store", embedder=None) as db:
         space = await db.space("burst")
         await space.remember("the first memory", embedding=rows[0])
@@ -65,6 +66,7 @@ async def _burst(place: Path, options: argparse.Namespace) -> None:
         async def watch() -> None:
             while time.perf_counter() < ends:
                 backlogs.append(_backlog(db))
+                unlinked.append((await space.stats()).unlinked)
                 await anyio.sleep(min(1.0, options.seconds / 5))
 
         async with anyio.create_task_group() as tasks:
@@ -87,8 +89,9 @@ async def _burst(place: Path, options: argparse.Namespace) -> None:
         f"  the same groups by raw pwrite + fdatasync: {floor_s:.2f} s, "
         f"{floor_s / took:.0%} of the time"
     )
-    shown = ", ".join(f"{each:,}" for each in backlogs[:: max(1, len(backlogs) // 12)])
-    _console.print(f"  memories not in the word index yet, over time: {shown}")
+    for name, counts in (("in the word index", backlogs), ("linked", unlinked)):
+        shown = ", ".join(f"{each:,}" for each in counts[:: max(1, len(counts) // 12)])
+        _console.print(f"  memories not {name} yet, over time: {shown}")
 
 
 def _backlog(db: Any) -> int:

@@ -3,4 +3,5 @@
 import os
 
 # What happens in the background would be counted with whatever is measured.
-os.environ["ENGRAM_LINKER"] = os.environ["ENGRAM_CONSOLIDATION"] = "off"
+for _name in ("ENGRAM_LINKER", "ENGRAM_CONSOLIDATION"):
+    os.environ.setdefault(_name, "off")

@@ -1,7 +1,7 @@
 """Links the memories of a space to what they are like, some time after they were recorded.
 
 Rule 1: nobody waits for it but who asks to (`wait`): it works while the space is idle, and while
-        callers are served it rests four times as long as it works.
+        callers are served it rests twice as long as it works.
 Rule 2: what it found is a command like any other; how far it has come is recorded with the links.
 Rule 3: memories are linked in the order they were recorded, and as the space is at that moment.
 """
@@ -38,14 +38,15 @@ if TYPE_CHECKING:
     from engram.ports import Clock
     from engram.state.space import View
 
-# Memories searched for in one go, some 5 ms over 100,000, and linked by one command.
-_SEARCHED_ROWS: Final = 16
+# Memories searched for in one go, and linked by one command. Few calls of kernels for many of them:
+# after each a thread waits for the interpreter's lock, which writers may hold for 5 ms.
+_SEARCHED_ROWS: Final = 64
 _LINKED_ROWS: Final = 256
 # 100 ms without a caller count as idle, as for the word index. Whoever writes all the time has
 # memories linked all the same, a second after the first of them.
 _IDLE_NS: Final = 100_000_000
 _PATIENCE_NS: Final = 1_000_000_000
-_REST_SHARE: Final = 4
+_REST_SHARE: Final = 2
 # After a failure: a segment that cannot be read, a disk that is full.
 _RETRY_NS: Final = 10_000_000_000
 # The sample of random pairs serves until the space has grown by a sixteenth.

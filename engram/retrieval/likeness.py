@@ -52,7 +52,7 @@ _PRIOR_DEVIATION: Final = 0.15
 # The nearest by direction are looked at, so many, and the most alike of them taken.
 _CANDIDATES: Final = 3 * LINKS_COUNT
 # One call for a batch goes over all rows for each; beyond so many, sketches are sooner through.
-_SCANNED_ROWS_MAX: Final = 8_192
+_SCANNED_ROWS_MAX: Final = 16_384
 _LENGTH_MIN: Final = 1e-6
 
 

@@ -181,7 +181,7 @@ class ReplayLaw(RuleBasedStateMachine):
         id_text = data.draw(st.sampled_from(sorted(living)))
         identity = MemoryId(int(id_text[:18].replace("-", ""), 16), _low(id_text))
         same = self.model[id_text].command
-        fresh = msgspec.structs.replace(same, chance=self._chance(), vector=b"")
+        fresh = msgspec.structs.replace(same, chance=self._chance(), vector=b"", particulars=None)
         fresh.inverse_norm = float("nan")
         decision = self._commit([Forget(identity), fresh, Forget(identity)], now)
         assert decision.taken == 3

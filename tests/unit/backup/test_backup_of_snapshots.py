@@ -39,7 +39,7 @@ async def test_files_and_log_come_back_as_they_were() -> None:
     async with simulated_store(disk, clock=clock, seed=5) as target:
         (one,) = await target.restore(backups)
         assert one.digest == digest_of(target) == wanted
-        found = await (await target.space()).recall("snapshot")
+        found = await (await target.space()).recall("snapshot", reinforce=False)
         assert found[0].memory.content == "behind the snapshot"
     disk.crash()
     async with simulated_store(disk, clock=clock, seed=6) as target:
