@@ -121,7 +121,8 @@ async def test_a_recall_on_the_event_loop_lets_others_run_and_can_be_cancelled()
         await space.remember("alpha")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(other)
-            await space.recall("alpha", mode="similarity")
+            for _ in range(2):  # trio may go on with us first, but only once
+                await space.recall("alpha", mode="similarity")
             assert ran
         with anyio.CancelScope() as scope:
             scope.cancel()
