@@ -223,3 +223,29 @@ async def test_concepts_come_unasked_once_a_minute() -> None:
             while not (await space.stats()).concepts:
                 await lowlevel.checkpoint()
         assert engram.metrics()['engram_consolidation_rate{memory_space="default"}'] >= 0
+
+
+async def test_a_power_failure_after_any_step_loses_and_repeats_nothing() -> None:
+    disk = SimulatedFilesystem()
+    vectors = directions(10, 4)
+    told: list[tuple[str, ...]] = []
+    for step in ("remember", "link", "consolidate", "grow", "forget", "again"):
+        async with simulated_store(disk, seed=len(told)) as engram:
+            space = await engram.space()
+            cited = sorted(each.episodes for each in await space.concepts())
+            assert cited == told, f"as it was before {step}"
+            if step == "remember":
+                await remembered(space, vectors.reshape(10, 4, -1)[:, :3].reshape(30, -1), 3)
+            elif step == "link":
+                await space.wait_linked()
+            elif step == "grow":
+                await space.remember("topic0 once more", embedding=vectors[3])
+                assert (await space.consolidate()).grown == 1
+            elif step == "forget":
+                await space.forget(max(told, key=len)[0])
+            else:
+                await space.consolidate()
+                assert (await space.consolidate()).episodes == 0
+            told = sorted(each.episodes for each in await space.concepts())
+        disk.crash()
+    assert sorted(map(len, told)) == [3] * 10
