@@ -139,9 +139,11 @@ class Consolidator:
                     await grown.wait()
                 await self._clock.sleep_until(self._clock.monotonic() + INTERVAL_NS)
                 try:
+                    before = engine.view.lsn
                     if not self._linker.lag:
                         await self.consolidate(is_urgent=False)
-                        seen = engine.view.lsn
+                        # What was written meanwhile, by itself too, is looked at once more.
+                        seen = before if engine.view.lsn == before else -1
                     self.error = None
                 except EngramError as error:
                     self.error = str(error)
