@@ -55,10 +55,11 @@ def end_concepts(state: SpaceState, row: int, at: int) -> None:
 
 
 def release(state: SpaceState, concept: int) -> None:
-    """Let the episodes of a concept be replayed anew."""
+    """Let the episodes of a concept be replayed anew, those of another one aside."""
     flags = state.columns["flags"]
     for row in episodes_of(state, concept):
-        flags.set(np.array([row]), int(flags.value(row)) & ~REPLAYED)
+        if concepts_of(state, row) in ([concept], []):
+            flags.set(np.array([row]), int(flags.value(row)) & ~REPLAYED)
 
 
 def are_hidden(state: SpaceState, concept: int) -> bool:

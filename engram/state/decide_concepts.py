@@ -11,6 +11,7 @@ from engram.model.association import AUTOMATIC, AUTOMATIC_CONFIDENCE, Associatio
 from engram.model.events import Associated, Consolidated
 from engram.state.apply_edges import living
 from engram.state.batches import mint_ids, remembered
+from engram.state.concepts import CONCEPT_KIND
 from engram.state.outcomes import Decision, Outcome, check_room
 from engram.state.space import SUPPRESSED
 
@@ -54,8 +55,9 @@ def decide_consolidate(state: SpaceState, space: str, command: Consolidate, now:
 def _all_there(state: SpaceState, rows: NDArray[np.int64], now: int) -> bool:
     if not len(rows):
         return True
-    hidden = (state.columns["flags"].take(rows) & np.uint8(SUPPRESSED)) != 0
-    return bool((living(state, rows, now) & ~hidden).all())
+    is_episode = state.columns["kind"].take(rows) != CONCEPT_KIND
+    is_episode &= (state.columns["flags"].take(rows) & np.uint8(SUPPRESSED)) == 0
+    return bool((living(state, rows, now) & is_episode).all())
 
 
 def _are_current(state: SpaceState, command: Consolidate, now: int) -> bool:

@@ -24,7 +24,7 @@ from engram.model.events import decode, encode
 from engram.model.ids import MemoryId
 from engram.model.particulars import ParticularColumns, Particulars
 from engram.state.apply import apply
-from engram.state.concepts import citing, concepts_of, episodes_of, is_formed
+from engram.state.concepts import CONCEPT_KIND, citing, concepts_of, episodes_of, is_formed
 from engram.state.current import id_of
 from engram.state.decide import decide
 from engram.state.digest import digest, history_digest
@@ -106,7 +106,8 @@ def test_concepts_are_what_their_log_leads_to(batch: RememberBatch, data: st.Dat
         identity = id_of(space.state.view(), row)
         concepts = space.formed()
         if what == "form" or (what == "grow" and concepts):
-            episodes = [each for each in living if each not in concepts]
+            kinds = space.state.columns["kind"]
+            episodes = [each for each in living if int(kinds.value(each)) != CONCEPT_KIND]
             hidden = space.state.columns["flags"].take(np.array(living)) & SUPPRESSED
             older = data.draw(st.sampled_from(concepts)) if what == "grow" else None
             cited = sorted(data.draw(st.sets(st.sampled_from(episodes or living), min_size=1)))
