@@ -29,7 +29,7 @@ from engram.model.limits import (
 )
 from engram.model.memory import to_datetime
 from engram.retrieval.paths import Search, Way, around, best_ways, kind_mask
-from engram.service.preparing import VIOLATIONS_SHOWN_MAX
+from engram.service.preparing import check_none
 from engram.service.reading import memories_of, on_bodies
 from engram.state.association_view import HUB, NO_NODE
 
@@ -123,10 +123,7 @@ def edges_of(items: Iterable[NewAssociation]) -> list[_Edge]:
             violations += [f"item {position}: {violation}" for violation in error.violations]
         except (AttributeError, TypeError) as error:
             violations.append(f"item {position}: not the fields of an association: {error}")
-    if violations:
-        hidden = len(violations) - VIOLATIONS_SHOWN_MAX
-        more = [f"and {hidden} more"] if hidden > 0 else []
-        raise InvalidRequest(*violations[:VIOLATIONS_SHOWN_MAX], *more)
+    check_none(violations)
     return edges
 
 

@@ -187,11 +187,16 @@ def prepare_many(
             violations += [f"item {position}: {violation}" for violation in error.violations]
         except (AttributeError, TypeError) as error:
             violations.append(f"item {position}: not a text and not a memory's fields: {error}")
+    check_none(violations)
+    return commands
+
+
+def check_none(violations: Sequence[str]) -> None:
+    """Raise InvalidRequest with the first of them and the number of the others, if any."""
     if violations:
         hidden = len(violations) - VIOLATIONS_SHOWN_MAX
         more = [f"and {hidden} more"] if hidden > 0 else []
         raise InvalidRequest(*violations[:VIOLATIONS_SHOWN_MAX], *more)
-    return commands
 
 
 def check_vectors(

@@ -55,8 +55,7 @@ class AssociationCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 done = await space.associate(
                     source_id,
                     target_id,
@@ -89,8 +88,7 @@ class AssociationCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 count = await space.dissociate(source_id, target_id, kind)
             if place.json:
                 print_json({"ended": count})
@@ -114,8 +112,7 @@ class AssociationCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 found = await space.associations(
                     memory_id, direction=direction, kinds=kind or None, limit=limit
                 )
@@ -146,8 +143,7 @@ class AssociationCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 found = await space.paths(
                     source_id, target_id, how=how, k=k, kinds=kind or None, hops_max=hops
                 )
@@ -177,8 +173,7 @@ class AssociationCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 found = await space.neighbours(
                     memory_id, hops=hops, kinds=kind or None, limit=limit
                 )
@@ -217,8 +212,7 @@ class AssociationCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 found = await space.spread(memory_ids, hops=hops, kinds=kind or None, limit=limit)
                 ids = [each.memory_id for each in found if each.memory_id]
                 texts = await _texts_of(space, ids) if not place.json else {}

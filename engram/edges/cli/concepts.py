@@ -33,8 +33,7 @@ class ConceptCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 done = await space.consolidate(episodes_max=episodes)
             if place.json:
                 print_json(to_builtins(done))
@@ -61,8 +60,7 @@ class ConceptCommands:
 
         async def command() -> int:
             found: tuple[Concept | Belief, ...]
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 if concept_id is None:
                     found = await space.concepts(limit=limit)
                 else:

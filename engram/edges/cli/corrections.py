@@ -69,8 +69,7 @@ class CorrectionCommands:
         changes = {name: value for name, value in given.items() if value is not None}
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 done = await space.update(memory_id, **changes)
             if place.json:
                 print_json(
@@ -94,8 +93,7 @@ class CorrectionCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 versions = await space.history(memory_id)
             if place.json:
                 print_json([memory_value(memory) for memory in versions])
@@ -123,8 +121,7 @@ class CorrectionCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 found = await space.contradictions(memory_id, limit=limit)
             if place.json:
                 print_json([_value(each) for each in found])

@@ -85,8 +85,7 @@ class MemoryCommands:
         content = _standard_input() if text == STANDARD_INPUT else text
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 done = await space.remember(content, **fields)
             if place.json:
                 print_json(
@@ -128,8 +127,7 @@ class MemoryCommands:
         draw = None if graph is None else picture_file(graph)
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 result = await space.recall(
                     cue,
                     limit=limit,
@@ -179,8 +177,7 @@ class MemoryCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 memory = await space.get(memory_id, as_of=as_of)
             if place.json:
                 print_json(memory_value(memory))
@@ -217,8 +214,7 @@ class MemoryCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 page = await space.list(limit=limit, cursor=cursor, **filters.arguments())
             if place.json:
                 print_json(
@@ -266,8 +262,7 @@ class MemoryCommands:
         async def command() -> int:
             from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not for --help
 
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 with progress_bar(self._session.errors) as bar:
                     task = bar.add_task("Erasing" if erase else "Forgetting", total=None)
                     receipt = await space.forget_many(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rich.console import Console
 
     from engram.edges.cli.machine import Machine
+    from engram.service.space import Space
+    from engram.settings import Settings
 
 
 class Session:
@@ -27,3 +30,9 @@ class Session:
         import anyio  # noqa: PLC0415 - not needed for --help
 
         return anyio.run(command)
+
+    @asynccontextmanager
+    async def space(self, settings: Settings) -> AsyncIterator[Space]:
+        """Open the store for a command that works on the memory space of the settings alone."""
+        async with self.machine.open_store(settings=settings) as db:
+            yield await db.space(settings.memory_space)

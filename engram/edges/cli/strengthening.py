@@ -40,8 +40,7 @@ class StrengthCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 done = await space.feedback(memory_id, verdict, request_key=request_key)
             if place.json:
                 print_json(to_builtins(done))
@@ -65,8 +64,7 @@ class StrengthCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 done = await space.unsuppress(memory_id)
             if place.json:
                 print_json(to_builtins(done))
@@ -82,8 +80,7 @@ class StrengthCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 found = await space.settings()
             self._print(found, settings.memory_space, as_json=place.json)
             return 0
@@ -132,8 +129,7 @@ class StrengthCommands:
         }
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
-                space = await db.space(settings.memory_space)
+            async with self._session.space(settings) as space:
                 changes = {name: value for name, value in given.items() if value is not None}
                 found = await space.configure(**changes)
             self._print(found, settings.memory_space, as_json=place.json)
