@@ -24,6 +24,8 @@ ARENA_THREAD_STATS_COUNT = 3
 FUSION_PARTS_MAX = 16
 SPREAD_CALL = Struct("@PPPPPNPP")
 COLLECT_CALL = Struct("@PPPPP")
+SCORED_ROWS = Struct("@PPN")
+SKETCHED_CALL = Struct("@PNNPPNPNNNNPNPPNPP")
 TOP_CALL = Struct("@PNPNPPPPNP")
 SKETCH_PART = Struct("@PPPPPNIffI")
 
@@ -258,6 +260,10 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_spread_collect.restype = c_int32
+    library.engram_top_k_sketched.argtypes = [
+        c_void_p,
+    ]
+    library.engram_top_k_sketched.restype = c_int64
     library.engram_top_k_f32_call.argtypes = [
         c_void_p,
     ]

@@ -8,13 +8,21 @@ from engram.kernels.codes.numpy_kernels import NumpyCodes
 from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.fusion.numpy_kernels import NumpyFusion
 from engram.kernels.graph.numpy_kernels import NumpyGraph
+from engram.kernels.nearest.numpy_kernels import NumpyNearest
 from engram.kernels.sketches.numpy_kernels import NumpySketches
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
 from engram.kernels.words.numpy_kernels import NumpyWords
 
 
 class NumpyBackend(
-    NumpyCodes, NumpyForgetting, NumpyFusion, NumpyGraph, NumpySketches, NumpyVectors, NumpyWords
+    NumpyCodes,
+    NumpyForgetting,
+    NumpyFusion,
+    NumpyGraph,
+    NumpyNearest,
+    NumpySketches,
+    NumpyVectors,
+    NumpyWords,
 ):
     """The kernels of every family in numpy."""
 

@@ -14,6 +14,7 @@ from engram.kernels.codes.protocol import CodeKernels
 from engram.kernels.forgetting.protocol import ForgettingKernels
 from engram.kernels.fusion.protocol import FusionKernels
 from engram.kernels.graph.protocol import GraphKernels
+from engram.kernels.nearest.protocol import NearestKernels
 from engram.kernels.sketches.protocol import SketchKernels
 from engram.kernels.vectors.protocol import VectorKernels
 from engram.kernels.words.protocol import WordKernels
@@ -26,6 +27,7 @@ class KernelBackend(
     ForgettingKernels,
     FusionKernels,
     GraphKernels,
+    NearestKernels,
     SketchKernels,
     VectorKernels,
     WordKernels,

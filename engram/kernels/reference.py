@@ -8,6 +8,7 @@ from engram.kernels.codes.reference import ReferenceCodes
 from engram.kernels.forgetting.reference import ReferenceForgetting
 from engram.kernels.fusion.reference import ReferenceFusion
 from engram.kernels.graph.reference import ReferenceGraph
+from engram.kernels.nearest.reference import ReferenceNearest
 from engram.kernels.sketches.reference import ReferenceSketches
 from engram.kernels.vectors.reference import ReferenceVectors
 from engram.kernels.words.reference import ReferenceWords
@@ -18,6 +19,7 @@ class ReferenceBackend(
     ReferenceForgetting,
     ReferenceFusion,
     ReferenceGraph,
+    ReferenceNearest,
     ReferenceSketches,
     ReferenceVectors,
     ReferenceWords,

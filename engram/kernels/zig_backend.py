@@ -10,6 +10,7 @@ from engram.kernels.codes.zig_kernels import ZigCodes
 from engram.kernels.forgetting.zig_kernels import ZigForgetting
 from engram.kernels.fusion.zig_kernels import ZigFusion
 from engram.kernels.graph.zig_kernels import ZigGraph
+from engram.kernels.nearest.zig_kernels import ZigNearest
 from engram.kernels.sketches.zig_kernels import ZigSketches
 from engram.kernels.vectors.zig_kernels import ZigVectors
 from engram.kernels.words.zig_kernels import ZigWords
@@ -25,7 +26,9 @@ _LEVELS: Final = {
 _LEVEL_NAMES: Final = {number: name for name, number in _LEVELS.items()}
 
 
-class ZigBackend(ZigCodes, ZigForgetting, ZigFusion, ZigGraph, ZigSketches, ZigVectors, ZigWords):
+class ZigBackend(
+    ZigCodes, ZigForgetting, ZigFusion, ZigGraph, ZigNearest, ZigSketches, ZigVectors, ZigWords
+):
     """Every kernel at the best level this machine has, or the one selected.
 
     The level belongs to the process, not to the object.

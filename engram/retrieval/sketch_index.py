@@ -16,8 +16,8 @@ from engram.kernels.sketches.encoding import (
     BLOCK_ROWS,
     encode_signs,
     rotated,
-    rotation,
     sketch_bits,
+    turning,
 )
 from engram.state.columns import PAGE_MASK, PAGE_ROWS, PAGE_SHIFT
 
@@ -78,10 +78,10 @@ class _Rows(NamedTuple):
         norms = self.norms[first:last]
         is_there = (norms > 0) & np.isfinite(norms)
         units = self.vectors[first:last] * np.where(is_there, norms, 0)[:, None]
-        turning = np.ascontiguousarray(rotation(units.shape[1]).T)
-        out = np.empty((last - first, len(turning)), np.float32)
+        to_turn = turning(units.shape[1])
+        out = np.empty((last - first, len(to_turn)), np.float32)
         for unit, row in zip(units, out, strict=True):
-            self.kernels.similarity_f32(unit, turning, out=row)
+            self.kernels.similarity_f32(unit, to_turn, out=row)
         return out, is_there
 
 

@@ -20,6 +20,7 @@ from engram.kernels.shadow import kernel_names
 from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import ArenaExhausted, EngramError
 from engram.testing.kernels.graph import graph_of, random_links
+from engram.testing.kernels.nearest import random_sketched
 from engram.testing.kernels.sketches import random_parts
 from engram.testing.kernels.words import random_columns
 
@@ -130,6 +131,8 @@ def sketch_cases(random: np.random.Generator) -> Iterator[Case]:
     parts = random_parts(random, counts, int(random.integers(1, 400)), masked=True)
     yield Case("top_k_sketches", {"parts": parts, "k": 20, "cancel": None})
     yield Case("bound_sketches", {"part": parts[0], "cancel": None})
+    query, rows = random_sketched(random, counts, int(random.integers(1, 400)), masked=True)
+    yield Case("top_k_sketched", {"query": query, "parts": rows, "k": 20, "sure": 5})
 
 
 def make_cases(zig: KernelBackend) -> list[Case]:

@@ -19,6 +19,7 @@ comptime {
     _ = @import("abi/codes.zig");
     _ = @import("abi/words.zig");
     _ = @import("abi/sketches.zig");
+    _ = @import("abi/nearest.zig");
 }
 
 /// Raised by one whenever a signature or a meaning here changes; Python refuses any other.

@@ -9,6 +9,7 @@ pub const Kernels = extern struct {
     half: @import("half.zig").Table,
     int8: @import("int8.zig").Table,
     bits: @import("bits.zig").Table,
+    nearest: @import("nearest.zig").Table,
     rerank: @import("rerank.zig").Table,
     words: @import("words.zig").Table,
     sketches: @import("sketches.zig").Table,

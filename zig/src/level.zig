@@ -21,6 +21,7 @@ const kernels: Kernels = .{
     .half = @import("half.zig").table,
     .int8 = @import("int8.zig").table,
     .bits = @import("bits.zig").table,
+    .nearest = @import("nearest.zig").table,
     .rerank = @import("rerank.zig").table,
     .words = @import("words.zig").table,
     .sketches = @import("sketches.zig").table,

@@ -11,12 +11,22 @@ const block_rows = dots.block_rows;
 /// What a level offers of this family.
 pub const Table = extern struct {
     rerank_f32: *const @TypeOf(rerank),
+    offer_exact: *const @TypeOf(offerExact),
 };
 
-pub const table: Table = .{ .rerank_f32 = rerank };
+pub const table: Table = .{ .rerank_f32 = rerank, .offer_exact = offerExact };
 
-/// Writes the best candidates by `dot(query, row) * inv_norms[row]`, summed as in similarity.zig, best
-/// first; returns how many, or `cancelled`. Candidates may come in any order.
+/// What candidates are scored by: `dot(query, row) * inv_norms[row]`, summed as in similarity.zig.
+pub const Rows = extern struct {
+    query: [*]const f32,
+    dimensions: usize,
+    rows: [*]const f32,
+    inv_norms: ?[*]const f32,
+    /// The number under which the first row is offered.
+    first: u32 = 0,
+};
+
+/// Writes the best candidates, best first; returns how many, or `cancelled`. They may come in any order.
 fn rerank(
     query: [*]const f32,
     dimensions: usize,
@@ -30,6 +40,22 @@ fn rerank(
     flag: cancel.Flag,
 ) callconv(.c) i64 {
     var best: Best = .{ .scores = out_scores, .rows = out_rows, .capacity = capacity };
+    const of: Rows = .{ .query = query, .dimensions = dimensions, .rows = rows, .inv_norms = inv_norms };
+    const result = offerExact(&of, candidates, candidates_count, &best, flag);
+    if (result != status.ok) return result;
+    best.sort();
+    return @intCast(best.len);
+}
+
+/// Offers each candidate with its score; `cancelled` when the flag was set meanwhile.
+fn offerExact(
+    of: *const Rows,
+    candidates: [*]const u32,
+    candidates_count: usize,
+    best: *Best,
+    flag: cancel.Flag,
+) callconv(.c) i32 {
+    const dimensions = of.dimensions;
     const step = cancel.rowsBetweenPolls(dimensions * @sizeOf(f32));
     var first: usize = 0;
     while (first < candidates_count) : (first += block_rows) {
@@ -42,17 +68,16 @@ fn rerank(
             // The last ones again where there are no more: that harms nothing.
             numbers[i] = candidates[@min(first + i, candidates_count - 1)];
             const later = candidates[@min(first + block_rows + i, candidates_count - 1)];
-            starts[i] = rows + @as(usize, numbers[i]) * dimensions;
-            next[i] = @intFromPtr(rows + @as(usize, later) * dimensions);
+            starts[i] = of.rows + @as(usize, numbers[i]) * dimensions;
+            next[i] = @intFromPtr(of.rows + @as(usize, later) * dimensions);
         }
         const scores: [block_rows]f32 =
-            dots.tile(1, block_rows, .rows, dimensions, .{query}, starts, .{ .rows = &next })[0];
+            dots.tile(1, block_rows, .rows, dimensions, .{of.query}, starts, .{ .rows = &next })[0];
         for (scores[0..used], numbers[0..used]) |score, row| {
-            best.offerInAnyOrder(if (inv_norms) |inv| score * inv[row] else score, row);
+            best.offerInAnyOrder(if (of.inv_norms) |inv| score * inv[row] else score, of.first + row);
         }
     }
-    best.sort();
-    return @intCast(best.len);
+    return status.ok;
 }
 
 test "candidates rank by score, equal ones by row, in whatever order they come" {

@@ -13,6 +13,7 @@ test {
     _ = @import("int8.zig");
     _ = @import("lane_sums.zig");
     _ = @import("lanes.zig");
+    _ = @import("nearest.zig");
     _ = @import("rerank.zig");
     _ = @import("sketches.zig");
     _ = @import("visit.zig");

@@ -8,6 +8,7 @@ import numpy as np
 
 from benches.regression.corpus import unit_rows
 from benches.regression.workloads.workload import Call, Workload
+from engram.kernels.nearest.protocol import SketchedRows
 from engram.kernels.sketches.encoding import encode_sketches, rotated
 from engram.kernels.sketches.protocol import SketchPart
 
@@ -37,7 +38,14 @@ def _bounds() -> Call:
     return lambda kernels: kernels.bound_sketches(part)
 
 
+def _nearest() -> Call:
+    rows, part = unit_rows(_N, _D), _part()
+    parts = [SketchedRows(part, rows, np.ones(_N, np.float32))]
+    return lambda kernels: kernels.top_k_sketched(rows[3], parts, _CANDIDATES, sure=10)
+
+
 WORKLOADS: Final = (
     Workload(f"top_k_sketches.{_N}x{_D}", _best, _BYTES, 0),
     Workload(f"bound_sketches.{_N}x{_D}", _bounds, _BYTES + 4 * _N, 0),
+    Workload(f"top_k_sketched.{_N}x{_D}", _nearest, _BYTES + 4 * _N, 0),
 )

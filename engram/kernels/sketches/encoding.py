@@ -175,6 +175,12 @@ def _blocks(is_there: Bools) -> Iterator[NDArray[np.int64]]:
 
 
 @lru_cache(_ROTATIONS_MAX)
+def turning(dimensions: int) -> F32:
+    """Return float32[D, d], what `rotation` is turned over: a row for each number of a product."""
+    return np.ascontiguousarray(rotation(dimensions).T)
+
+
+@lru_cache(_ROTATIONS_MAX)
 def rotation(dimensions: int) -> F32:
     """Return float32[d, D] with orthonormal rows, the same in every process; a product turns."""
     bits = sketch_bits(dimensions)

@@ -42,7 +42,7 @@ class ZigSketches(ZigFamily):
         if not capacity:
             return scores, numbers
         count = self._top_k_sketches(
-            b"".join(map(_packed, parts)),
+            b"".join(map(packed, parts)),
             len(parts),
             len(parts[0].query),
             address(scores),
@@ -62,7 +62,7 @@ class ZigSketches(ZigFamily):
         check_bound_sketches(part, out)
         bounds = np.empty(len(part.magnitudes), np.float32) if out is None else out
         status = self._bound_sketches(
-            _packed(part),
+            packed(part),
             len(part.query),
             address(bounds),
             None if cancel is None else cancel.address,
@@ -72,7 +72,8 @@ class ZigSketches(ZigFamily):
         return bounds
 
 
-def _packed(part: SketchPart) -> bytes:
+def packed(part: SketchPart) -> bytes:
+    """Return the block the library takes for a part."""
     query, bias, margin, signs, magnitudes, factors, first, mask = part
     return _pack(
         address(query),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engram.testing.kernels import codes, forgetting, fusion, graph, sketches, vectors, words
+from engram.testing.kernels import (
+    codes,
+    forgetting,
+    fusion,
+    graph,
+    nearest,
+    sketches,
+    vectors,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +28,7 @@ CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
     *fusion.CHECKS,
     *words.CHECKS,
     *sketches.CHECKS,
+    *nearest.CHECKS,
 )
 
 

@@ -17,6 +17,11 @@ _SPACE = np.zeros(256, np.float32)  # zeros of any type, long enough for one row
 _AT = address(_SPACE)
 _PART = (_AT, _AT, _AT, _AT, 0, 1, 0, 0.0, 0.0, 0)
 
+_ONE = np.frombuffer(abi.SKETCH_PART.pack(*_PART), np.uint8)
+_ROWS = np.frombuffer(abi.SCORED_ROWS.pack(_AT, _AT, 1), np.uint8)
+_NO_ROWS = np.frombuffer(abi.SCORED_ROWS.pack(_AT, 0, 1), np.uint8)
+_SCRATCH, _FOUND = np.empty(3, np.float32), np.empty(4, np.int64)
+
 
 def _call(part: tuple[int | float, ...], *rest: int | None) -> int:
     code: int = _LIBRARY.engram_top_k_sketches(abi.SKETCH_PART.pack(*part), *rest)
@@ -61,6 +66,35 @@ def test_the_boundary_of_bounds_refuses_each_null_and_each_wrong_size() -> None:
         assert _LIBRARY.engram_bound_sketches(*arguments) == abi.STATUS_INVALID_ARGUMENT
     empty = abi.SKETCH_PART.pack(*_PART[:5], 0, *_PART[6:])
     assert _LIBRARY.engram_bound_sketches(empty, 128, None, None) == 0
+
+
+def _search(**changed: int) -> int:
+    words = {
+        "query": _AT, "dimensions": 4, "bits": 128, "parts": address(_ONE), "rows": address(_ROWS),
+        "parts_count": 1, "known": 0, "known_count": 0, "sure": 1, "first_count": 1, "groups": 1,
+        "scratch": address(_SCRATCH), "scratch_count": 3, "scores": address(_FOUND),
+        "numbers": address(_FOUND[1:]), "capacity": 1, "scored": address(_FOUND[2:]), "cancel": 0,
+    }  # fmt: skip
+    call = abi.SKETCHED_CALL.pack(*(words | changed).values())
+    code: int = _LIBRARY.engram_top_k_sketched(call)
+    return code
+
+
+def test_the_boundary_of_the_search_refuses_each_null_and_each_wrong_size() -> None:
+    assert _search() == 1
+    wrong: list[dict[str, int]] = [
+        {name: 0}
+        for name in (
+            "query", "dimensions", "bits", "parts", "rows", "sure", "first_count", "groups",
+            "scratch", "scores", "numbers", "capacity", "scored",
+        )
+    ]  # fmt: skip
+    wrong += [{"bits": 100}, {"bits": 1 << 16}, {"groups": 2}, {"scratch_count": 2}]
+    wrong += [{"known_count": 1}, {"rows": address(_NO_ROWS)}]
+    for changed in wrong:
+        assert _search(**changed) == abi.STATUS_INVALID_ARGUMENT, changed
+    assert _LIBRARY.engram_top_k_sketched(None) == abi.STATUS_INVALID_ARGUMENT
+    assert _search(parts_count=0) == 0
 
 
 @pytest.mark.parametrize("backend", [NumpyBackend(), ZigBackend()], ids=["numpy", "zig"])

@@ -76,7 +76,7 @@ export fn engram_bound_sketches(
 }
 
 /// Returns a part with its query in int8 codes, which take the first bytes of `room`; null for a null.
-fn scanned(part: *const SketchPart, bits: usize, room: []u8, kernels: *const Kernels) ?sketches.Part {
+pub fn scanned(part: *const SketchPart, bits: usize, room: []u8, kernels: *const Kernels) ?sketches.Part {
     const codes: [*]i8 = @ptrCast(room.ptr);
     var scale: [1]f32 = undefined;
     _ = kernels.int8.quantize_i8(part.query orelse return null, 1, bits, codes, &scale, null);
