@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import anyio
 
 from engram.engine.budget import bytes_added
 from engram.engine.waiting import Moment, Moments
-from engram.model.commands import Command, Forget, Remember, recorded_bytes_max
+from engram.model.commands import (
+    ROW_BYTES_MAX,
+    Command,
+    Forget,
+    Remember,
+    recorded_bytes_max,
+)
 from engram.model.errors import EngramError, Overloaded
 from engram.model.limits import (
     GROUP_COUNT_MAX,
@@ -18,8 +24,9 @@ from engram.model.limits import (
     QUEUE_BYTES_MAX,
     QUEUE_COUNT_MAX,
 )
+from engram.model.memory import Remembered
 from engram.ports import Clock
-from engram.state.outcomes import Outcome
+from engram.state.outcomes import FreshOutcomes, Outcome
 from engram.state.space import SpaceState
 
 # A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
@@ -67,7 +74,7 @@ class Group:
         self.commands: list[Command] = []
         self.is_lone = True
         self.done = done
-        self.outcomes: list[Outcome] = []
+        self.outcomes: Sequence[Outcome] = []
         self.lsns: list[int] = []
         self.failure: EngramError | None = None
 
@@ -88,6 +95,22 @@ class Group:
         self.is_lone = type(command) in LONE
         self.bytes_count += bytes_count
         return len(self.commands) - 1
+
+    def settle(self, outcomes: Sequence[Outcome], lsn: int) -> None:
+        """Note what became of the next commands; `lsn` is where that is durable."""
+        if not self.outcomes:
+            self.outcomes = outcomes
+        else:
+            self.outcomes = [*self.outcomes, *outcomes]
+        self.lsns += [lsn] * len(outcomes)
+
+    def remembered(self, position: int) -> Remembered:
+        """Return the durable outcome of a Remember, or raise why there is none."""
+        outcomes = self.outcomes
+        if type(outcomes) is FreshOutcomes and self.failure is None:
+            return Remembered(outcomes.id_text(position), self.lsns[position], created=True)
+        outcome, lsn = self.answer(position)
+        return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
 
     def answer(self, position: int) -> tuple[Outcome, int]:
         """Return the durable outcome of a command and its LSN, or raise why there is none."""
@@ -125,17 +148,21 @@ class Line:
         Raises Overloaded when too much waits already, and what `check_room` raises of the bytes of
         bodies and the memories that it adds.
         """
-        size = recorded_bytes_max(command)
+        if type(command) is Remember and command.is_plain:
+            body_bytes = len(command.content) + len(command.vector)
+            size, added = body_bytes + ROW_BYTES_MAX, (body_bytes, 1)
+        else:
+            size, added = recorded_bytes_max(command), bytes_added(command)
         if self.commands_count >= QUEUE_COUNT_MAX:
             raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
         if self.commands_count and self.bytes_count + size > QUEUE_BYTES_MAX:
             raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
-        added = bytes_added(command)
         if check_room is not None:
             check_room(*added)
-        if not self._groups or not self._groups[-1].takes(command, size):
-            self._groups.append(Group(clock.monotonic(), self._moments.next()))
-        group = self._groups[-1]
+        groups = self._groups
+        if not groups or not groups[-1].takes(command, size):
+            groups.append(Group(clock.monotonic(), self._moments.next()))
+        group = groups[-1]
         self.commands_count += 1
         self.bytes_count += size
         return group, group.add(command, size, added)

@@ -153,6 +153,9 @@ class Linker:
         while not self._may_go_on():
             if not self._waiting:
                 self._asked = anyio.Event()
+            if not self._is_eager and not self._waiting:
+                await self._asked.wait()  # and for no commit meanwhile
+                continue
             async with anyio.create_task_group() as tasks:
                 for event in (self._engine.grown, self._asked):
                     tasks.start_soon(_first_of, event, tasks.cancel_scope)

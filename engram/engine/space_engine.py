@@ -368,8 +368,7 @@ class SpaceEngine:
                 last = self.log.append(entries, expected_last_lsn=first)
             except InvalidRequest as refusal:
                 # The log's records are smaller than ours: nothing was taken, the space goes on.
-                group.outcomes += [Outcome(refusal=refusal)] * decision.taken
-                group.lsns += [first] * decision.taken
+                group.settle([Outcome(refusal=refusal)] * decision.taken, first)
                 return
             await self.log.sync(last)
             if self.checkpointer is not None:
@@ -385,8 +384,7 @@ class SpaceEngine:
                     await anyio.to_thread.run_sync(
                         self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
                     )
-        group.outcomes += decision.outcomes
-        group.lsns += [self._state.lsn] * decision.taken
+        group.settle(decision.outcomes, self._state.lsn)
 
     def _apply(self, decision: Decision, first: int) -> None:
         for number, (event, vectors) in enumerate(decision.events, start=1):

@@ -38,7 +38,9 @@ class Remember(msgspec.Struct, gc=False):
     """Remember one memory.
 
     `content_key` is 0 when the content takes no part in deduplication. An empty `embedder` beside a
-    vector means that the caller gave it and holds it comparable with what the space has.
+    vector means that the caller gave it and holds it comparable with what the space has. One that
+    `is_plain` has all from `kind` to `metadata` but its confidence, and from `request` on, as they
+    are when a caller leaves them out.
     """
 
     content: bytes
@@ -57,10 +59,11 @@ class Remember(msgspec.Struct, gc=False):
     request: Request | None = None
     particulars: Particulars | None = None
     associate: bool = True
+    is_plain: bool = False
 
 
 # 128 bytes: what a memory's columns take in a record beside its text and vector, rounded up.
-_ROW_BYTES: Final = 128
+ROW_BYTES_MAX: Final = 128
 # A character takes at most 4 bytes of UTF-8, and a label 5 more in its table.
 _CHARACTER_BYTES_MAX: Final = 4
 _LABEL_BYTES: Final = 5
@@ -259,7 +262,7 @@ Command = (
 def recorded_bytes_max(command: Command) -> int:
     """Return a bound on the bytes the command takes in a record of the log."""
     if type(command) is Remember:
-        size = len(command.content) + len(command.metadata) + len(command.vector) + _ROW_BYTES
+        size = len(command.content) + len(command.metadata) + len(command.vector) + ROW_BYTES_MAX
         if command.tags or command.source is not None or command.session is not None:
             for label in (command.source, command.session, *command.tags):
                 if label is not None:
@@ -270,7 +273,7 @@ def recorded_bytes_max(command: Command) -> int:
         return size
     if isinstance(command, RememberBatch):
         texts = len(command.contents) + len(command.metadata) + len(command.vectors)
-        return texts + _ROW_BYTES * command.count
+        return texts + ROW_BYTES_MAX * command.count
     if isinstance(command, Reembed):
         return len(command.vectors) + len(command.ids) + len(command.inverse_norms)
     return _small_bytes_max(command)
@@ -280,18 +283,18 @@ def _small_bytes_max(command: Command) -> int:
     if isinstance(command, Associate | Link | Consolidate):
         return _edges_bytes_max(command)
     if isinstance(command, RecordAccesses):
-        return _ROW_BYTES + len(command.ids) + len(command.counts) + len(command.times)
+        return ROW_BYTES_MAX + len(command.ids) + len(command.counts) + len(command.times)
     if isinstance(command, Suppress):
-        return _ROW_BYTES * (1 + len(command.memories))
-    others: dict[type, int] = {EndExpired: _ENDED_BYTES_MAX, Configure: 4 * _ROW_BYTES}
-    return others.get(type(command), _ROW_BYTES)
+        return ROW_BYTES_MAX * (1 + len(command.memories))
+    others: dict[type, int] = {EndExpired: _ENDED_BYTES_MAX, Configure: 4 * ROW_BYTES_MAX}
+    return others.get(type(command), ROW_BYTES_MAX)
 
 
 def _edges_bytes_max(command: Associate | Link | Consolidate) -> int:
     if isinstance(command, Link):
-        return 2 * _EDGE_BYTES * len(command.near) + _ROW_BYTES
+        return 2 * _EDGE_BYTES * len(command.near) + ROW_BYTES_MAX
     if isinstance(command, Consolidate):
-        size = _EDGE_BYTES * (len(command.replayed) + 2 * len(command.cited)) // 4 + _ROW_BYTES
+        size = _EDGE_BYTES * (len(command.replayed) + 2 * len(command.cited)) // 4 + ROW_BYTES_MAX
         return size + (recorded_bytes_max(command.concepts) if command.concepts else 0)
     labels = sum(_CHARACTER_BYTES_MAX * len(label) + _LABEL_BYTES for label in command.labels)
     return _EDGE_BYTES * command.count + labels
@@ -323,8 +326,8 @@ def collect(items: Sequence[Remember], embedder: str, dimensions: int) -> Rememb
     rows = map(msgspec.structs.astuple, items)
     (
         contents, keys, kinds, confidences, occurred, sources, sessions, tags, metadata, vectors,
-        norms, _, chances, _, particulars, linked,
-    ) = zip(*rows, strict=True) if count else ((),) * 16  # fmt: skip
+        norms, _, chances, _, particulars, linked, _,
+    ) = zip(*rows, strict=True) if count else ((),) * 17  # fmt: skip
     if any(particulars):
         labelled = [_labels(number, *each) for each in zip(tags, particulars, strict=True)]
     else:

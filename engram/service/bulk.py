@@ -14,7 +14,8 @@ from engram.model.commands import Remember, RememberBatch
 from engram.model.memory import IdColumn, RememberedMany
 from engram.service import batching
 from engram.service.core import Core
-from engram.service.preparing import NewMemory, check_vectors, columns_of, prepare_many
+from engram.service.given_vectors import check_vectors
+from engram.service.preparing import NewMemory, columns_of, prepare_many
 from engram.service.requests import body_of_remember_many, check_request_key, request_of
 from engram.service.vectors import check_text_alone, embed, embedder_for
 

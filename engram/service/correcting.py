@@ -18,8 +18,9 @@ from engram.model.ids import RANDOM_BYTES_PER_ID, MemoryId
 from engram.model.memory import Memory, MemoryKind, Remembered
 from engram.model.particulars import Particulars
 from engram.service.core import Core
+from engram.service.given_vectors import check_vector, with_vector
 from engram.service.particulars import FIELDS, ParticularArguments
-from engram.service.preparing import Item, check_vector, prepare, with_vector
+from engram.service.preparing import Item, prepare
 from engram.service.reading import memories_of, on_bodies
 from engram.service.remembering import embed_text, submitted
 from engram.service.requests import body_of

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextvars
 import hashlib
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypedDict, cast
@@ -14,7 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engram.kernels.protocol import KernelBackend
 from engram.model.categories import NUMBERS
 from engram.model.commands import Remember, RememberBatch, collect
 from engram.model.details import joined
@@ -22,7 +19,6 @@ from engram.model.errors import InvalidRequest
 from engram.model.ids import RANDOM_BYTES_PER_ID
 from engram.model.limits import (
     CONTENT_BYTES_MAX,
-    DIMENSIONS_MAX,
     METADATA_BYTES_MAX,
     METADATA_DEPTH_MAX,
     TAGS_COUNT_MAX,
@@ -35,29 +31,11 @@ from engram.service.particulars import EpisodeParts, read_particulars
 
 # Of a batch with many bad items the first are named; the count of all is given.
 VIOLATIONS_SHOWN_MAX: Final = 20
-_SQUARE_MIN: Final = 1e-20
-_SQUARE_MAX: Final = 1e30
 _NO_NORM: Final = math.nan
-_FLOAT32: Final = np.dtype("<f4")
-_dot: Final = np.ndarray.dot
 _JSON: Final = msgspec.json.Encoder()
 _KEY_BYTES: Final = 8
 _HASHER: Final = hashlib.blake2b
 _KEY: Final = int.from_bytes
-
-
-class _Quiet(threading.local):
-    """A context of each thread in which numpy does not warn: entering one costs 0.1 us.
-
-    `np.errstate` around each vector costs 0.9 us, twice the product itself.
-    """
-
-    def __init__(self) -> None:
-        self.context = contextvars.Context()
-        self.context.run(np.seterr, all="ignore")
-
-
-_QUIET: Final = _Quiet()
 
 
 class NewMemory(TypedDict, total=False):
@@ -159,6 +137,34 @@ def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remembe
     return command
 
 
+def prepare_plain(text: object, confidence: object, chance: bytes) -> Remember:
+    """Return the command of a text of which nothing else is said, its vector still to come.
+
+    As `prepare`, which it is half the cost of, does for a text that comes with a vector.
+    """
+    violations: list[str] = []
+    content = _content(text, violations)
+    command = Remember(
+        content,
+        _plain_key(content),
+        0,
+        _confidence(confidence, violations),
+        None,
+        None,
+        None,
+        (),
+        b"",
+        b"",
+        _NO_NORM,
+        "",
+        chance,
+        is_plain=True,
+    )
+    if violations:
+        raise InvalidRequest(*violations)
+    return command
+
+
 def _text(text: str, chance: bytes) -> Remember:
     """Return the command of a bare text: `prepare` at half the cost, for bulk loads."""
     violations: list[str] = []
@@ -197,59 +203,6 @@ def check_none(violations: Sequence[str]) -> None:
         hidden = len(violations) - VIOLATIONS_SHOWN_MAX
         more = [f"and {hidden} more"] if hidden > 0 else []
         raise InvalidRequest(*violations[:VIOLATIONS_SHOWN_MAX], *more)
-
-
-def check_vectors(
-    kernels: KernelBackend, embeddings: ArrayLike, count: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return float32[count, d] rows and float32[count] inverse norms of what a caller gave.
-
-    Raises InvalidRequest when the shape is wrong or a number is not finite.
-    """
-    try:
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinite: refused below
-            rows = np.asarray(embeddings, dtype="<f4", order="C")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidRequest(f"embedding is not an array of numbers: {error}") from error
-    if rows.ndim == 1:
-        rows = rows.reshape(1, -1)
-    if rows.ndim != 2 or len(rows) != count:  # noqa: PLR2004 - rows and columns
-        raise InvalidRequest(
-            f"embeddings have the shape {rows.shape}; {count} memories need ({count}, dimensions)"
-        )
-    if not 1 <= rows.shape[1] <= DIMENSIONS_MAX:
-        raise InvalidRequest(f"embedding has {rows.shape[1]} dimensions; 1 to {DIMENSIONS_MAX} fit")
-    norms = kernels.normalize_f32(rows)
-    bad = np.flatnonzero(np.isnan(norms))
-    if len(bad):
-        where = f" of item {bad[0]}" if count > 1 else ""
-        raise InvalidRequest(
-            f"embedding{where} holds NaN, infinity or numbers too large for its length to be "
-            "computed; every number must be finite"
-        )
-    return rows, norms
-
-
-def check_vector(kernels: KernelBackend, embedding: ArrayLike) -> tuple[NDArray[np.float32], float]:
-    """Return float32[d] and its inverse norm; InvalidRequest as `check_vectors` raises it."""
-    if type(embedding) is np.ndarray and embedding.dtype == _FLOAT32 and embedding.ndim == 1:
-        square = float(_QUIET.context.run(_dot, embedding, embedding))
-        # Within these bounds float32 neither overflowed nor lost digits; the rest, NaN too, is
-        # left to the kernel.
-        if _SQUARE_MIN < square < _SQUARE_MAX and len(embedding) <= DIMENSIONS_MAX:
-            return embedding, 1.0 / math.sqrt(square)
-    rows, norms = check_vectors(kernels, embedding, 1)
-    return rows[0], float(norms[0])
-
-
-def with_vector(
-    command: Remember, row: NDArray[np.float32], inverse_norm: float, embedder: str
-) -> Remember:
-    """Return the command with its vector."""
-    command.vector = row.tobytes()
-    command.inverse_norm = inverse_norm
-    command.embedder = embedder
-    return command
 
 
 def columns_of(

@@ -34,8 +34,8 @@ from engram.retrieval.sketch_index import CATCH_UP_ROWS
 from engram.service.answering import analysed, recollections, rows_on_ways, why_nothing
 from engram.service.core import Core
 from engram.service.expected_cost import is_quick
+from engram.service.given_vectors import check_vector
 from engram.service.history import check_as_of
-from engram.service.preparing import check_vector
 from engram.service.questions import FilterArguments, Question, check_limit, check_question
 from engram.service.vectors import embed, embedder_for
 from engram.state.current import not_found

@@ -16,7 +16,7 @@ from engram.model.errors import Conflict, MemoryNotFound, VectorsWouldBeLost
 from engram.ports import Embedder
 from engram.retrieval.filters import rows_passing
 from engram.service.core import Core
-from engram.service.preparing import check_vectors
+from engram.service.given_vectors import check_vectors
 from engram.service.vectors import embed
 from engram.state.decide import vectors_without_text
 from engram.state.space import View

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from numpy.typing import ArrayLike
+
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Remember
 from engram.model.ids import RANDOM_BYTES_PER_ID
 from engram.model.memory import Remembered
 from engram.service.core import Core
-from engram.service.preparing import Item, check_vector, prepare, with_vector
+from engram.service.given_vectors import check_vector, with_vector
+from engram.service.preparing import Item, prepare, prepare_plain
 from engram.service.requests import body_of_remember, check_request_key, request_of
 from engram.service.vectors import check_text_alone, embed, embedder_for
 
@@ -28,11 +31,22 @@ async def remember(
         engine = await core.registry.open(space, create=True)
     if item.embedding is None:
         await embed_text(core, engine, command, str(item.content))
-    # As `submitted`, without its two calls: a twentieth of a write.
+    return await submitted(engine, command)
+
+
+async def remember_plain(
+    core: Core, space: str, content: object, embedding: ArrayLike, confidence: object
+) -> Remembered:
+    """Carry out `Space.remember` of a text with its vector, of which nothing else is said."""
+    command = prepare_plain(content, confidence, core.entropy.token(RANDOM_BYTES_PER_ID))
+    with_vector(command, *check_vector(core.kernels, embedding), "")
+    engine = core.registry.open_now(space)
+    if engine is None:
+        engine = await core.registry.open(space, create=True)
+    # As `submitted`, without its call.
     group, position = engine.enlist(command)
     await group.done.wait()
-    outcome, lsn = group.answer(position)
-    return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
+    return group.remembered(position)
 
 
 async def embed_text(core: Core, engine: SpaceEngine, command: Remember, content: str) -> None:
@@ -46,5 +60,6 @@ async def embed_text(core: Core, engine: SpaceEngine, command: Remember, content
 
 async def submitted(engine: SpaceEngine, command: Remember) -> Remembered:
     """Return what came of the command, once it is durable."""
-    outcome, lsn = await engine.submit(command)
-    return Remembered(str(outcome.ids[0]), lsn, bool(outcome.created[0]))
+    group, position = engine.enlist(command)
+    await group.done.wait()
+    return group.remembered(position)

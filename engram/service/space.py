@@ -95,6 +95,20 @@ class Space(StrengthenedSpace):
             EmbedderUnavailable: the embedder does not answer.
             DurabilityError: the disk failed; it is unknown whether the memory was stored.
         """
+        if (
+            embedding is not None
+            and kind == "episodic"
+            and associate is True
+            and not (tags or particulars)
+            and occurred_at is None
+            and source is None
+            and session is None
+            and metadata is None
+            and request_key is None
+        ):
+            return await remembering.remember_plain(
+                self._core, self.id, content, embedding, confidence
+            )
         item = Item(
             content, embedding, kind, confidence, occurred_at, tags, source, session, metadata,
             particulars, associate,

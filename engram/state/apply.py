@@ -46,7 +46,7 @@ from engram.state.apply_edges import (
     unlink_row,
 )
 from engram.state.apply_one import remembered_one
-from engram.state.columns import take
+from engram.state.columns import Array, append_alike, take
 from engram.state.concepts import concepts_of, end_concepts, note_replayed, release
 from engram.state.named import rows_named
 from engram.state.particulars import append_particulars, numbered, supersede
@@ -63,6 +63,20 @@ from engram.state.space import (
 from engram.state.staged import Staged
 
 _NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
+_EACH_ITS_OWN: Final = (
+    "id_high",
+    "id_low",
+    "recorded_at",
+    "reviewed_at",
+    "occurred_at",
+    "stability_days",
+    "difficulty",
+    "confidence",
+    "kind",
+    "content_key",
+    "seen_count",
+    "flags",
+)
 
 
 def apply(state: SpaceState, event: Event, vectors: Vectors, lsn: int) -> None:
@@ -96,38 +110,54 @@ def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) 
     with_vector = _append_vectors(state, event, vectors)
     _append_texts(state, event)
     ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2)
-    columns["id_high"].append(ids[:, 0])
-    columns["id_low"].append(ids[:, 1])
-    for name, dtype, data in (
-        ("recorded_at", "<i8", event.recorded_at),
-        ("reviewed_at", "<i8", event.recorded_at),
-        ("occurred_at", "<i8", event.occurred_at),
-        ("stability_days", "<f4", event.stabilities),
-        ("difficulty", "<f4", event.difficulties),
-        ("confidence", "<f4", event.confidences),
-        ("kind", "u1", event.kinds),
-        ("content_key", "<u8", event.content_keys),
-        ("tag_count", "u1", event.tag_counts),
-    ):
-        columns[name].append(np.frombuffer(data, dtype))
-    append_particulars(state, event.particulars, count)
-    columns["seen_count"].append(np.ones(count, np.uint32))
-    numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
-    columns["source"].append(numbers[np.frombuffer(event.sources, "<u4")])
-    columns["session"].append(numbers[np.frombuffer(event.sessions, "<u4")])
-    counts = np.frombuffer(event.tag_counts, "u1").astype(np.uint64)
-    columns["tag_start"].append(np.cumsum(counts) - counts + np.uint64(state.tags.count))
-    state.tags.append(numbered(numbers, np.frombuffer(event.tags, "<u4")))
-    dated = np.frombuffer(event.dated, "u1")
-    flags = ALIVE | HAS_VECTOR * with_vector.view(np.uint8) | DATED * dated
+    recorded_at = np.frombuffer(event.recorded_at, "<i8")
+    keys = np.frombuffer(event.content_keys, "<u8")
+    flags: Array | int = ALIVE | HAS_VECTOR * with_vector.view(np.uint8)
+    if b"\1" in event.dated:
+        flags |= DATED * np.frombuffer(event.dated, "u1")
     if event.linked:
         flags |= LINKED * np.frombuffer(event.linked, "u1")
-    columns["flags"].append(flags)
-    _index(state, first, ids[:, 1], np.frombuffer(event.content_keys, "<u8"))
+    append_alike(
+        [columns[name] for name in _EACH_ITS_OWN],
+        (
+            ids[:, 0],
+            ids[:, 1],
+            recorded_at,
+            recorded_at,
+            np.frombuffer(event.occurred_at, "<i8"),
+            np.frombuffer(event.stabilities, "<f4"),
+            np.frombuffer(event.difficulties, "<f4"),
+            np.frombuffer(event.confidences, "<f4"),
+            np.frombuffer(event.kinds, "u1"),
+            keys,
+            1,
+            flags,
+        ),
+        count,
+    )
+    _append_labels(state, event)
+    append_particulars(state, event.particulars, count)
+    _index(state, first, ids[:, 1], keys)
     if count:
         state.recorded_last = int.from_bytes(event.recorded_at[-8:], "little", signed=True)
     if event.linked:
         link_remembered(state, event)
+
+
+def _append_labels(state: SpaceState, event: Remembered) -> None:
+    """Add the sources, sessions and tags of new rows; for rows without any it is four zeros."""
+    columns = [state.columns[name] for name in ("source", "session", "tag_count", "tag_start")]
+    if not event.labels:
+        append_alike(columns, (0, 0, 0, state.tags.count), event.count)
+        return
+    numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
+    counts = np.frombuffer(event.tag_counts, "u1")
+    starts = np.cumsum(counts, dtype=np.uint64) - counts + np.uint64(state.tags.count)
+    sources, sessions = (
+        numbers[np.frombuffer(each, "<u4")] for each in (event.sources, event.sessions)
+    )
+    append_alike(columns, (sources, sessions, counts, starts), event.count)
+    state.tags.append(numbered(numbers, np.frombuffer(event.tags, "<u4")))
 
 
 def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> NDArray[np.bool_]:
@@ -148,9 +178,11 @@ def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> N
         state.vector_count += len(rows)
     elif hot.vectors is not None:
         hot.vectors.append_zeros(event.count)
-    hot.norms.append(np.where(with_vector, norms, np.float32(0)))
-    hot.rows.append(np.arange(state.count, state.count + event.count, dtype=np.uint32))
-    state.columns["place"].append(np.arange(slot, slot + event.count, dtype=np.uint32))
+    slots = np.arange(slot, slot + event.count, dtype=np.uint32)
+    first = state.count
+    owners = slots if slot == first else np.arange(first, first + event.count, dtype=np.uint32)
+    kept = norms if with_vector.all() else np.where(with_vector, norms, np.float32(0))
+    append_alike((hot.norms, hot.rows, state.columns["place"]), (kept, owners, slots), event.count)
     return with_vector
 
 
@@ -159,11 +191,16 @@ def _append_texts(state: SpaceState, event: Remembered) -> None:
         ("content", state.hot.contents, event.contents, event.content_bytes),
         ("metadata", state.hot.metadata, event.metadata, event.metadata_bytes),
     ):
+        start = arena.append(blob)
+        columns = state.columns[f"{name}_address"], state.columns[f"{name}_bytes"]
+        if not blob:
+            append_alike(columns, (start, 0), event.count)
+            continue
         lengths = np.frombuffer(lengths_raw, "<u4")
-        start = np.uint64(arena.append(blob))
-        offsets = np.cumsum(lengths, dtype=np.uint64) - lengths
-        state.columns[f"{name}_address"].append(offsets + start)
-        state.columns[f"{name}_bytes"].append(lengths)
+        addresses = np.cumsum(lengths, dtype=np.uint64)
+        addresses -= lengths
+        addresses += np.uint64(start)
+        append_alike(columns, (addresses, lengths), event.count)
 
 
 def _index(

@@ -23,9 +23,13 @@ _LINK_WEIGHTS: Final = struct.pack(
     "<4f", BACK_WEIGHT, ONWARD_WEIGHT, MENTION_WEIGHT, MENTIONED_WEIGHT
 )
 
+_CHANCE: Final = np.dtype([("twelve", "<u2"), ("low", "<u8")])
+_LOW_62_BITS: Final = np.uint64(0x3FFF_FFFF_FFFF_FFFF)
+_VARIANT_BITS: Final = np.uint64(0x8000_0000_0000_0000)
+
 
 @lru_cache(8)
-def _first_strength(weights: tuple[float, ...]) -> tuple[bytes, bytes]:
+def first_strength(weights: tuple[float, ...]) -> tuple[bytes, bytes]:
     """Return stability and difficulty of a new memory as the columns hold them."""
     stability, difficulty = fsrs.first(weights)
     return struct.pack("<f", stability), struct.pack("<f", difficulty)
@@ -33,14 +37,20 @@ def _first_strength(weights: tuple[float, ...]) -> tuple[bytes, bytes]:
 
 def mint_ids(recorded_first: int, chance: bytes) -> NDArray[np.uint64]:
     """Return UUIDv7 halves u64[n, 2] for rows recorded 1 ns apart from `recorded_first`."""
-    random = np.frombuffer(chance, "u1").reshape(-1, RANDOM_BYTES_PER_ID)
-    recorded = np.arange(recorded_first, recorded_first + len(random))
+    random = np.frombuffer(chance, _CHANCE)
+    count = len(random)
+    ids = np.empty((count, 2), np.uint64)
+    high, low = ids[:, 0], ids[:, 1]
+    np.bitwise_and(random["twelve"], 0x0FFF, out=high)
+    np.bitwise_and(random["low"], _LOW_62_BITS, out=low)
+    low |= _VARIANT_BITS
+    first = recorded_first // 1_000_000
+    if first == (recorded_first + count - 1) // 1_000_000:  # as nearly always
+        high |= np.uint64((first & 0xFFFF_FFFF_FFFF) << 16 | 0x7000)
+        return ids
+    recorded = np.arange(recorded_first, recorded_first + count)
     milliseconds = (recorded // 1_000_000).astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)
-    twelve = np.ascontiguousarray(random[:, :2]).view("<u2")[:, 0].astype(np.uint64)
-    ids = np.empty((len(random), 2), np.uint64)
-    ids[:, 0] = (milliseconds << np.uint64(16)) | np.uint64(0x7000) | (twelve & np.uint64(0x0FFF))
-    low = np.ascontiguousarray(random[:, 2:]).view("<u8")[:, 0]
-    ids[:, 1] = (low & np.uint64(0x3FFF_FFFF_FFFF_FFFF)) | np.uint64(0x8000_0000_0000_0000)
+    high |= (milliseconds << np.uint64(16)) | np.uint64(0x7000)
     return ids
 
 
@@ -52,7 +62,7 @@ def remembered(
     `weights` are those of FSRS-6, which say how strong a new memory is.
     """
     count = batch.count
-    stability, difficulty = _first_strength(weights)
+    stability, difficulty = first_strength(weights)
     recorded = np.arange(recorded_first, recorded_first + count, dtype="<i8").tobytes()
     return Remembered(
         count=count,

@@ -160,6 +160,24 @@ class PagedColumn:
         return self.pages[number]
 
 
+def append_alike(
+    columns: Sequence[PagedColumn], values: Sequence[Array | float], rows: int
+) -> None:
+    """Add `rows` rows to flat columns, to each its own values, or one value for all of them.
+
+    As `append` to each, at half of what that costs for a group of lone writes.
+    """
+    for column, value in zip(columns, values, strict=True):
+        offset = column.count & PAGE_MASK
+        if offset and offset + rows <= len(column.pages[-1]):
+            column.pages[-1][offset : offset + rows] = value
+            column.count += rows
+        elif isinstance(value, np.ndarray):
+            column.append(value)
+        else:
+            column.append(np.full(rows, value, column.dtype))
+
+
 class RowSet:
     """Rows sorted out by page once, to be taken from several columns. Takes integers [n]."""
 

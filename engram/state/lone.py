@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Final, cast
 
 import numpy as np
@@ -26,11 +25,13 @@ from engram.state.effects import Effects
 from engram.state.outcomes import (
     GIVEN,
     Decision,
+    FreshOutcomes,
     Outcome,
     answered_before,
     check_room,
     settle_embedder,
 )
+from engram.state.plain import decide_plain
 from engram.state.reconsolidation import carry_strength
 from engram.state.space import HAS_VECTOR, SpaceState
 
@@ -40,8 +41,6 @@ _SEEN: Final = (False,)
 # Below 16 commands a look at each is cheaper than one in columns (design: a group of one costs 16
 # us as rows and 49 as columns).
 _COLUMNS_MIN: Final = 16
-# What `MemoryId._make` does, without a call of Python for each id.
-_AS_ID: Final = cast("Callable[[Sequence[int]], MemoryId]", partial(tuple.__new__, MemoryId))
 
 
 def raw_ids(ids: Sequence[MemoryId]) -> bytes:
@@ -83,6 +82,10 @@ class LoneGroup:
 
     def decide(self, commands: Sequence[Command]) -> Decision:
         """Return what becomes of the commands, up to the first that has to wait."""
+        if len(commands) >= _COLUMNS_MIN:
+            plain = decide_plain(self._state, self._space, commands, self._now)
+            if plain is not None:
+                return plain
         suspects = _suspects(self._state, commands)
         if len(commands) >= _COLUMNS_MIN and self._all_fresh(commands, suspects):
             return self._decide_fresh(cast("Sequence[Remember]", commands))
@@ -115,8 +118,7 @@ class LoneGroup:
         minted = mint_ids(self._now, batch.chance)
         raw = minted.astype("<u8", copy=False).tobytes()
         event = remembered(batch, raw, self._now, self._state.settings.weights)
-        outcomes = [Outcome((each,), _CREATED) for each in map(_AS_ID, minted.tolist())]
-        return Decision([(event, batch.vectors)], outcomes, len(outcomes))
+        return Decision([(event, batch.vectors)], FreshOutcomes(raw), batch.count)
 
     def _all_fresh(self, commands: Sequence[Command], suspects: Sequence[bool]) -> bool:
         """Whether no command needs a look of its own: all are new texts, their vectors alike."""

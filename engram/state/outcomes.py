@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, overload
 
 import msgspec
 import numpy as np
@@ -22,6 +24,11 @@ from engram.state.space import SpaceState
 
 # The embedder of vectors that a caller made and did not name.
 GIVEN: Final = "given"
+_ID: Final = struct.Struct("<QQ")
+_CREATED: Final = (True,)
+# Where the 32 digits of an id stand in its text, between the dashes.
+_DIGIT_PLACES: Final = np.array([place for place in range(36) if place not in {8, 13, 18, 23}])
+_TEXT_CHARACTERS: Final = 36
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -36,11 +43,59 @@ class Outcome(msgspec.Struct, frozen=True):
     lsn: int = 0
 
 
+class FreshOutcomes(Sequence[Outcome]):
+    """The outcomes of commands that each stored a memory; made when they are looked at.
+
+    Takes the halves of the ids as raw little-endian u64: high, low.
+    """
+
+    __slots__ = ("_ids", "_texts")
+
+    def __init__(self, ids: bytes) -> None:
+        self._ids = ids
+        self._texts: str | None = None
+
+    def __len__(self) -> int:
+        """Return how many memories were stored."""
+        return len(self._ids) // _ID.size
+
+    @overload
+    def __getitem__(self, position: int) -> Outcome: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[Outcome]: ...
+
+    def __getitem__(self, position: int | slice) -> Outcome | list[Outcome]:
+        """Return one outcome, or a run of them."""
+        if isinstance(position, slice):
+            return list(self)[position]
+        at = range(len(self))[position]
+        return Outcome((MemoryId(*_ID.unpack_from(self._ids, at * _ID.size)),), _CREATED)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """Iterate over the outcomes."""
+        return (Outcome((MemoryId(*each),), _CREATED) for each in _ID.iter_unpack(self._ids))
+
+    def id_text(self, position: int) -> str:
+        """Return the id of a memory in the canonical text form; all are written out together."""
+        if self._texts is None:
+            self._texts = _texts(self._ids)
+        return self._texts[_TEXT_CHARACTERS * position : _TEXT_CHARACTERS * (position + 1)]
+
+
+def _texts(ids: bytes) -> str:
+    """Return the texts of raw ids, one after the other."""
+    digits = np.frombuffer(ids, "<u8").astype(">u8").tobytes().hex().encode()
+    texts = np.full((len(ids) // _ID.size, _TEXT_CHARACTERS), ord("-"), np.uint8)
+    texts[:, _DIGIT_PLACES] = np.frombuffer(digits, np.uint8).reshape(len(texts), -1)
+    return texts.tobytes().decode()
+
+
 class Decision(NamedTuple):
     """The events of a group with their vectors, and one outcome for each command taken."""
 
     events: list[tuple[Event, Vectors]]
-    outcomes: list[Outcome]
+    outcomes: Sequence[Outcome]
     taken: int
 
 

@@ -11,24 +11,26 @@ from engram.model.errors import check
 from engram.model.events import Remembered
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT, ParticularColumns
 from engram.state.apply_edges import unlink_row
+from engram.state.columns import append_alike
 from engram.state.concepts import end_concepts
 from engram.state.space import LINKED, SpaceState
 
-_NONE: Final = ParticularColumns()
 _MASK: Final = np.uint32(LABEL_MASK)
 
 
 def append_particulars(state: SpaceState, given: ParticularColumns | None, count: int) -> None:
     """Add the priority of `count` new rows, and when each of them expires."""
     priorities, ends = state.columns["priority"], state.columns["ended_at"]
-    columns = given or _NONE
-    if columns.priorities:
-        check(len(columns.priorities) == count, "there is a priority for each memory")
-        priorities.append(np.frombuffer(columns.priorities, "u1"))
+    if given is None:
+        append_alike((priorities, ends), (PRIORITY_DEFAULT, 0), count)
+        return
+    if given.priorities:
+        check(len(given.priorities) == count, "there is a priority for each memory")
+        priorities.append(np.frombuffer(given.priorities, "u1"))
     else:
         priorities.append(np.full(count, PRIORITY_DEFAULT, np.uint8))
-    if columns.expires_at:
-        expires_at = np.frombuffer(columns.expires_at, "<i8")
+    if given.expires_at:
+        expires_at = np.frombuffer(given.expires_at, "<i8")
         check(len(expires_at) == count, "there is an end for each memory, or for none")
         ends.append(expires_at)
         state.expiring_count += int(np.count_nonzero(expires_at))

@@ -226,10 +226,8 @@ class ReplayLaw(RuleBasedStateMachine):
         assert decision.taken == 1, "what asks about it waits until it was superseded"
         new = str(decision.outcomes[0].ids[0])
         if not _expired(item, self.state.recorded_last + 1):
-            refused = (
-                self._commit([again], now).outcomes + self._commit([Forget(old)], now).outcomes
-            )
-            for outcome in refused:
+            for command in (again, Forget(old)):
+                (outcome,) = self._commit([command], now).outcomes
                 assert isinstance(outcome.refusal, MemorySuperseded)
                 assert outcome.refusal.current_id == new
         del self.model[id_text]
