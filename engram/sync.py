@@ -94,6 +94,7 @@ class Space:
     consolidate = _space_verb(AsyncSpace.consolidate)
     concepts = _space_verb(AsyncSpace.concepts)
     belief_history = _space_verb(AsyncSpace.belief_history)
+    query = _space_verb(AsyncSpace.query)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

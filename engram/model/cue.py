@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import msgspec
 
+from engram.model.conditions import Condition as RowCondition
 from engram.model.errors import InvalidRequest
 from engram.model.memory import MemoryKind, to_nanoseconds
 from engram.model.metadata_filter import Condition, read_conditions
@@ -44,6 +45,8 @@ class Filters(msgspec.Struct, frozen=True, gc=False):
     include_expired: bool = False
     include_suppressed: bool = False
     metadata: tuple[Condition, ...] = ()
+    where: RowCondition | None = None
+    """A condition of the query language, bound."""
 
     @property
     def priorities(self) -> tuple[int | None, int | None]:

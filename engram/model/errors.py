@@ -3,6 +3,8 @@
 EngramError
 |-- RequestError             the caller's: change the request
 |   |-- InvalidRequest       one or more fields break a rule; lists every violation
+|   |   `-- QuerySyntaxError  a statement of the query language cannot be read
+|   |-- QueryTooCostly
 |   |-- SpaceNotFound
 |   |-- SpaceAlreadyExists
 |   |-- MemoryNotFound
@@ -56,6 +58,28 @@ class InvalidRequest(RequestError):
     def __init__(self, *violations: str) -> None:
         self.violations = violations
         super().__init__("; ".join(violations))
+
+
+class QuerySyntaxError(InvalidRequest):
+    """Raised when a statement of the query language cannot be read; says where, and what fits."""
+
+    def __init__(self, place: tuple[int, int], found: str, expected: str, hint: str = "") -> None:
+        (self.line, self.column), self.found, self.expected = place, found, expected
+        where = f"line {self.line}, column {self.column}"
+        super().__init__(f"{where}: found {found}, expected {expected}{hint and f'; {hint}'}")
+
+
+class QueryTooCostly(RequestError):
+    """Raised when a statement is expected to cost more than its budget; nothing was carried out."""
+
+    code = "OVER_BUDGET"
+
+    def __init__(self, estimate_ms: float, budget_ms: float, step: str) -> None:
+        self.estimate_ms, self.budget_ms, self.step = estimate_ms, budget_ms, step
+        super().__init__(
+            f"the statement is expected to take {estimate_ms:,.1f} ms, most of it for {step}, over "
+            f"its budget of {budget_ms:,.1f} ms; narrow it (see EXPLAIN), or raise budget_ms"
+        )
 
 
 class SpaceNotFound(RequestError):

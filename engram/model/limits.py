@@ -175,3 +175,17 @@ PATHS_COUNT_MAX: Final = 32
 # 64 memories shown of one contradiction, of each value one before a second of any: enough to see
 # what is said, and to correct it; how many there are in all is told.
 CLAIMS_COUNT_MAX: Final = 64
+
+# 131,072 characters of a statement: a vector of 4,096 numbers in full, and a condition; what is
+# longer comes as a parameter.
+QUERY_CHARACTERS_MAX: Final = 131_072
+
+# 64 conditions nested in each other: more than anybody reads, and far from Python's own recursion.
+QUERY_DEPTH_MAX: Final = 64
+
+# 1,000 values after IN, as many as a recall lists: one answer may narrow the next question.
+QUERY_VALUES_MAX: Final = 1_000
+
+# 10,000 ms a statement may be expected to take unless its caller says otherwise: who waits longer
+# than ten seconds should have said so.
+QUERY_BUDGET_MS_DEFAULT: Final = 10_000.0

@@ -70,6 +70,11 @@ class FactIndex:
         self._columns = tuple(array("I") for _ in range(4))
 
     @property
+    def rows_read(self) -> int:
+        """How many rows were read so far."""
+        return self._rows_read
+
+    @property
     def resident_bytes(self) -> int:
         """Bytes of the columns, and of the texts about."""
         texts = 250 * len(self._subjects) + 200 * len(self._values)

@@ -5,14 +5,16 @@ Rows are judged a page at a time: what a page's columns hold stays in the caches
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engram.kernels.arrays import U32
 from engram.model.cue import Filters
+from engram.model.errors import check
 from engram.model.particulars import ENTITY
 from engram.retrieval.metadata_index import MetadataIndex
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Array, take
@@ -93,9 +95,16 @@ class RowMasker:
         self._kept: tuple[list[_PageMasks], RowMasks] | None = None
         self.metadata = MetadataIndex()
 
-    def __call__(self, view: View, filters: Filters, now: int) -> RowMasks:
-        """Return the rows of `view` that pass `filters`, and live at `now` or lived at `as_of`."""
+    def __call__(
+        self, view: View, filters: Filters, now: int, stop: Callable[[], None] | None = None
+    ) -> RowMasks:
+        """Return the rows of `view` that pass `filters`, and live at `now` or lived at `as_of`.
+
+        `stop` is called now and then where bodies are read; what it raises ends it.
+        """
         count = view.count
+        if filters.where is not None:
+            return _masks_of(view, self._meeting(view, filters, now, stop))
         all_live = not view.forgotten_count and not view.expiring_count
         is_whole = all_live and not view.suppressed_count
         if filters.empty and is_whole and view.vector_count == count:
@@ -119,7 +128,34 @@ class RowMasker:
 
     def rows(self, view: View, filters: Filters, now: int) -> Bools:
         """Return bool[count]: the same rows."""
+        if filters.where is not None:
+            return self._meeting(view, filters, now, None)
         return rows_passing(view, filters, now, self.metadata.passing(view, filters.metadata))
+
+    def _meeting(
+        self, view: View, filters: Filters, now: int, stop: Callable[[], None] | None
+    ) -> Bools:
+        """Return bool[count]: the rows that meet `filters.where` and pass the other filters."""
+        from engram.retrieval.conditions import Judge  # noqa: PLC0415 - few recalls have any
+
+        condition = filters.where
+        check(condition is not None, "there is a condition to meet")
+        passing = self.rows(view, msgspec.structs.replace(filters, where=None), now)
+        rows = np.flatnonzero(passing)
+        judge = Judge(view, self.metadata, stop)
+        passing[rows] = judge.meets(condition, rows)  # type: ignore[arg-type]
+        return passing
+
+
+def _masks_of(view: View, passing: Bools) -> RowMasks:
+    """Return bool[count] as bitmaps."""
+    flags = view.gather("flags", np.arange(view.count)) if view.count else np.zeros(0, np.uint8)
+    return RowMasks(
+        words=np.packbits(passing, bitorder="little"),
+        vectors=np.packbits(passing & ((flags & HAS_VECTOR) != 0), bitorder="little"),
+        rows=view.count,
+        candidates=int(np.count_nonzero(passing)),
+    )
 
 
 def rows_passing(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypedDict
 
 from numpy.typing import ArrayLike
 
+from engram.model.conditions import Condition
 from engram.model.errors import InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, CUE_MEMORIES_MAX, LIMIT_MAX
 from engram.retrieval import pipeline
+from engram.state.space import View
 
 
 class FilterArguments(TypedDict, total=False):
@@ -60,6 +62,10 @@ class Question(NamedTuple):
     reinforce: bool = True
     session: str | None = None
     deadline_ms: float | None = None
+    where: Condition | None = None
+    """A bound condition beside the filters."""
+    select: Callable[[View, list[pipeline.Hit]], list[pipeline.Hit]] | None = None
+    """What is listed of the hits, and in which order; None: all of them, best first."""
 
 
 def question_of(

@@ -28,7 +28,7 @@ from engram.model.memory import Memory, Page, SpaceStats, to_datetime
 from engram.model.recall_result import RecallResult
 from engram.retrieval import pipeline
 from engram.retrieval.consolidation import formed_rows
-from engram.retrieval.filters import living_count, rows_known
+from engram.retrieval.filters import RowMasks, living_count, rows_known
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.sketch_index import CATCH_UP_ROWS
 from engram.service.answering import analysed, recollections, rows_on_ways, why_nothing
@@ -79,6 +79,8 @@ async def _recall(
     view, words = engine.view, engine.words  # together: both go by the same row numbers
     primed = engine.unrecorded.primed(question.session)
     filters = _filters(core, engine, view, arguments)
+    if question.where is not None:
+        filters = msgspec.structs.replace(filters, where=question.where)
     now = core.clock.now()
     cue, embedded_us = await _cue(core, engine, view, question, filters, now)
     if primed is not None:
@@ -89,6 +91,8 @@ async def _recall(
         found = _search(core, engine, view, words, cue, now)
     else:
         found = await engine.readers.run(partial(_search, core, engine, view, words, cue, now))
+    if question.select is not None:
+        found = found._replace(hits=question.select(view, found.hits))
     rows = [hit.row for hit in found.hits]
     memories = await memories_of(engine, view, rows, now)
     if question.reinforce:
@@ -210,6 +214,15 @@ def _graph_at(engine: SpaceEngine, view: View, as_of: int | None) -> SpaceGraph:
     return engine.graph.at(view) if as_of is None else engine.graph.at_time(view, as_of)
 
 
+def _masks_of(
+    engine: SpaceEngine, filters: Filters, cancel: CancelFlag | None
+) -> Callable[[View, Filters, int], RowMasks]:
+    """Return what gives the rows that pass filters; conditions on bodies take long to judge."""
+    if filters.where is None or cancel is None:
+        return engine.row_masks
+    return partial(engine.row_masks, stop=cancel.check)
+
+
 def _search(
     core: Core,
     engine: SpaceEngine,
@@ -228,7 +241,7 @@ def _search(
         kernels=core.kernels,
         words_at=words.at,
         graph_at=partial(_graph_at, engine),
-        masks_of=engine.row_masks,
+        masks_of=_masks_of(engine, cue.filters, cancel),
         unrelated=engine.unrelated_cosine,
         monotonic=core.clock.monotonic,
         share=engine.readers.share,

@@ -32,15 +32,15 @@ from engram.service.preparing import (
     Item,
     NewMemory,
 )
+from engram.service.queried_space import QueriedSpace
 from engram.service.questions import FilterArguments, RecallArguments, question_of
 from engram.service.requests import body_of, check_request_key
-from engram.service.strengthened_space import StrengthenedSpace
 
 Progress = Callable[[int, int], None]
 _FORGET: Final = {SUPPRESS: "suppress", DELETE: "forget"}
 
 
-class Space(StrengthenedSpace):
+class Space(QueriedSpace):
     """One memory space: everything a caller does with memories happens here.
 
     Handles are cheap and may be shared between tasks; they do not outlive the store.

@@ -25,6 +25,7 @@ from engram.service.backups import (
 )
 from engram.service.core import Core
 from engram.service.space import Progress, Space
+from engram.service.spaces import space_infos
 from engram.service.vectors import check_embedder
 
 
@@ -218,12 +219,4 @@ class Engram:
 
     async def spaces(self) -> list[SpaceInfo]:
         """Return every memory space, opening those that are not; damaged ones say why."""
-        registry, found = self._core.registry, []
-        for name in await registry.recover_all():
-            error, engine = registry.unavailable.get(name), registry.open_now(name)
-            if error is not None:
-                found.append(SpaceInfo(name, "unavailable", 0, str(error)))
-            elif engine is not None:
-                view = engine.view
-                found.append(SpaceInfo(name, "ready", view.count - view.forgotten_count))
-        return found
+        return await space_infos(self._core)

@@ -22,6 +22,7 @@ from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.integrity import IntegrityCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
 from engram.edges.cli.psychology.commands import BenchCommands
+from engram.edges.cli.queries import QueryCommands
 from engram.edges.cli.quickstart import Quickstart
 from engram.edges.cli.screen import make_console
 from engram.edges.cli.session import Session
@@ -67,6 +68,7 @@ def _add_memories(app: App, session: Session) -> None:
     associations, strength = AssociationCommands(session), StrengthCommands(session)
     app.command(memories.remember, sort_key=1)
     app.command(memories.recall, sort_key=2)
+    app.command(QueryCommands(session).query, sort_key=2)
     app.command(memories.get, sort_key=3)
     app.command(memories.list, sort_key=4)
     app.command(corrections.update, sort_key=5)

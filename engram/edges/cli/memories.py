@@ -82,7 +82,7 @@ class MemoryCommands:
             "request_key": request_key,
             **more.arguments(),
         }
-        content = _standard_input() if text == STANDARD_INPUT else text
+        content = standard_input() if text == STANDARD_INPUT else text
 
         async def command() -> int:
             async with self._session.space(settings) as space:
@@ -303,7 +303,7 @@ def _mode(*, suppress: bool, erase: bool) -> str:
     return "erase" if erase else "suppress" if suppress else "delete"
 
 
-def _standard_input() -> str:
+def standard_input() -> str:
     """Return standard input as text, without the line feed an editor or echo puts at its end."""
     from engram.model.errors import InvalidRequest  # noqa: PLC0415 - only when it fails
 

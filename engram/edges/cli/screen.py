@@ -160,6 +160,17 @@ def space_standings(rows: Iterable[SpaceHealth]) -> Table:
     return table
 
 
+def table_of(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
+    """Return lines of cells under their columns; the last column takes the room that is left."""
+    table = _table()
+    for name in columns[:-1]:
+        table.add_column(name, overflow="fold")
+    table.add_column(columns[-1], overflow="fold", ratio=1)
+    for line in lines:
+        table.add_row(*map(Text, line))
+    return table
+
+
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     """Return names and values in two aligned columns."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)

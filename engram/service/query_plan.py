@@ -1,0 +1,289 @@
+"""How a statement is carried out, and what that is expected to cost.
+
+Costs are microseconds on the machine the constants were measured on; what a caller is promised is
+their order, and that a statement of a size is refused or not, wherever it runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from engram.model.answer import Plan, PlanStep
+from engram.model.conditions import (
+    METADATA,
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Contains,
+    Has,
+    Matches,
+    Moment,
+    Not,
+)
+from engram.model.limits import LIMIT_MAX
+from engram.query.printer import printed_condition
+from engram.query.syntax import (
+    Recall,
+    ShowAssociations,
+    ShowBeliefs,
+    ShowConcepts,
+    ShowContradictions,
+    ShowPaths,
+    Spread,
+)
+from engram.retrieval.conditions import Judge
+from engram.service.expected_cost import (
+    BOUND_US,
+    FILTER_US,
+    INDEX_US,
+    SCAN_US,
+    SCORE_US,
+    SPREAD_US,
+    WORDS_US,
+)
+
+if TYPE_CHECKING:
+    from engram.engine.space_engine import SpaceEngine
+    from engram.model.recall_result import RecallResult
+    from engram.query.syntax import Body
+    from engram.service.core import Core
+    from engram.state.space import View
+
+RECALL_LIMIT: Final = 10
+SPREAD_LIMIT: Final = 100
+SHOW_LIMIT: Final = 100
+SPREAD_HOPS: Final = 3
+EDGE_BUDGET: Final = 200_000
+
+# Microseconds: to read a text of a hundred characters and look into it, to read metadata the first
+# time, to make a memory of a row, to follow an edge, to read what a text says of whom, to embed a
+# short text with the embedder that comes along.
+TEXT_US, METADATA_US, RESULT_US = 0.9, 7.0, 14.0
+EDGE_US, STATEMENT_US, EMBED_US = 0.008, 21.0, 60.0
+
+# So many rows are looked at to guess how many meet a condition.
+_SAMPLE_ROWS: Final = 128
+# What is guessed of conditions on metadata, which are not read for a guess.
+_METADATA_SHARE: Final = 0.1
+_OPTIONAL_US: Final = 25.0
+
+SPACES_PLAN: Final = Plan((PlanStep("show", "every space, opened if need be", 1, _OPTIONAL_US),))
+"""Of SHOW SPACES, which belongs to no space."""
+
+
+class Asked(NamedTuple):
+    """A recall as it is carried out: how many are fetched, and whether they are chosen from."""
+
+    fetched: int
+    is_chosen: bool
+    limit: int
+    offset: int
+
+
+def asked_of(body: Recall) -> Asked:
+    """Return how many memories a recall fetches to list what was asked for.
+
+    What is known of the answer alone (confidence, threshold, order) is judged over all that the
+    recall may list, so that LIMIT and OFFSET count what is left.
+    """
+    limit = RECALL_LIMIT if body.limit is None else _int(body.limit)
+    offset = 0 if body.offset is None else _int(body.offset)
+    threshold = getattr(body.cue, "threshold", None)
+    is_sorted = body.order is not None and (body.order.key, body.order.descending) != (
+        "score",
+        True,
+    )
+    is_chosen = is_sorted or body.confidence is not None or threshold is not None
+    fetched = LIMIT_MAX if is_chosen else min(limit + offset, LIMIT_MAX)
+    return Asked(fetched, is_chosen, limit, offset)
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def plan_of(core: Core, engine: SpaceEngine, body: Body, *, sampled: bool) -> Plan:
+    """Return the plan of a bound statement; without `sampled` every row may meet its conditions.
+
+    Sampling may read sealed segments, and then it blocks.
+    """
+    view = engine.view
+    if isinstance(body, Recall):
+        return Plan(_recall_steps(core, engine, view, body, sampled=sampled))
+    return Plan((_other_step(engine, view, body),))
+
+
+def _recall_steps(
+    core: Core, engine: SpaceEngine, view: View, body: Recall, *, sampled: bool
+) -> tuple[PlanStep, ...]:
+    asked, living = asked_of(body), view.count - view.forgotten_count
+    share = 1.0
+    if body.where is not None and sampled:
+        share = share_meeting(engine, view, body.where)
+    passing = round(living * share)
+    has_text = isinstance(body.cue, str)
+    steps = []
+    if has_text and view.dimensions and core.embedder is not None:
+        steps.append(PlanStep("embed", f"the cue by {view.embedder}", 1, EMBED_US))
+    steps.append(_filter_step(view, body, passing))
+    found = min(passing, asked.fetched)
+    if view.dimensions and (not has_text or core.embedder is not None):
+        steps.append(_vector_step(engine, view, found))
+    if has_text:
+        behind = max(0, view.count - engine.words.rows_indexed)
+        cost = view.count * WORDS_US + behind * INDEX_US
+        steps.append(PlanStep("words", "BM25 over the passing rows", found, cost))
+    edges = view.associations.edge_count
+    if edges:
+        detail = f"activation over up to {min(edges, EDGE_BUDGET):,} of {edges:,} associations"
+        steps.append(PlanStep("spread", detail, found, SPREAD_US))
+    detail = "scores and confidences"
+    steps.append(PlanStep("fuse", detail, found, _OPTIONAL_US + found * RESULT_US))
+    if asked.is_chosen or asked.offset:
+        kept = max(0, min(asked.limit, found - asked.offset))
+        steps.append(PlanStep("select", _selection(body, asked), kept, _OPTIONAL_US))
+    return tuple(steps)
+
+
+def _filter_step(view: View, body: Recall, passing: int) -> PlanStep:
+    said = []
+    if body.where is not None:
+        said.append(printed_condition(body.where))
+    if isinstance(body.as_of, Moment):
+        said.append("what was known then")
+    cost = view.count * FILTER_US if said else 0.0
+    if body.where is not None:
+        cost += view.count * body_us(body.where)
+    return PlanStep("filter", "; ".join(said) or "what lives", passing, cost)
+
+
+def _vector_step(engine: SpaceEngine, view: View, found: int) -> PlanStep:
+    sketched = view.hot.count - engine.sketches.behind(view.hot)
+    sealed = view.count - view.hot.count if view.sealed else 0
+    cost = (sketched + sealed) * BOUND_US + (view.hot.count - sketched) * SCAN_US
+    cost += engine.sketches.scored_expected * SCORE_US
+    return PlanStep("vectors", f"cosines of {view.dimensions} dimensions", found, cost)
+
+
+def _selection(body: Recall, asked: Asked) -> str:
+    threshold = getattr(body.cue, "threshold", None)
+    said = [f"of up to {asked.fetched:,} recalled"]
+    if threshold is not None:
+        said.append(f"similarity >= {threshold}")
+    if body.confidence is not None:
+        said.append(f"confidence {body.confidence.operator} {body.confidence.value}")
+    if body.order is not None:
+        said.append(f"sorted by {body.order.key}")
+    return ", ".join([*said, f"{asked.limit:,} from {asked.offset:,} on"])
+
+
+def _other_step(engine: SpaceEngine, view: View, body: Body) -> PlanStep:
+    edges, nodes = view.associations.edge_count, max(1, view.associations.node_count)
+    if isinstance(body, Spread):
+        hops = _int(body.max_hops) or SPREAD_HOPS
+        reached = min(len(body.sources) * (edges / nodes + 1) ** hops, edges, EDGE_BUDGET)
+        rows = min(int(reached), _int(body.limit) or SPREAD_LIMIT)
+        return PlanStep("spread", f"up to {hops} hops", rows, _OPTIONAL_US + reached * EDGE_US)
+    if isinstance(body, ShowPaths):
+        k = _int(body.limit) or 1
+        return PlanStep("paths", f"{k} of them", k, _OPTIONAL_US + k * edges * EDGE_US)
+    if isinstance(body, ShowAssociations):
+        cost = _OPTIONAL_US + edges * EDGE_US
+        rows = min(_int(body.limit) or SHOW_LIMIT, round(edges / nodes))
+        return PlanStep("associations", "of one memory", rows, cost)
+    if isinstance(body, ShowContradictions):
+        cost = (view.count - engine.facts.rows_read) * STATEMENT_US
+        rows = _int(body.limit) or SHOW_LIMIT
+        return PlanStep("contradictions", "what texts say of whom", rows, cost + _OPTIONAL_US)
+    if isinstance(body, ShowConcepts | ShowBeliefs):
+        cost = view.count * FILTER_US + edges * EDGE_US
+        rows = _int(getattr(body, "limit", None)) or SHOW_LIMIT
+        return PlanStep("concepts", "with what they cite", rows, cost + _OPTIONAL_US)
+    return PlanStep("show", "what is counted anyway", 1, _OPTIONAL_US)
+
+
+def body_us(condition: Condition) -> float:
+    """Return what judging a row by a condition takes beside its columns."""
+    if isinstance(condition, AllOf | AnyOf):
+        return sum(map(body_us, condition.parts))
+    if isinstance(condition, Not):
+        return body_us(condition.part)
+    if isinstance(condition, Contains | Matches) or condition.field == "content":
+        return TEXT_US
+    return METADATA_US if condition.field.startswith(METADATA) else 0.0
+
+
+def share_meeting(engine: SpaceEngine, view: View, condition: Condition) -> float:
+    """Return about what share of rows meets a condition, from a sample spread over all."""
+    count = min(view.count, _SAMPLE_ROWS)
+    if not count:
+        return 0.0
+    rows = np.linspace(0, view.count - 1, count).astype(np.int64)
+    judge = Judge(view, engine.row_masks.metadata)
+    return _share(judge, condition, rows)
+
+
+def _share(
+    judge: Judge, condition: Condition, rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> float:
+    """Return the share of some rows that meet a condition; parts on metadata are guessed."""
+    if not _on_metadata(condition):
+        return float(judge.meets(condition, rows).mean())
+    if isinstance(condition, Not):
+        return 1.0 - _share(judge, condition.part, rows)
+    if isinstance(condition, AllOf):
+        return float(np.prod([_share(judge, part, rows) for part in condition.parts]))
+    if isinstance(condition, AnyOf):
+        return 1.0 - float(np.prod([1.0 - _share(judge, part, rows) for part in condition.parts]))
+    is_other = isinstance(condition, Compare) and condition.operator == "!="
+    return 1.0 - _METADATA_SHARE if is_other else _METADATA_SHARE
+
+
+def _on_metadata(condition: Condition) -> bool:
+    if isinstance(condition, AllOf | AnyOf):
+        return any(map(_on_metadata, condition.parts))
+    if isinstance(condition, Not):
+        return _on_metadata(condition.part)
+    if isinstance(condition, Contains | Matches | Has):
+        return False
+    return condition.field.startswith(METADATA)
+
+
+_MEASURED: Final = {
+    "embed": ("embed",),
+    "filter": ("filter",),
+    "vectors": ("vectors", "sketches", "rerank"),
+    "words": ("words",),
+    "spread": ("seeds", "spread"),
+    "fuse": ("fuse", "evidence"),
+}
+
+
+def measured(plan: Plan, result: RecallResult, total_us: float) -> Plan:
+    """Return the plan of a recall with what it came to."""
+    steps, told = [], 0.0
+    rows = {
+        "filter": result.candidates,
+        "spread": result.query_analysis.reached,
+        "select": len(result),
+    }
+    for step in plan.steps:
+        names = [name for name in _MEASURED.get(step.name, ()) if name in result.timings_us]
+        took = sum(result.timings_us[name] for name in names) if names else None
+        told += took or 0.0
+        if step.name == "select":
+            took = max(0.0, total_us - told)
+        steps.append(_with(step, rows.get(step.name), took))
+    return Plan(tuple(steps))
+
+
+def measured_whole(plan: Plan, rows: int, total_us: float) -> Plan:
+    """Return the plan of one step with what it came to."""
+    return Plan(tuple(_with(step, rows, total_us) for step in plan.steps))
+
+
+def _with(step: PlanStep, rows: int | None, took_us: float | None) -> PlanStep:
+    return PlanStep(step.name, step.detail, step.rows, step.cost_us, rows, took_us)

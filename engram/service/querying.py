@@ -1,0 +1,318 @@
+"""Statements of the query language, carried out: each by the verb of the library it stands for."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from engram.model.answer import Answer, Plan
+from engram.model.conditions import Moment
+from engram.model.errors import InvalidRequest, QueryTooCostly
+from engram.model.ids import check_space_id
+from engram.model.limits import LIMIT_MAX
+from engram.model.memory import to_datetime
+from engram.query.binding import bind
+from engram.query.parser import parse
+from engram.query.syntax import (
+    EXPLAIN,
+    PROFILE,
+    Body,
+    MemoryCue,
+    Recall,
+    ShowAssociations,
+    ShowBeliefs,
+    ShowConcepts,
+    ShowContradictions,
+    ShowPaths,
+    ShowSpaces,
+    ShowStats,
+    Spread,
+    Statement,
+    VectorCue,
+)
+from engram.retrieval.confidence import Belief, given
+from engram.service import associating, consolidating, query_rows, reading, spreading
+from engram.service.contradicting import contradictions
+from engram.service.query_plan import (
+    EDGE_BUDGET,
+    SHOW_LIMIT,
+    SPACES_PLAN,
+    SPREAD_HOPS,
+    SPREAD_LIMIT,
+    Asked,
+    asked_of,
+    measured,
+    measured_whole,
+    plan_of,
+)
+from engram.service.questions import Question
+from engram.service.spaces import space_infos
+
+if TYPE_CHECKING:
+    from engram.engine.space_engine import SpaceEngine
+    from engram.model.recall_result import RecallResult
+    from engram.retrieval.pipeline import Hit
+    from engram.service.core import Core
+    from engram.service.questions import FilterArguments
+    from engram.service.spreading import SpreadArguments
+    from engram.state.space import View
+
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_COLUMNS: Final = {"created": "recorded_at", "occurred": "occurred_at", "priority": "priority"}
+
+
+class Asker(NamedTuple):
+    """Who asks, and what a statement may cost."""
+
+    core: Core
+    space: str
+    budget_ms: float
+
+
+class _Done(NamedTuple):
+    """What a verb came to."""
+
+    found: query_rows.Rows
+    result: Any
+    note: str | None = None
+    timings_us: Mapping[str, float] = {}
+
+
+async def query(asker: Asker, text: str, parameters: Mapping[str, object]) -> Answer:
+    """Carry out `Space.query`."""
+    core = asker.core
+    _check_budget(asker.budget_ms)
+    started = core.clock.monotonic()
+    parsed = parse(text)
+    statement = bind(parsed, parameters, core.clock.now())
+    parsed_us = (core.clock.monotonic() - started) / 1_000
+    space = check_space_id(asker.space if statement.space is None else statement.space)
+    body = statement.body
+    if isinstance(body, ShowSpaces):
+        engine, plan = None, SPACES_PLAN
+    else:
+        engine = core.registry.open_now(space) or await core.registry.open(space)
+        plan = await _planned(core, engine, statement, asker.budget_ms)
+    done = _Done(query_rows.Rows((), ()), None)
+    if statement.mode != EXPLAIN:
+        done = await _carried_out(core, engine, body)
+    total_us = (core.clock.monotonic() - started) / 1_000
+    if statement.mode == PROFILE:
+        plan = _profiled(plan, done, total_us - parsed_us)
+    return Answer(
+        statement=text,
+        space=space,
+        columns=done.found.columns,
+        rows=done.found.rows,
+        timings_us={"parse": parsed_us, **done.timings_us, "total": total_us},
+        note=done.note,
+        plan=plan if statement.mode else None,
+        result=done.result,
+    )
+
+
+def _check_budget(budget_ms: object) -> None:
+    is_number = isinstance(budget_ms, int | float) and not isinstance(budget_ms, bool)
+    if not is_number or not cast("float", budget_ms) > 0:
+        raise InvalidRequest(f"budget_ms {budget_ms!r} is not a number above 0")
+
+
+async def _planned(core: Core, engine: SpaceEngine, statement: Statement, budget_ms: float) -> Plan:
+    """Return the plan; QueryTooCostly when it is expected to cost more than the budget.
+
+    A sample of rows is looked at only where somebody asks for the plan: what every row costs at
+    most is known without.
+    """
+    body = statement.body
+    sampled = bool(statement.mode)
+    if sampled and engine.view.sealed:
+        plan = await engine.readers.run(lambda _: plan_of(core, engine, body, sampled=True))
+    else:
+        plan = plan_of(core, engine, body, sampled=sampled)
+    if plan.cost_us > budget_ms * 1_000 and statement.mode != EXPLAIN:
+        raise QueryTooCostly(plan.cost_us / 1_000, budget_ms, plan.costliest.name)
+    return plan
+
+
+def _profiled(plan: Plan, done: _Done, total_us: float) -> Plan:
+    if done.timings_us:
+        return measured(plan, done.result, total_us)
+    return measured_whole(plan, len(done.found.rows), total_us)
+
+
+async def _carried_out(core: Core, engine: SpaceEngine | None, body: Body) -> _Done:
+    if isinstance(body, ShowSpaces) or engine is None:
+        infos = await space_infos(core)
+        return _Done(query_rows.spaces(infos), infos)
+    return await _VERBS[type(body)](core, engine, body)
+
+
+async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> _Done:
+    asked = asked_of(body)
+    if asked.limit + asked.offset > LIMIT_MAX:
+        raise InvalidRequest(
+            f"LIMIT {asked.limit} OFFSET {asked.offset} goes beyond the {LIMIT_MAX:,} memories "
+            "that a recall lists at most; narrow it with WHERE"
+        )
+    cue, selection = body.cue, _Selection(body, asked)
+    question = Question(
+        text=cue if isinstance(cue, str) else None,
+        embedding=cue.numbers if isinstance(cue, VectorCue) else _vector(cue),  # type: ignore[arg-type]
+        limit=asked.fetched,
+        explain=False,
+        memory_ids=(cue.id,) if isinstance(cue, MemoryCue) else (),
+        where=body.where,
+        select=selection if selection.is_needed else None,
+    )
+    filters: FilterArguments = {}
+    if isinstance(body.as_of, Moment):
+        filters = {"as_of": to_datetime(body.as_of.us * 1_000)}
+    result = await reading.recall(core, engine, question, filters)
+    note = result.note if result else selection.why_nothing(result)
+    return _Done(query_rows.recalled(result), result, note, result.timings_us)
+
+
+def _vector(cue: object) -> object:
+    return cue if isinstance(cue, tuple) else None
+
+
+class _Selection:
+    """Chooses from what was recalled by what is known of the answer alone, and sorts it."""
+
+    def __init__(self, body: Recall, asked: Asked) -> None:
+        self._body, self._asked = body, asked
+        self._recalled_count = 0
+        self.is_needed = bool(asked.is_chosen or asked.offset or body.base_rate is not None)
+
+    def __call__(self, view: View, hits: list[Hit]) -> list[Hit]:
+        """Return what is listed, in the order asked for; ties stay in the order of rank."""
+        body, asked = self._body, self._asked
+        self._recalled_count = len(hits)
+        if body.base_rate is not None:
+            base_rate = float(cast("float", body.base_rate))
+            hits = [_based(hit, base_rate) for hit in hits]
+        threshold = getattr(body.cue, "threshold", None)
+        if threshold is not None:
+            hits = [hit for hit in hits if hit.parts["similarity"] >= threshold]
+        if body.confidence is not None:
+            holds, bound = _COMPARE[body.confidence.operator], body.confidence.value
+            wanted = float(cast("float", bound))
+            hits = [hit for hit in hits if holds(hit.evidence.belief.value, wanted)]
+        if body.order is not None:
+            key = partial(_sorted_by, view, body.order.key)
+            hits = sorted(hits, key=key, reverse=body.order.descending)
+        return hits[asked.offset : asked.offset + asked.limit]
+
+    def why_nothing(self, result: RecallResult) -> str | None:
+        """Return why no row is left."""
+        if not self._recalled_count:
+            return result.note
+        return (
+            f"{self._recalled_count} memories were recalled, and none of them is left by "
+            "THRESHOLD, CONFIDENCE and OFFSET"
+        )
+
+
+def _based(hit: Hit, base_rate: float) -> Hit:
+    """Return a hit with its confidence taken as evidence, by Bayes' rule."""
+    belief = Belief(*(given(base_rate, each, 1.0 - each) for each in hit.evidence.belief))
+    return hit._replace(evidence=hit.evidence._replace(belief=belief))
+
+
+def _sorted_by(view: View, key: str, hit: Hit) -> float:
+    if key == "score":
+        return hit.score
+    if key == "confidence":
+        return hit.evidence.belief.value
+    column = _COLUMNS.get(key)
+    return hit.parts[key] if column is None else view.value(column, hit.row)
+
+
+async def _spread(core: Core, engine: SpaceEngine, body: Spread) -> _Done:
+    arguments: SpreadArguments = {"edge_budget": EDGE_BUDGET}
+    if body.decay is not None:
+        arguments["decay"] = cast("float", body.decay)
+    if body.threshold is not None:
+        arguments["threshold"] = cast("float", body.threshold)
+    if body.kinds:
+        arguments["kinds"] = cast("tuple[str, ...]", body.kinds)
+    found = await spreading.spread(
+        core,
+        engine,
+        cast("tuple[str, ...]", body.sources),
+        _count(body.max_hops, SPREAD_HOPS),
+        _count(body.limit, SPREAD_LIMIT),
+        arguments,
+    )
+    note = None
+    if found.is_partial:
+        note = f"more than {found.edges_count:,} associations; the rest was not followed"
+    elif not len(found):
+        note = "no association leads from there to anything that becomes active enough"
+    return _Done(query_rows.activated(found), found, note)
+
+
+def _count(value: object, otherwise: int) -> int:
+    return otherwise if value is None else cast("int", value)
+
+
+def _kinds(kinds: object) -> tuple[str, ...] | None:
+    return cast("tuple[str, ...]", kinds) or None
+
+
+async def _associations(_: Core, engine: SpaceEngine, body: ShowAssociations) -> _Done:
+    memory, limit = cast("str", body.memory), _count(body.limit, SHOW_LIMIT)
+    direction = body.direction or "out"
+    found = await associating.listed(engine, memory, direction, _kinds(body.kinds), limit)
+    return _Done(query_rows.associated(found), found)
+
+
+async def _paths(_: Core, engine: SpaceEngine, body: ShowPaths) -> _Done:
+    hops = None if body.max_hops is None else cast("int", body.max_hops)
+    search = associating.search_of(body.how or "strongest", _kinds(body.kinds), hops)
+    source, target = cast("str", body.source), cast("str", body.target)
+    found = await associating.paths(engine, source, target, search, _count(body.limit, 1))
+    note = None if found else "no way leads from the one to the other"
+    return _Done(query_rows.ways(found), found, note)
+
+
+async def _contradictions(core: Core, engine: SpaceEngine, body: ShowContradictions) -> _Done:
+    memory = cast("str | None", body.memory)
+    found = await contradictions(core, engine, memory, _count(body.limit, SHOW_LIMIT))
+    return _Done(query_rows.disputed(found), found)
+
+
+async def _concepts(core: Core, engine: SpaceEngine, body: ShowConcepts) -> _Done:
+    found = await consolidating.concepts(core, engine, _count(body.limit, SHOW_LIMIT))
+    return _Done(query_rows.concepts(found), found)
+
+
+async def _beliefs(core: Core, engine: SpaceEngine, body: ShowBeliefs) -> _Done:
+    found = await consolidating.belief_history(core, engine, cast("str", body.concept))
+    return _Done(query_rows.beliefs(found), found)
+
+
+async def _stats(core: Core, engine: SpaceEngine, _: ShowStats) -> _Done:
+    found = reading.statistics(engine, core)
+    return _Done(query_rows.statistics(found), found)
+
+
+_VERBS: Final[dict[type, Callable[[Core, SpaceEngine, Any], Awaitable[_Done]]]] = {
+    Recall: _recall,
+    Spread: _spread,
+    ShowAssociations: _associations,
+    ShowPaths: _paths,
+    ShowContradictions: _contradictions,
+    ShowConcepts: _concepts,
+    ShowBeliefs: _beliefs,
+    ShowStats: _stats,
+}
