@@ -24,6 +24,7 @@ ARENA_THREAD_STATS_COUNT = 3
 FUSION_PARTS_MAX = 16
 SPREAD_CALL = Struct("@PPPPPNPP")
 COLLECT_CALL = Struct("@PPPPP")
+TRAILS_CALL = Struct("@PPPPNPNNNPNPPPPPPNP")
 SCORED_ROWS = Struct("@PPN")
 SKETCHED_CALL = Struct("@PNNPPNPNNNNPNPPNPP")
 TOP_CALL = Struct("@PNPNPPPPNP")
@@ -260,6 +261,10 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_spread_collect.restype = c_int32
+    library.engram_trails.argtypes = [
+        c_void_p,
+    ]
+    library.engram_trails.restype = c_int64
     library.engram_top_k_sketched.argtypes = [
         c_void_p,
     ]

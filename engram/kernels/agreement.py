@@ -29,6 +29,7 @@ EXACT: Final = frozenset(
         "to_bf16",
         "top_k_i8",
         "top_k_sketches",
+        "trails",
     }
 )
 """Kernels that give the same bits in every backend."""

@@ -10,6 +10,7 @@ from engram.kernels.fusion.numpy_kernels import NumpyFusion
 from engram.kernels.graph.numpy_kernels import NumpyGraph
 from engram.kernels.nearest.numpy_kernels import NumpyNearest
 from engram.kernels.sketches.numpy_kernels import NumpySketches
+from engram.kernels.trails.numpy_kernels import NumpyTrails
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
 from engram.kernels.words.numpy_kernels import NumpyWords
 
@@ -21,6 +22,7 @@ class NumpyBackend(
     NumpyGraph,
     NumpyNearest,
     NumpySketches,
+    NumpyTrails,
     NumpyVectors,
     NumpyWords,
 ):

@@ -16,6 +16,7 @@ from engram.kernels.fusion.protocol import FusionKernels
 from engram.kernels.graph.protocol import GraphKernels
 from engram.kernels.nearest.protocol import NearestKernels
 from engram.kernels.sketches.protocol import SketchKernels
+from engram.kernels.trails.protocol import TrailKernels
 from engram.kernels.vectors.protocol import VectorKernels
 from engram.kernels.words.protocol import WordKernels
 
@@ -29,6 +30,7 @@ class KernelBackend(
     GraphKernels,
     NearestKernels,
     SketchKernels,
+    TrailKernels,
     VectorKernels,
     WordKernels,
     Protocol,

@@ -10,6 +10,7 @@ from engram.kernels.fusion.reference import ReferenceFusion
 from engram.kernels.graph.reference import ReferenceGraph
 from engram.kernels.nearest.reference import ReferenceNearest
 from engram.kernels.sketches.reference import ReferenceSketches
+from engram.kernels.trails.reference import ReferenceTrails
 from engram.kernels.vectors.reference import ReferenceVectors
 from engram.kernels.words.reference import ReferenceWords
 
@@ -21,6 +22,7 @@ class ReferenceBackend(
     ReferenceGraph,
     ReferenceNearest,
     ReferenceSketches,
+    ReferenceTrails,
     ReferenceVectors,
     ReferenceWords,
 ):

@@ -12,6 +12,7 @@ from engram.kernels.fusion.zig_kernels import ZigFusion
 from engram.kernels.graph.zig_kernels import ZigGraph
 from engram.kernels.nearest.zig_kernels import ZigNearest
 from engram.kernels.sketches.zig_kernels import ZigSketches
+from engram.kernels.trails.zig_kernels import ZigTrails
 from engram.kernels.vectors.zig_kernels import ZigVectors
 from engram.kernels.words.zig_kernels import ZigWords
 from engram.kernels.zig_library import library_path, load_library
@@ -27,7 +28,15 @@ _LEVEL_NAMES: Final = {number: name for name, number in _LEVELS.items()}
 
 
 class ZigBackend(
-    ZigCodes, ZigForgetting, ZigFusion, ZigGraph, ZigNearest, ZigSketches, ZigVectors, ZigWords
+    ZigCodes,
+    ZigForgetting,
+    ZigFusion,
+    ZigGraph,
+    ZigNearest,
+    ZigSketches,
+    ZigTrails,
+    ZigVectors,
+    ZigWords,
 ):
     """Every kernel at the best level this machine has, or the one selected.
 

@@ -13,6 +13,7 @@ from engram.retrieval.trails import Trail, trails_to
 
 if TYPE_CHECKING:
     from engram.kernels.arrays import F32, U32
+    from engram.kernels.protocol import KernelBackend
     from engram.retrieval.fusion import Candidates, Fused, FusionWeights
     from engram.retrieval.spreading import Reached
     from engram.state.space import View
@@ -75,14 +76,16 @@ class Asked(NamedTuple):
     weights: FusionWeights
 
 
-def judged(view: View, fused: Fused, reached: Reached | None, asked: Asked) -> list[Evidence]:
+def judged(
+    kernels: KernelBackend, view: View, fused: Fused, reached: Reached | None, asked: Asked
+) -> list[Evidence]:
     """Return what supports each of the fused memories."""
     meaning = asked.resemblance.meaning(fused.parts[0]).tolist()
     words = asked.resemblance.words(fused.parts[_LEXICAL]).tolist()
     ways: list[list[Trail]] = [[] for _ in fused.rows]
     starts: dict[int, float] = {}
     if reached is not None:
-        ways = trails_to(view, reached, fused.rows)
+        ways = trails_to(kernels, view, reached, fused.rows)
         starts = _starts(view, ways, asked)
     is_vivid = _is_vivid(fused, asked)
     confidences = fused.parts[_CONFIDENCE].tolist()
@@ -119,13 +122,14 @@ def _starts(view: View, ways: list[list[Trail]], asked: Asked) -> dict[int, floa
     nodes = list({way.nodes[0] for each in ways for way in each})
     if not nodes:
         return {}
-    rows = view.associations.owners_of(np.array(nodes, np.uint32)).tolist()
+    rows = view.associations.owners_of(np.array(nodes, np.uint32))
     named, candidates = set(asked.named.tolist()), asked.candidates
+    is_at = candidates.rows == rows[:, None]
+    at, is_there = is_at.argmax(axis=1), is_at.any(axis=1)
+    meanings = np.where(is_there, asked.resemblance.meaning(candidates.cosines[at]), 0).tolist()
+    shares = np.where(is_there, asked.resemblance.words(candidates.lexical[at]), 0).tolist()
     starts = {}
-    for node, row in zip(nodes, rows, strict=True):
-        at = (candidates.rows == row).nonzero()[0][:1]
-        meaning = float(asked.resemblance.meaning(candidates.cosines[at]).sum())
-        words = float(asked.resemblance.words(candidates.lexical[at]).sum())
+    for node, row, meaning, words in zip(nodes, rows.tolist(), meanings, shares, strict=True):
         starts[node] = 1.0 if row in named else meaning + words - meaning * words
     return starts
 

@@ -368,7 +368,7 @@ class _Recall:
             best = words.best(self._asked)
         resemblance = Resemblance(self._unrelated or 0.0, best)
         asked = Asked(candidates, direct_count, self._named, resemblance, self._weights)
-        evidence = judged(self._view, fused, reached, asked)
+        evidence = judged(self._kernels, self._view, fused, reached, asked)
         hits: list[Hit] = []
         ranked = zip(
             fused.rows.tolist(), fused.scores.tolist(), fused.parts.T.tolist(), strict=True

@@ -22,6 +22,7 @@ from engram.model.errors import ArenaExhausted, EngramError
 from engram.testing.kernels.graph import graph_of, random_links
 from engram.testing.kernels.nearest import random_sketched
 from engram.testing.kernels.sketches import random_parts
+from engram.testing.kernels.trails import random_reached
 from engram.testing.kernels.words import random_columns
 
 THREADS = 32
@@ -107,6 +108,8 @@ def graph_cases(random: np.random.Generator) -> Iterator[Case]:
     given = 1 - random.random(len(seeds), dtype=np.float32)
     started = {"graph": graph, "seeds": seeds, "activations": given}
     yield Case("spread", {**started, "parameters": parameters, "cancel": None})
+    reached = random_reached(random, n, 4 * n, has_kinds=True, is_fresh=True)
+    yield Case("trails", {**reached._asdict(), "ways_max": 8, "edges_max": 3 * n})
 
 
 def word_cases(random: np.random.Generator) -> Iterator[Case]:

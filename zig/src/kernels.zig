@@ -13,4 +13,5 @@ pub const Kernels = extern struct {
     rerank: @import("rerank.zig").Table,
     words: @import("words.zig").Table,
     sketches: @import("sketches.zig").Table,
+    trails: @import("trails.zig").Table,
 };

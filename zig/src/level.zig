@@ -25,6 +25,7 @@ const kernels: Kernels = .{
     .rerank = @import("rerank.zig").table,
     .words = @import("words.zig").table,
     .sketches = @import("sketches.zig").table,
+    .trails = @import("trails.zig").table,
 };
 
 comptime {

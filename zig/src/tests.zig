@@ -16,6 +16,7 @@ test {
     _ = @import("nearest.zig");
     _ = @import("rerank.zig");
     _ = @import("sketches.zig");
+    _ = @import("trails.zig");
     _ = @import("visit.zig");
     _ = @import("words.zig");
 }

@@ -10,6 +10,7 @@ import numpy as np
 from benches.regression.workloads.workload import Call, Workload
 from engram.kernels.graph.association_graph import EDGE, AssociationGraph, FreshEdges
 from engram.kernels.graph.parameters import SpreadParameters
+from engram.kernels.reference import ReferenceBackend
 
 _EDGES_EACH = 10
 _SEEDS = 5
@@ -50,10 +51,21 @@ def _spread(nodes: int, threshold: float = 0.01, fresh_sources: int = 0) -> Call
     return prepare
 
 
+def _trails() -> Call:
+    associations = graph(1_000)
+    seeds = np.random.default_rng(8).choice(1_000, _SEEDS, replace=False).astype(np.uint32)
+    reached = ReferenceBackend().spread(associations, seeds, np.full(_SEEDS, 0.5, np.float32))
+    listed = np.arange(0, len(reached.rows), len(reached.rows) // 10, dtype=np.uint32)[:10]
+    return lambda kernels: kernels.trails(
+        associations, reached, listed, ways_max=8, edges_max=20_000
+    )
+
+
 # What a call reads depends on how far activation gets; the bytes are those of the edges it touches.
 WORKLOADS: Final = (
     Workload("spread.1000x10", _spread(1_000), EDGES_TOUCHED[0] * EDGE.itemsize, 0),
     Workload(
         "spread.5000x10.fresh", _spread(5_000, 0.001, 500), EDGES_TOUCHED[1] * EDGE.itemsize, 0
     ),
+    Workload("trails.1000x10", _trails, 1_000 * _EDGES_EACH * EDGE.itemsize, 0),
 )

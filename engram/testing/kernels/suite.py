@@ -11,6 +11,7 @@ from engram.testing.kernels import (
     graph,
     nearest,
     sketches,
+    trails,
     vectors,
     words,
 )
@@ -29,6 +30,7 @@ CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
     *words.CHECKS,
     *sketches.CHECKS,
     *nearest.CHECKS,
+    *trails.CHECKS,
 )
 
 

@@ -1,8 +1,11 @@
 //! The boundary of the kernels over graphs of associations.
 
+const std = @import("std");
+const arena = @import("../arena.zig");
 const associations = @import("../associations.zig");
 const isa = @import("../isa.zig");
 const status = @import("../status.zig");
+const trails = @import("../trails.zig");
 
 /// The arguments of `engram_spread` in one block, which takes ctypes less time than as many words.
 pub const SpreadCall = extern struct {
@@ -90,4 +93,74 @@ fn isWhole(
     const has_scratch = scratch.slots != null and scratch.records != null and
         scratch.sources != null and scratch.revisited != null;
     return has_edges and has_fresh and has_parameters and has_scratch;
+}
+
+/// The arguments of `engram_trails` in one block. `places` is scratch of `places_count` words, a power of
+/// two and at least twice `reached_count`; of ways and their edges there is room for all there can be.
+pub const TrailsCall = extern struct {
+    graph: ?*const associations.Graph,
+    rows: ?[*]const u32,
+    activations: ?[*]const f32,
+    parents: ?[*]const i64,
+    reached_count: usize,
+    listed: ?[*]const u32,
+    listed_count: usize,
+    ways_max: usize,
+    edges_max: usize,
+    places: ?[*]u32,
+    places_count: usize,
+    out_counts: ?[*]u32,
+    out_lengths: ?[*]u32,
+    out_nodes: ?[*]u32,
+    out_edges: ?[*]i64,
+    out_weights: ?[*]f32,
+    out_kinds: ?[*]u8,
+    out_edges_count: usize,
+    out_total: ?[*]i64,
+};
+
+/// Writes the ways to the listed places of a spread and how many edges they have in all; returns how many
+/// ways. Takes twelve bytes a way and some sixteen a listed place from the arena.
+export fn engram_trails(call: ?*const TrailsCall) i64 {
+    const it = call orelse return status.invalid_argument;
+    const total = it.out_total orelse return status.invalid_argument;
+    total[0] = 0;
+    if (it.listed_count == 0 or it.reached_count == 0) return 0;
+    const graph = it.graph orelse return status.invalid_argument;
+    if (graph.bytes != @sizeOf(associations.Graph) or it.ways_max == 0) return status.invalid_argument;
+    if (it.reached_count > 0x7fff_ffff or it.listed_count > it.reached_count) return status.invalid_argument;
+    if (!std.math.isPowerOfTwo(it.places_count) or it.places_count < 2 * it.reached_count) return status.invalid_argument;
+    var scratch = arena.begin();
+    defer scratch.end();
+    const numbers_count = std.math.ceilPowerOfTwoAssert(usize, 4 * it.listed_count);
+    const numbers = scratch.take(u32, numbers_count) orelse return status.out_of_space;
+    const ways = it.listed_count *| it.ways_max;
+    const last = scratch.take(trails.Last, ways) orelse return status.out_of_space;
+    var job: trails.Job = .{
+        .graph = graph,
+        .rows = it.rows orelse return status.invalid_argument,
+        .activations = it.activations orelse return status.invalid_argument,
+        .parents = it.parents orelse return status.invalid_argument,
+        .reached_count = it.reached_count,
+        .listed = it.listed orelse return status.invalid_argument,
+        .listed_count = it.listed_count,
+        .ways_max = it.ways_max,
+        .edges_max = it.edges_max,
+        .places = it.places orelse return status.invalid_argument,
+        .places_count = it.places_count,
+        .numbers = numbers.ptr,
+        .numbers_count = numbers_count,
+        .last = last.ptr,
+        .out_counts = it.out_counts orelse return status.invalid_argument,
+        .out_lengths = it.out_lengths orelse return status.invalid_argument,
+        .out_nodes = it.out_nodes orelse return status.invalid_argument,
+        .out_edges = it.out_edges orelse return status.invalid_argument,
+        .out_weights = it.out_weights orelse return status.invalid_argument,
+        .out_kinds = it.out_kinds orelse return status.invalid_argument,
+        .out_edges_count = it.out_edges_count,
+        .edges_count = 0,
+    };
+    const count = isa.kernels().trails.trails(&job);
+    if (count >= 0) total[0] = @intCast(job.edges_count);
+    return count;
 }
