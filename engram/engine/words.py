@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engram.retrieval.lexical import WordIndex, WordIndexDump
 from engram.retrieval.postings import Segment
+from engram.retrieval.terms import Terms
 from engram.retrieval.word_view import WordView
 from engram.state.bodies import NO_ROW
 from engram.state.space import ALIVE, ERASED, View
@@ -73,7 +74,7 @@ class Words:
         return SideIndex(
             facts=dump.facts,
             groups=[columns, *(segment._asdict() for segment in dump.segments)],
-            texts=dump.terms,
+            texts=dump.terms.encoded,
             texts_count=dump.terms_count,
             texts_version=dump.terms_version,
             texts_owner=index,
@@ -97,8 +98,8 @@ class Words:
                     lengths=columns["lengths"],
                     dead=columns["dead"],
                     dead_df=columns["dead_df"],
-                    terms=saved.texts,
-                    terms_count=len(saved.texts),
+                    terms=(terms := Terms(saved.texts)),
+                    terms_count=len(terms),
                     terms_version=0,
                 )
             )

@@ -21,6 +21,7 @@ from engram.kernels.words.columns import WordColumns
 from engram.model.errors import InvalidRequest, check
 from engram.retrieval import postings
 from engram.retrieval.speakers import label_words
+from engram.retrieval.terms import Terms
 from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer
 from engram.retrieval.word_view import WordView
 from engram.state.bodies import NO_ROW
@@ -43,13 +44,11 @@ DUMP_VERSION: Final = 2
 built anew."""
 
 _CAPACITY_MIN: Final = 1024
-_BLANK: Final = "\0"  # begins no term: a text's words hold no control characters
 _WORD_BYTES: Final = 57  # an ASCII str of CPython with 8 characters
-_TERM_ID_BYTES: Final = 28  # an int of CPython
 
 
 class WordIndexDump(NamedTuple):
-    """A word index as plain arrays; of `terms`, by number, the first `terms_count` belong to it.
+    """A word index as plain arrays; of `terms` the first `terms_count` belong to it.
 
     `terms_version` changes when a term that was there does.
     """
@@ -59,7 +58,7 @@ class WordIndexDump(NamedTuple):
     lengths: NDArray[np.uint32]
     dead: NDArray[np.bool_]
     dead_df: NDArray[np.uint32]
-    terms: list[str]
+    terms: Terms
     terms_count: int
     terms_version: int
 
@@ -70,40 +69,28 @@ class _TermIds(dict[str, int]):
     def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.terms: dict[str, int] = {}
-        self.names: list[str] = []  # by id
+        self.terms = Terms()
         self.blanked = 0
 
     def __missing__(self, word: str) -> int:
         term = self.tokenizer.term(word)
-        term_id = self.terms.setdefault(term, len(self.terms))
-        if term_id == len(self.names):
-            self.names.append(term)
+        term_id = self.terms.add(term)
         if len(word) <= TERM_CHARACTERS_MAX:
             if len(self) >= WORDS_CACHED_MAX:
                 self.clear()
             self[word] = term_id
         return term_id
 
-    def learn(self, names: list[str]) -> None:
-        """Take over the terms of another index, in the order of their numbers."""
-        self.names = names
-        self.terms.update(zip(names, range(len(names)), strict=True))
-
     def copy(self) -> _TermIds:
         """Return one that knows the same terms and learns its own."""
         twin = _TermIds(self.tokenizer)
-        twin.terms, twin.names = self.terms.copy(), self.names.copy()
+        twin.terms = self.terms.copy()
         twin.blanked = self.blanked
         return twin
 
     def blank(self, term_ids: set[int]) -> None:
         """Forget how these terms read; their numbers are not given again."""
-        for term in [term for term, term_id in self.terms.items() if term_id in term_ids]:
-            term_id = self.terms.pop(term)
-            self.names[term_id] = f"{_BLANK}{term_id}"
-            self.terms[self.names[term_id]] = term_id
-        self.blanked += len(term_ids)
+        self.blanked += self.terms.blank(sorted(term_ids))
         for word in [word for word, term_id in self.items() if term_id in term_ids]:
             del self[word]
 
@@ -119,8 +106,8 @@ class WordIndex:
     The postings of removed rows stay, so that a view can be asked about a time when those rows were
     there (`WordView.of`).
 
-    Memory: ~6 bytes for each different word of a row, 4 for the row, ~150 for each term. Terms are
-    not given back when their last row is removed; building the index anew does that.
+    Memory: ~6 bytes for each different word of a row, 4 for the row, and what `Terms` takes. Terms
+    are not given back when their last row is removed; building the index anew does that.
     """
 
     def __init__(self, language: str = "english", k1: float = 0.9, b: float = 0.4) -> None:
@@ -153,9 +140,8 @@ class WordIndex:
         columns = sum(s.resident_bytes for s in self._segments)
         columns += self._lengths.nbytes + self._dead_df.nbytes
         columns += 0 if self._dead is None else self._dead.nbytes
-        words = sys.getsizeof(self._ids) + sys.getsizeof(self._ids.terms)
-        words += (len(self._ids) + len(self._ids.terms)) * _WORD_BYTES
-        return int(columns + words + len(self._ids.terms) * _TERM_ID_BYTES)
+        words = sys.getsizeof(self._ids) + len(self._ids) * _WORD_BYTES
+        return int(columns + words + self._ids.terms.resident_bytes)
 
     def add(self, first_row: int, texts: Sequence[str]) -> None:
         """Index `texts` as rows `first_row`, `first_row + 1`, ...
@@ -167,6 +153,7 @@ class WordIndex:
         if not texts:
             return
         terms, words_counts, lengths = self._tokenised(texts)
+        self._ids.terms.fold()
         end = first_row + len(texts)
         self._reserve(end)
         self._lengths[first_row:end] = lengths
@@ -276,7 +263,6 @@ class WordIndex:
             tokenizer=self._tokenizer,
             terms=self._ids.terms,
             ids=self._ids,
-            names=self._ids.names,
             columns=WordColumns(
                 self._segments,
                 self._lengths[: self._row_count],
@@ -298,14 +284,14 @@ class WordIndex:
                 "language": self._tokenizer.language,
                 "texts_count": self._texts_count,
                 "words_count": self._words_count,
-                "terms_count": len(self._ids.names),
+                "terms_count": len(self._ids.terms),
             },
             segments=self._segments,
             lengths=self._lengths[: self._row_count],
             dead=none if self._dead is None else self._dead,
             dead_df=self._dead_df,
-            terms=self._ids.names,
-            terms_count=len(self._ids.names),
+            terms=self._ids.terms,
+            terms_count=len(self._ids.terms),
             terms_version=self._ids.blanked,
         )
 
@@ -325,7 +311,7 @@ class WordIndex:
         self._dead, self._dead_df = (dump.dead if dump.dead.size else None), dump.dead_df
         self._texts_count = int(facts["texts_count"])
         self._words_count = int(facts["words_count"])
-        self._ids.learn(dump.terms)
+        self._ids.terms = dump.terms
         return True
 
     def _tokenised(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from engram.kernels.cancel import CancelFlag
     from engram.kernels.protocol import KernelBackend
+    from engram.retrieval.terms import Terms
     from engram.retrieval.tokens import Tokenizer
 
 
@@ -35,14 +36,13 @@ class AskedWords(NamedTuple):
 class WordView:
     """The word index at one moment. Never changes; any thread may read it.
 
-    `terms`, their `names` by number, and `ids` which knows the term of most words without stemming,
-    are shared with the writer: a term it learns later has no postings here.
+    `terms`, and `ids` which knows the term of most words without stemming, are shared with the
+    writer: a term it learns later has no postings here.
     """
 
     tokenizer: Tokenizer
-    terms: dict[str, int]
+    terms: Terms
     ids: dict[str, int]
-    names: list[str]
     columns: WordColumns
 
     @property
@@ -91,7 +91,8 @@ class WordView:
 
     def speakers_asked(self, asked: AskedWords) -> list[int]:
         """Return the same of a cue that was read already."""
-        marked = [self.terms.get(self.names[term] + SPEAKER_MARK) for term in asked.terms.tolist()]
+        name, number_of = self.terms.name, self.terms.get
+        marked = [number_of(name(term) + SPEAKER_MARK) for term in asked.terms.tolist()]
         return [term for term in marked if term is not None]
 
     def said_by(self, speakers: list[int], rows: NDArray[np.uint32]) -> NDArray[np.float32]:
@@ -120,7 +121,7 @@ class WordView:
     def _speaker(self, word: str) -> int | None:
         """Return the term of a label's word; its text has the word itself too, stemmed already."""
         term_id = self._term_id(word)
-        return None if term_id is None else self.terms.get(self.names[term_id] + SPEAKER_MARK)
+        return None if term_id is None else self.terms.get(self.terms.name(term_id) + SPEAKER_MARK)
 
     def of(self, known: NDArray[np.bool_], asked: AskedWords) -> WordView:
         """Return the view of an index that holds the rows `known` (bool by row) and no others.

@@ -8,6 +8,7 @@ import numpy as np
 
 from engram.engine.opener import open_no_segment
 from engram.engine.words import Words
+from engram.retrieval.terms import Terms
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR
 from engram.storage.snapshots import Snapshots
 from engram.testing.filesystem import SimulatedFilesystem
@@ -54,7 +55,7 @@ def _check_words(snapshots: Snapshots, lsn: int) -> None:
     assert saved is not None
     assert not words.load(saved)
     assert words.rows_indexed == 0
-    terms = saved.texts
+    terms = list(Terms(saved.texts))
     assert {"lake", "cold"} <= set(terms)
     postings = saved.groups[1]
     for term in map(terms.index, ("lake", "cold")):
