@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.kernels.arrays import F32
+from engram.kernels.arrays import F32, I64
 from engram.kernels.protocol import KernelBackend
 from engram.retrieval import hot, tiered
 from engram.retrieval.scan import Wanted
 from engram.retrieval.tiered import Search
+from engram.state.bodies import SealedPart
 from engram.state.columns import Pages
 from engram.state.space import View
 
@@ -62,12 +64,12 @@ class UnrelatedCosine:
     cosine says little before it is taken off.
 
     The mean of cosines is the cosine with the mean of unit rows, which is kept while the sample
-    stays the same: a sample belongs to a view, so that equal views give equal answers. Any thread
-    may call it.
+    stays the same: a sample belongs to a view, so that equal views give equal answers. Where bodies
+    only moved, it does. Any thread may call it.
     """
 
     def __init__(self) -> None:
-        self._sampled: tuple[_Sample, F32] | None = None
+        self._sampled: tuple[_Sample, F32, F32] | None = None
 
     def __call__(self, view: View, query: F32) -> float:
         """Return that cosine for a unit query, at least 0; 0 where there are no vectors."""
@@ -76,30 +78,50 @@ class UnrelatedCosine:
         sample = _sample(view)
         sampled = self._sampled
         if sampled is None or not sampled[0].is_same(sample):
-            sampled = (sample, _mean_row(view, sample.covered))
-            self._sampled = sampled
-        return max(0.0, float(sampled[1] @ query))
+            rows = _sampled_rows(sample.covered)
+            norms = view.norms_of(rows)
+            # Moving reads nothing: that would be some hundred vectors from the disk.
+            if sampled is None or not sampled[0].is_moved(sample, sampled[1], norms):
+                sampled = (sample, norms, _mean_row(view, rows, norms))
+            self._sampled = sampled = (sample, *sampled[1:])
+        return max(0.0, float(sampled[2] @ query))
 
 
 class _Sample(NamedTuple):
-    """What a sample's mean depends on."""
+    """What a sample's mean depends on: the vectors of some rows.
+
+    Within one numbering, and of one embedder, a vector only comes or goes, and its norm with it.
+    """
 
     embedder: str
     covered: int
+    numbering: int
     without_count: int
     layout: object
     norms: Pages
+    sealed: tuple[SealedPart | None, ...]
 
     def is_same(self, other: _Sample) -> bool:
-        """Whether the mean is: erasing or moving bodies makes others of the last two objects."""
-        return self[:3] == other[:3] and self.layout is other.layout and self.norms is other.norms
+        """Whether the mean certainly is: nothing came, went or moved."""
+        here, there = self[4:], other[4:]
+        return self[:4] == other[:4] and all(map(operator.is_, here, there))
+
+    def is_moved(self, other: _Sample, before: F32, norms: F32) -> bool:
+        """Whether the mean is, with these norms of the sampled rows before and now."""
+        return self[:3] == other[:3] and np.array_equal(before, norms, equal_nan=True)
 
 
 def _sample(view: View) -> _Sample:
-    """Return what is sampled; moves are told by the layout, erased vectors by those without one."""
-    without_count = view.count - view.vector_count
-    covered = _covered(view.count)
-    return _Sample(view.embedder, covered, without_count, view.hot.layout, view.hot.norms)
+    """Return what is sampled."""
+    return _Sample(
+        view.embedder,
+        _covered(view.count),
+        view.numbering,
+        view.count - view.vector_count,
+        view.hot.layout,
+        view.hot.norms,
+        view.sealed,
+    )
 
 
 def _covered(count: int) -> int:
@@ -108,9 +130,11 @@ def _covered(count: int) -> int:
     return count >> shift << shift
 
 
-def _mean_row(view: View, covered: int) -> F32:
-    rows = np.unique(np.linspace(0, covered - 1, _SAMPLE_ROWS).astype(np.int64))
-    norms = view.norms_of(rows)
+def _sampled_rows(covered: int) -> I64:
+    return np.unique(np.linspace(0, covered - 1, _SAMPLE_ROWS).astype(np.int64))
+
+
+def _mean_row(view: View, rows: I64, norms: F32) -> F32:
     rows, norms = rows[norms > 0], norms[norms > 0]
     total = norms @ view.vectors_of(rows)
     return np.asarray(total / np.float32(len(rows) + _PRIOR_ROWS), np.float32)

@@ -97,9 +97,9 @@ class Move:
         else:
             self._patches.install(state)
             if len(self._raised):
+                # Slots are only added: what was derived from the others, as sketches are, holds.
                 self._risen.append_to(state.hot, state)
                 state.hot.slots_are_rows = False
-                state.hot.layout = object()
         state.sealed = self._sealed()
         return True
 

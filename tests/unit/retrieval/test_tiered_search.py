@@ -272,3 +272,15 @@ def test_the_cosine_of_unrelated_rows_does_not_change_with_their_places() -> Non
     view = sealed(state, list(range(0, 900, 2)))
     assert unrelated(view, query) == before > 0
     assert vectors.UnrelatedCosine()(view, query) == before
+
+
+def test_moving_bodies_reads_no_vector_for_the_cosine_of_unrelated_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = filled(900)
+    query = np.asarray(state.view().vectors_of(np.arange(900)).mean(axis=0), np.float32)
+    unrelated = vectors.UnrelatedCosine()
+    before = unrelated(state.view(), query)
+    view = sealed(state, list(range(0, 900, 2)))
+    monkeypatch.setattr(View, "vectors_of", None)
+    assert unrelated(view, query) == before

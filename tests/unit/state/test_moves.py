@@ -53,6 +53,27 @@ def test_what_all_bodies_have_left_is_no_part_any_more() -> None:
     assert [part and part.segment.number for part in state.sealed] == [3, 2]
 
 
+def test_bodies_that_come_up_leave_the_slots_of_the_others_what_they_are() -> None:
+    state = _filled(50)
+    assert Move(state.view(), [sealed_in_memory(state.view(), range(10), 1)]).swap(state)
+    before = state.view().hot
+    assert Move(state.view(), raised=np.array([3, 4], np.uint32)).swap(state)
+    after = state.view().hot
+    assert after.layout is before.layout
+    assert after.count == before.count + 2
+    for name in ("rows", "norms", "vectors"):
+        old, new = getattr(before, name)[0], getattr(after, name)[0]
+        assert np.array_equal(old[: before.count], new[: before.count])
+
+
+def test_a_move_prepared_before_bodies_came_up_is_void() -> None:
+    state = _filled(50)
+    assert Move(state.view(), [sealed_in_memory(state.view(), range(10), 1)]).swap(state)
+    late = Move(state.view(), [sealed_in_memory(state.view(), range(20, 30), 2)])
+    assert Move(state.view(), raised=np.array([3], np.uint32)).swap(state)
+    assert not late.swap(state)
+
+
 def test_a_move_prepared_before_an_erasure_is_void() -> None:
     state = _filled(50)
     view = state.view()
