@@ -18,6 +18,7 @@ from engram.model.errors import (
     StorageFailed,
 )
 from engram.ports import Clock, Filesystem
+from engram.retrieval.sketch_index import SketchIndex
 from engram.state.bodies import Sealed
 from engram.state.space import SpaceState
 from engram.storage.ahead import Helpers, in_no_thread
@@ -84,6 +85,7 @@ class Opened(NamedTuple):
     state: SpaceState
     snapshots: Snapshots
     words: Words
+    sketches: SketchIndex
     opening: Opening
 
 
@@ -120,7 +122,7 @@ class Opener:
         started = self._clock.monotonic()
         snapshots = Snapshots(self._filesystem, Identity(self._store_id, space))
         with anyio.CancelScope(shield=True):
-            loaded, words = await self._run(
+            loaded, words, sketches = await self._run(
                 partial(_load, snapshots, self._open_segment(space), self._helpers)
             )
         state = SpaceState() if loaded is None else loaded.state
@@ -151,12 +153,12 @@ class Opener:
             duration_ms=(self._clock.monotonic() - started) / 1_000_000,
             notes=tuple(notes),
         )
-        return Opened(log, state, snapshots, words, opening)
+        return Opened(log, state, snapshots, words, sketches, opening)
 
 
 def _load(
     snapshots: Snapshots, open_segment: OpenSegment, helpers: Helpers
-) -> tuple[Loaded | None, Words]:
+) -> tuple[Loaded | None, Words, SketchIndex]:
     def words_of(saved: SavedIndex) -> Words | None:
         words = Words()
         return words if words.load(saved, snapshots.erased_lsn) else None
@@ -165,10 +167,13 @@ def _load(
         snapshots.read()
         loaded = snapshots.load(open_segment, begin, words_of)
         words: Words | None = None if loaded is None else snapshots.load_words(loaded.state.lsn)
+    sketches = SketchIndex()
+    if loaded is not None:
+        sketches.load(loaded.state.hot.view(), loaded.extras)
     if words is None:
-        return loaded, Words()
+        return loaded, Words(), sketches
     snapshots.remember_words(words.dump())
-    return loaded, words
+    return loaded, words, sketches
 
 
 def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> DurabilityError:

@@ -21,6 +21,7 @@ from engram.engine.compactor import Compactor
 from engram.engine.consolidator import Consolidator
 from engram.engine.eraser import Eraser
 from engram.engine.housekeeping import Housekeeping, Tiers
+from engram.engine.indexing import index
 from engram.engine.linker import Linker
 from engram.engine.opener import Opened, Opening
 from engram.engine.readers import Readers
@@ -308,7 +309,7 @@ class SpaceRegistry:
             self.housekeeping,
             history_retention_ns=self._history_retention_ns,
         )
-        engine.words = opened.words
+        engine.words, engine.sketches = opened.words, opened.sketches
         engine.checkpointer = Checkpointer(
             space,
             opened.snapshots,
@@ -339,7 +340,9 @@ class SpaceRegistry:
         """Start what goes on beside the verbs of a space."""
         space = engine.space
         self._tasks.start_soon(engine.run, name=f"writer of {space}")
-        self._tasks.start_soon(engine.index_words, name=f"word index of {space}")
+        self._tasks.start_soon(
+            index, engine, self._kernels, self._clock, name=f"word index of {space}"
+        )
         self._tasks.start_soon(
             engine.unrecorded.run, lambda: engine.view, name=f"accesses of {space}"
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -40,7 +40,6 @@ from engram.model.events import encode
 from engram.model.limits import (
     HISTORY_RETENTION_SECONDS_DEFAULT,
     WORDS_BACKLOG_ROWS_MAX,
-    WORDS_UNSAVED_ROWS_MAX,
 )
 from engram.ports import Clock
 from engram.retrieval.facts import FactIndex
@@ -57,9 +56,6 @@ from engram.storage.snapshot_content import capture
 from engram.wal.protocol import Entry, Log
 
 T = TypeVar("T")
-
-# 100 ms without a write count as idle: longer than a bulk load needs to prepare its next batch.
-_IDLE_NS: Final = 100_000_000
 
 
 class SpaceEngine:
@@ -80,8 +76,7 @@ class SpaceEngine:
         self.space = space
         self.history_retention_ns = history_retention_ns
         self.log = log
-        self.words = Words()
-        self.graph = GraphIndex()
+        self.words, self.graph = Words(), GraphIndex()
         self.accesses = Accesses()
         self.unrecorded = AccessRecorder(self.submit, clock)
         self.unrelated_cosine = UnrelatedCosine()
@@ -101,7 +96,8 @@ class SpaceEngine:
         self._closing = False
         self._stopped = anyio.Event()
         self.grown = anyio.Event()
-        """Set, and another one put in its place, when something was committed or the end came."""
+        """Set, and another one put in its place, when something was committed or moved, or the end
+        came."""
         self._committing: Group | None = None
         self._failure: EngramError | None = None
         self._housekeeping = housekeeping
@@ -118,6 +114,11 @@ class SpaceEngine:
     def failure(self) -> EngramError | None:
         """Why the space refuses work, None while it serves."""
         return self._failure
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing new is begun any more."""
+        return self._closing
 
     @property
     def queue(self) -> Queue:
@@ -190,7 +191,8 @@ class SpaceEngine:
         words = await anyio.to_thread.run_sync(self.words.dump, self._view)
 
         def freeze(state: SpaceState) -> Frozen:
-            return Frozen(capture(state), words if self.words.is_of(words) else None)
+            captured = capture(state, self.sketches.saved(state.hot.view()))
+            return Frozen(captured, words if self.words.is_of(words) else None)
 
         return await self.between_groups(freeze)
 
@@ -250,27 +252,6 @@ class SpaceEngine:
             self._fail_waiting(self._failure or Closed(f"memory space {self.space!r}"))
             self._stopped.set()
 
-    async def index_words(self) -> None:
-        """Index new texts and edges while nothing else is to do, so that no recall need."""
-        while not self._closing:
-            grown = self.grown
-            while self.words.rows_indexed < self._view.count and not self._closing:
-                before = self.activity.begun
-                await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
-                try:
-                    while self._idle_since(before):
-                        if not await anyio.to_thread.run_sync(self.words.step, self._view):
-                            break
-                except EngramError:  # a text on disk cannot be read: a recall says so to its caller
-                    break
-            if self.graph.is_due(self._view) and not self._closing:
-                await anyio.to_thread.run_sync(self.graph.tend, self._view)
-            # Snapshots are taken while much is written, when the words are behind.
-            if self.words.rows_unsaved > WORDS_UNSAVED_ROWS_MAX and self.checkpointer is not None:
-                self.checkpointer.ask()
-            if not self._closing:
-                await grown.wait()
-
     async def aclose(self, *, last_checkpoint: bool = True) -> None:
         """Finish what waits, then release the log; harmless when repeated.
 
@@ -314,7 +295,8 @@ class SpaceEngine:
             return True
         return self._housekeeping.may_commit(first.body_bytes)
 
-    def _idle_since(self, begun: int) -> bool:
+    def is_idle_since(self, begun: int) -> bool:
+        """Whether nothing was asked since `activity.begun` was this, and nothing is under way."""
         busy = self._line.first or self._committing or self._closing
         return not busy and self.activity.begun == begun
 
@@ -324,6 +306,7 @@ class SpaceEngine:
             if change.published is not None:
                 change.published(change.result)
             self._view = self._state.view()
+            self._note_growth()
         except BaseException as error:  # noqa: BLE001 - it is the caller's, raised over there
             change.error = error
         change.done.set()

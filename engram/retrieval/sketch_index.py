@@ -19,9 +19,12 @@ from engram.kernels.sketches.encoding import (
     sketch_bits,
     turning,
 )
+from engram.model.errors import check
 from engram.state.columns import PAGE_MASK, PAGE_ROWS, PAGE_SHIFT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from engram.kernels.arrays import F32, U8
@@ -36,7 +39,10 @@ ROWS_MIN: Final = 4_096
 # take 2 to 8, but where other threads are at work its own wait for them, 40 to 260 us a row.
 _BLOCK_ROWS: Final = 256
 _SAMPLE_ROWS: Final = 1_024
-_FACTORS: Final = 3
+_FACTORS_COUNT: Final = 3
+_CENTRE: Final = "sketches.centre"
+_SIGNS: Final = "sketches.signs"
+_FACTORS: Final = "sketches.factors"
 # 30 ms: what a recall after a bulk load takes on top, until the background or it is through.
 CATCH_UP_ROWS: Final = 4_096
 # Weight of the newest search in what is expected of the next.
@@ -156,6 +162,37 @@ class SketchIndex:
             finally:
                 self._lock.release()
 
+    def saved(self, bodies: HotView) -> list[dict[str, Array]]:
+        """Return what `load` takes: of each page of `bodies` that has sketches, these. Quick.
+
+        Nothing of a vector that is another one now, or none. Arrays that are not changed are the
+        same objects the next time.
+        """
+        kept, view = self._kept, self._view  # in this order: a view may be of newer norms
+        if view is None or kept is None or not kept.layout is bodies.layout is view.layout:
+            return []
+        pages: list[dict[str, Array]] = []
+        for number, page in enumerate(view.pages[: len(kept.norms)]):
+            if not _is_same(kept.norms[number], bodies.norms[number], page.factors.shape[1]):
+                break
+            pages.append({_SIGNS: page.signs, _FACTORS: page.factors})
+        return [{_CENTRE: view.centre}, *pages] if pages else []
+
+    def load(self, bodies: HotView, saved: Sequence[Mapping[str, Array]]) -> None:
+        """Begin with what was saved of these bodies instead of with nothing."""
+        if not saved or not bodies.vectors or _CENTRE not in saved[0]:
+            return
+        centre, row_bytes = saved[0][_CENTRE], sketch_bits(bodies.vectors[0].shape[1]) // 8
+        with self._lock:
+            pages: list[SketchPage] = []
+            for found in saved[1:]:
+                factors = found[_FACTORS]
+                signs = found[_SIGNS].reshape(-1, row_bytes, BLOCK_ROWS)
+                check(len(signs) * BLOCK_ROWS == factors.shape[1], "each row has signs and factors")
+                pages.append(self._page(self._room(signs), factors))
+            self._kept = _Kept(bodies.layout, bodies.norms)
+            self._view = SketchView(self, bodies.layout, centre, tuple(pages))
+
     def step(self, bodies: HotView, kernels: KernelBackend, rows_max: int) -> bool:
         """Sketch at most `rows_max` more slots; return whether there is more to do."""
         if bodies.count < ROWS_MIN or not bodies.vectors:
@@ -177,7 +214,7 @@ class SketchIndex:
         for number, page in enumerate(view.pages):
             n = page.factors.shape[1]
             before, now = kept.norms[number], bodies.norms[number]
-            if now is not before and not np.array_equal(before[:n], now[:n], equal_nan=True):
+            if not _is_same(before, now, n):
                 return number
         return None
 
@@ -219,16 +256,25 @@ class SketchIndex:
     def _sketched(self, rows: _Rows, centre: F32, number: int, start: int) -> tuple[U8, F32]:
         """Sketch rows that begin at slot `start` of a page; return all its signs, their factors."""
         if len(self._signs) == number:
-            # Not touched beyond what is written, so not in RAM either.
-            shape = (PAGE_ROWS // BLOCK_ROWS, len(centre) // 8, BLOCK_ROWS)
-            self._signs.append(np.empty(shape, np.uint8))
+            self._room(np.empty((0, len(centre) // 8, BLOCK_ROWS), np.uint8))
         blocks, count = self._signs[number], len(rows.norms)
-        factors = np.empty((_FACTORS, count), np.float32)
+        factors = np.empty((_FACTORS_COUNT, count), np.float32)
         for first in range(0, count, _BLOCK_ROWS):
             last = min(first + _BLOCK_ROWS, count)
             signs, factors[:, first:last] = encode_signs(*rows.turned(first, last), centre)
             blocks[(start + first) // BLOCK_ROWS : (start + last) // BLOCK_ROWS] = signs
         return blocks[: (start + count) // BLOCK_ROWS], factors
+
+    def _room(self, signs: U8) -> U8:
+        """Take the signs with which a new page begins; return them as they stand there now."""
+        if len(signs) == PAGE_ROWS // BLOCK_ROWS:
+            self._signs.append(signs)
+            return signs
+        # Not touched beyond what is written, so not in RAM either.
+        page = np.empty((PAGE_ROWS // BLOCK_ROWS, *signs.shape[1:]), np.uint8)
+        page[: len(signs)] = signs
+        self._signs.append(page)
+        return page[: len(signs)]
 
     def _page(self, signs: U8, factors: F32) -> SketchPage:
         # Zeros that are never written: the kernel's form asks for second bits, its bounds do not.
@@ -236,6 +282,11 @@ class SketchIndex:
         if self._no_magnitudes.shape != shape:
             self._no_magnitudes = np.zeros(shape, np.uint8)
         return SketchPage(signs, self._no_magnitudes[: factors.shape[1]], factors)
+
+
+def _is_same(before: Array, now: Array, count: int) -> bool:
+    """Whether the first `count` norms of a page are what they were, and so are its vectors."""
+    return now is before or np.array_equal(before[:count], now[:count], equal_nan=True)
 
 
 def _centre(bodies: HotView) -> F32:

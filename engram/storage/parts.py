@@ -7,6 +7,7 @@ Rule 3: writing goes in short steps with a sync every few, so that the log's syn
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -75,10 +76,10 @@ class Pieces(NamedTuple):
 
 
 def array_pieces(name: str, page: int, array: NDArray[Any]) -> Pieces:
-    """Return an array [n] or [n, width] as a section, little-endian."""
+    """Return an array [n] or [n, width] as a section, little-endian; more axes become one."""
     little = array.dtype.newbyteorder("<")
     plain = np.ascontiguousarray(array, little)
-    width = plain.shape[1] if plain.ndim > 1 else 0
+    width = math.prod(plain.shape[1:]) if plain.ndim > 1 else 0
     return Pieces(name, page, little.str, width, len(plain), _slices(plain), plain.nbytes)
 
 

@@ -6,8 +6,8 @@ one with the same size: pages of the state are replaced, never changed, once a v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import ref
 
 import msgspec
@@ -50,6 +50,9 @@ SMALL_BYTES: Final = 128 << 10
 """Parts below this share one file and are written anew each time: a file costs a sync."""
 
 SMALL_KEY: Final = "small"
+
+EXTRA: Final = "extra."
+"""Begins the names of sections that are no part of the state."""
 
 
 class StagedFacts(msgspec.Struct, array_like=True, frozen=True):
@@ -113,13 +116,17 @@ class ChunkSize(NamedTuple):
     wipes: int
 
 
+Extras: TypeAlias = Sequence[Mapping[str, "NDArray[Any]"]]
+"""Arrays that are kept by name beside the state they were derived from: a part for each group."""
+
+
 class Capture(NamedTuple):
-    """A space at one moment. `extras` are plain arrays [n] or [n, width] kept by name."""
+    """A space at one moment."""
 
     frozen: Frozen
     contents: tuple[ChunkSize, ...]
     metadata: tuple[ChunkSize, ...]
-    extras: Mapping[str, NDArray[Any]]
+    extras: Extras
 
 
 class Mark(NamedTuple):
@@ -149,10 +156,13 @@ class Planned(NamedTuple):
         return len(self.marks) == len(marks) > 0 and all(new.is_as(old) for new, old in pairs)
 
 
-def capture(state: SpaceState, extras: Mapping[str, NDArray[Any]] | None = None) -> Capture:
-    """Return the space as it is now; to be called while nothing changes it."""
+def capture(state: SpaceState, extras: Extras = ()) -> Capture:
+    """Return the space as it is now; to be called while nothing changes it.
+
+    An array of `extras` that is still the same object at the next checkpoint is not written anew.
+    """
     hot = state.hot
-    return Capture(state.freeze(), _sizes(hot.contents), _sizes(hot.metadata), extras or {})
+    return Capture(state.freeze(), _sizes(hot.contents), _sizes(hot.metadata), extras)
 
 
 def body_of(
@@ -271,7 +281,9 @@ def _parts(captured: Capture) -> Iterator[Planned]:
         0,
         lambda: [array_pieces(f"request.{n}", 0, array) for n, array in answers.dump().items()],
     )
-    yield _arrays("extras", 0, {f"extra.{name}": each for name, each in captured.extras.items()})
+    for number, extras in enumerate(captured.extras):
+        arrays = {f"{EXTRA}{name}": array for name, array in extras.items()}
+        yield _arrays(f"extras.{number}", number, arrays)
 
 
 def _edges(frozen: Frozen) -> Iterator[Planned]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import msgspec
 import numpy as np
 
+from engram.kernels.sketches.encoding import rotation
 from engram.model.errors import FileCorrupted
 from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.bodies import Sealed, SealedPart
@@ -20,7 +21,7 @@ from engram.state.space import ALIVE, SUPPRESSED, SpaceState
 from engram.state.staged import Staged
 from engram.storage.ahead import when_asked
 from engram.storage.parts import read_index, read_part
-from engram.storage.snapshot_content import EdgeFacts, SealedName, SnapshotBody
+from engram.storage.snapshot_content import EXTRA, EdgeFacts, SealedName, SnapshotBody
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,10 +38,10 @@ OpenSegment: TypeAlias = Callable[[SealedName], Sealed]
 
 
 class Loaded(NamedTuple):
-    """A state as a snapshot holds it, and the arrays that were kept beside it."""
+    """A state as a snapshot holds it, and the arrays that were kept beside it, in their groups."""
 
     state: SpaceState
-    extras: dict[str, NDArray[Any]]
+    extras: list[dict[str, NDArray[Any]]]
     body: SnapshotBody
     bytes_count: int
 
@@ -97,6 +98,8 @@ def load(
     segments = [
         None if name is None else begin(partial(open_segment, name)) for name in body.sealed
     ]
+    if segments:
+        begin(partial(rotation, body.dimensions))  # the first recall needs it: 15 ms
     for part in parts:
         sections.add(part())
     state = SpaceState()
@@ -107,8 +110,8 @@ def load(
         for number, (name, segment) in enumerate(zip(body.sealed, segments, strict=True))
     )
     _load_edges(state, body.edges, sections)
-    _index(state)
-    extras = sections.named("extra.")
+    _index(state, begin)
+    extras = sections.groups(EXTRA)
     return Loaded(state, extras, body, sum(part.bytes_count for part in body.parts))
 
 
@@ -141,6 +144,14 @@ class _Sections:
             for name, pages in self._pages.items()
             if name.startswith(prefix)
         }
+
+    def groups(self, prefix: str) -> list[dict[str, NDArray[Any]]]:
+        """Return the arrays whose name begins so, under the rest of it, page by page."""
+        found: dict[int, dict[str, NDArray[Any]]] = {}
+        for name, pages in self._pages.items():
+            for page, array in pages.items() if name.startswith(prefix) else ():
+                found.setdefault(page, {})[name.removeprefix(prefix)] = array
+        return [found.get(page, {}) for page in range(1 + max(found, default=-1))]
 
     def fill(self, column: PagedColumn, name: str, count: int) -> None:
         """Let a column adopt its pages; FileCorrupted when they are not what it has to hold."""
@@ -237,15 +248,17 @@ def _sealed(name: SealedName, number: int, sections: _Sections, segment: Sealed)
     return SealedPart(segment, rows, sections.one("sealed.live", number))
 
 
-def _index(state: SpaceState) -> None:
+def _index(state: SpaceState, begin: Begin) -> None:
     """Build the indexes by id and by content; 10 M rows of each take under a second."""
     if not state.count:
         return
     rows = np.arange(state.count, dtype=np.uint32)
-    state.ids.add_many(np.concatenate(state.columns["id_low"].pages), rows)
+    ids = np.concatenate(state.columns["id_low"].pages)
+    by_id = begin(lambda: state.ids.add_many(ids, rows))
     keys = np.concatenate(state.columns["content_key"].pages)
     flags = np.concatenate(state.columns["flags"].pages)
     hidden = np.uint8(ALIVE | SUPPRESSED)
     state.suppressed_count = int(np.count_nonzero((flags & hidden) == hidden))
     known = np.flatnonzero((keys != 0) & ((flags & ALIVE) != 0))
     state.content_keys.add_many(keys[known], rows[known])
+    by_id()

@@ -14,10 +14,12 @@ from anyio import lowlevel
 
 from engram.engine.activity import Activity
 from engram.engine.housekeeping import Housekeeping, Tiers, TierStatus
+from engram.engine.indexing import index
 from engram.engine.readers import Readers
 from engram.engine.replay import in_thread
 from engram.engine.segments import Segments
 from engram.engine.space_engine import SpaceEngine
+from engram.kernels.numpy_backend import NumpyBackend
 from engram.model.capacities import Capacities
 from engram.model.commands import Forget
 from engram.model.errors import Overloaded, StorageFailed
@@ -196,7 +198,7 @@ async def test_a_text_that_cannot_be_read_for_its_words_stops_nothing() -> None:
         space.disk.plan = lambda *_: "power"
         with pytest.raises(StorageFailed):
             space.disk.create_exclusive("the power goes off")
-        tasks.start_soon(space.engine.index_words)
+        tasks.start_soon(index, space.engine, NumpyBackend(), FakeClock())
         for _ in range(20):
             await anyio.to_thread.run_sync(lambda: None)
         assert space.engine.words.rows_indexed == 0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from anyio import lowlevel
 
+from engram.engine.indexing import index
 from engram.engine.readers import Readers
 from engram.engine.replay import recover
 from engram.engine.space_engine import SpaceEngine
@@ -55,7 +56,7 @@ async def running(log: MemoryLog) -> AsyncIterator[SpaceEngine]:
     engine = SpaceEngine("s", log, FakeClock(), await recover(log), readers)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(engine.run)
-        tasks.start_soon(engine.index_words)
+        tasks.start_soon(index, engine, NumpyBackend(), FakeClock())
         try:
             yield engine
         finally:

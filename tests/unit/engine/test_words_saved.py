@@ -126,7 +126,7 @@ async def test_the_words_of_an_older_tokeniser_are_not_taken(
 async def test_words_that_came_after_the_last_snapshot_are_saved_once_they_are_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engram.engine.space_engine.WORDS_UNSAVED_ROWS_MAX", 40)
+    monkeypatch.setattr("engram.engine.indexing.WORDS_UNSAVED_ROWS_MAX", 40)
     disk = SimulatedFilesystem()
     async with simulated_store(disk) as db:
         space = await db.space()
