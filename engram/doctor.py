@@ -285,7 +285,8 @@ async def _space(db: Engram, info: SpaceInfo) -> Finding:
     return Finding(
         "space",
         "warn" if notes else "ok",
-        f"{info.id}: {stats.memories:,} memories, {stats.with_vectors:,} with vectors of "
+        f"{info.id}: {stats.memories:,} memories, {stats.concepts:,} concepts, "
+        f"{stats.with_vectors:,} vectors of "
         f"{stats.embedder or 'no embedder'}; log {stats.log_bytes / _MEBIBYTE:,.1f} MiB, "
         f"{snapshot}{stats.recovered_entries:,} entries recovered in {stats.recovery_ms:,.1f} ms",
         "; ".join(notes),

@@ -23,6 +23,9 @@ class SpaceHealth(msgspec.Struct, frozen=True):
     reason: str | None = None
     """Why it is unavailable."""
     memories: int = 0
+    """Those that live; concepts are none."""
+    concepts: int = 0
+    """Those that consolidation formed of memories."""
     pressure: float = 0.0
     """The fullest of three: memories by capacity, resident bytes by budget, queue by its limits."""
     lsn: int = 0

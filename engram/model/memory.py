@@ -223,12 +223,13 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class SpaceInfo(msgspec.Struct, frozen=True):
-    """A memory space at a glance."""
+    """A memory space at a glance; `memories` leaves out the `concepts` that were formed of them."""
 
     id: str
     phase: str
     memories: int
     reason: str | None = None
+    concepts: int = 0
 
 
 class ResidentBytes(NamedTuple):
@@ -260,8 +261,10 @@ class SpaceStats(msgspec.Struct, frozen=True):
 
     id: str
     memories: int
+    """Those that live; concepts that consolidation formed are none."""
     forgotten: int
     with_vectors: int
+    """Memories and concepts with a vector."""
     embedder: str | None
     dimensions: int
     lsn: int
@@ -291,13 +294,13 @@ class SpaceStats(msgspec.Struct, frozen=True):
     scrub_damage: tuple[str, ...] = ()
     """What was found damaged by it; the space goes on with what it has."""
     suppressed: int = 0
-    """Of the memories, those that are hidden."""
+    """Memories that are hidden, and concepts that are because one of their episodes is."""
     unlinked: int = 0
     """Memories with a vector that are not linked yet to what they are like."""
     linker_error: str | None = None
     """Why they could not be linked the last time that was tried."""
     concepts: int = 0
-    """Of the memories, those that consolidation formed."""
+    """Those that consolidation formed of memories."""
     consolidation_rate: float = 0.0
     """Episodes replayed a second over the last 60 s."""
     consolidation_error: str | None = None

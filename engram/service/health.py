@@ -6,6 +6,7 @@ from engram.engine.space_engine import SpaceEngine
 from engram.model.health import PHASES, Phase, SpaceHealth, StoreHealth
 from engram.model.memory import to_datetime
 from engram.service.core import Core
+from engram.state.concepts import memories_count
 
 
 async def store_health(core: Core) -> StoreHealth:
@@ -29,7 +30,8 @@ def _space_health(core: Core, space: str, resident_share: float) -> SpaceHealth:
     return SpaceHealth(
         space=space,
         phase=phase,
-        memories=view.count - view.forgotten_count,
+        memories=memories_count(view),
+        concepts=view.formed_count,
         pressure=_pressure(core, engine, resident_share),
         lsn=view.lsn,
         wal_lag_ms=_lag_ms(core, engine),
@@ -77,7 +79,8 @@ def _space_metrics(
     view, registry = engine.view, core.registry
     tiers = registry.housekeeping.status_of(engine)
     found = {
-        "engram_memories": view.count - view.forgotten_count,
+        "engram_memories": memories_count(view),
+        "engram_concepts": view.formed_count,
         "engram_storage_memory_bytes": engine.resident_bytes,
         "engram_space_pressure": _pressure(core, engine, resident_share),
         "engram_wal_lag_ms": _lag_ms(core, engine),

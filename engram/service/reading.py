@@ -27,7 +27,6 @@ from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, Page, SpaceStats, to_datetime
 from engram.model.recall_result import RecallResult
 from engram.retrieval import pipeline
-from engram.retrieval.consolidation import formed_rows
 from engram.retrieval.filters import RowMasks, living_count, rows_known
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.sketch_index import CATCH_UP_ROWS
@@ -327,7 +326,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
     consolidator = core.registry.consolidator_of(engine.space)
     return SpaceStats(
         id=engine.space,
-        memories=living_count(view, core.clock.now()),
+        memories=living_count(view, core.clock.now()) - view.formed_count,
         forgotten=view.forgotten_count,
         with_vectors=view.vector_count,
         embedder=view.embedder or None,
@@ -351,7 +350,7 @@ def statistics(engine: SpaceEngine, core: Core) -> SpaceStats:
         suppressed=view.suppressed_count,
         unlinked=linker.lag,
         linker_error=linker.error,
-        concepts=len(formed_rows(view)),
+        concepts=view.formed_count,
         consolidation_rate=consolidator.rate,
         consolidation_error=consolidator.error,
     )

@@ -341,6 +341,7 @@ def _consolidated(event: Consolidated, state: SpaceState, vectors: Vectors) -> N
     rows = np.concatenate([rows_named(state, event.replayed), formed])
     if len(rows):
         note_replayed(state, rows)
+    state.formed_count += len(formed)
     state.recorded_last = max(state.recorded_last, event.at)
 
 

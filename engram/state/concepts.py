@@ -11,10 +11,18 @@ from engram.state.association_view import HUB, NO_NODE
 from engram.state.space import ALIVE, ERASED, REPLAYED, SUPPRESSED
 
 if TYPE_CHECKING:
-    from engram.state.space import SpaceState
+    from engram.state.space import SpaceState, View
 
 CONCEPT_KIND: Final = 3
 """`MemoryKind.CONCEPT` as the columns hold it."""
+
+
+def memories_count(view: View) -> int:
+    """Return how many memories live, those that expired and were not cleared away included.
+
+    Concepts that consolidation formed are none: they stand for memories that are counted.
+    """
+    return view.count - view.forgotten_count - view.formed_count
 
 
 def concepts_of(state: SpaceState, row: int) -> list[int]:

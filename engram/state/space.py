@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engram.model.errors import check
 from engram.model.events import Vectors
 from engram.model.limits import COLD_CAPACITY_DEFAULT
+from engram.model.memory import MemoryKind
 from engram.model.particulars import LABEL_MASK
 from engram.model.space_settings import DEFAULT_SETTINGS, SpaceSettings
 from engram.state.access_columns import AccessColumns, AccessView
@@ -54,7 +55,8 @@ class View(msgspec.Struct, frozen=True):
     may be gone (both nanoseconds). `ids` and `corrections` are shared with the writer and may know
     rows of its own.
     A row number means the same in two views of one `numbering`; a compaction begins the next.
-    `erased_lsn` is that of the last erasure, 0 when there was none.
+    `erased_lsn` is that of the last erasure, 0 when there was none. Of what lives, `formed_count`
+    are concepts that consolidation formed and `suppressed_count` are hidden.
     """
 
     lsn: int
@@ -78,6 +80,7 @@ class View(msgspec.Struct, frozen=True):
     erased_lsn: int
     associations: AssociationsView
     suppressed_count: int
+    formed_count: int
     accesses: AccessView
     settings: SpaceSettings
 
@@ -216,6 +219,7 @@ class SpaceState:
         self.forgotten_count = 0
         self.expiring_count = 0
         self.suppressed_count = 0
+        self.formed_count = 0
         self.vector_count = 0
         self.recorded_last = 0
         self.history_from = HISTORY_WHOLE
@@ -275,6 +279,7 @@ class SpaceState:
             erased_lsn=self.erasures.lsn_last(),
             associations=self.associations.view(),
             suppressed_count=self.suppressed_count,
+            formed_count=self.formed_count,
             accesses=self.accesses.view(),
             settings=self.settings,
         )
@@ -352,6 +357,8 @@ class SpaceState:
         self.forgotten_count += 1
         self.vector_count -= bool(flags & HAS_VECTOR)
         self.suppressed_count -= bool(flags & SUPPRESSED)
+        if flags & REPLAYED:
+            self.formed_count -= int(self.columns["kind"].value(row)) == MemoryKind.CONCEPT
         if key:
             self.content_keys.remove(key, row)
 
@@ -365,11 +372,6 @@ class SpaceState:
             if read_text(self.hot.contents, self.sealed, address, size) == content:
                 return row
         return None
-
-    @property
-    def resident_bytes(self) -> int:
-        """Bytes of columns, bodies in RAM and indexes."""
-        return sum(self.resident_parts().values())
 
     def resident_parts(self) -> dict[str, int]:
         """Return bytes in RAM by what they are for."""

@@ -14,10 +14,11 @@ from engram.model.errors import FileCorrupted
 from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.bodies import Sealed, SealedPart
 from engram.state.columns import PAGE_ROWS, PagedColumn
+from engram.state.concepts import CONCEPT_KIND
 from engram.state.corrections import Corrections
 from engram.state.erasures import Erasures
 from engram.state.request_keys import RequestKeys
-from engram.state.space import ALIVE, SUPPRESSED, SpaceState
+from engram.state.space import ALIVE, REPLAYED, SUPPRESSED, SpaceState
 from engram.state.staged import Staged
 from engram.storage.ahead import when_asked
 from engram.storage.parts import read_index, read_part
@@ -256,9 +257,12 @@ def _index(state: SpaceState, begin: Begin) -> None:
     ids = np.concatenate(state.columns["id_low"].pages)
     by_id = begin(lambda: state.ids.add_many(ids, rows))
     keys = np.concatenate(state.columns["content_key"].pages)
-    flags = np.concatenate(state.columns["flags"].pages)
+    flags, kinds = (np.concatenate(state.columns[name].pages) for name in ("flags", "kind"))
     hidden = np.uint8(ALIVE | SUPPRESSED)
     state.suppressed_count = int(np.count_nonzero((flags & hidden) == hidden))
+    formed = np.uint8(ALIVE | REPLAYED)
+    are_formed = ((flags & formed) == formed) & (kinds == CONCEPT_KIND)
+    state.formed_count = int(np.count_nonzero(are_formed))
     known = np.flatnonzero((keys != 0) & ((flags & ALIVE) != 0))
     state.content_keys.add_many(keys[known], rows[known])
     by_id()

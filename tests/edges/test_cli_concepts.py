@@ -25,6 +25,9 @@ def test_concepts_are_shown_with_what_their_episodes_share(cli: CommandLine) -> 
     assert texts
     (found,) = cli("concepts", "--json").json
     assert len(found["episodes"]) == 3
+    assert cli("space", "list").out.split() == ["default", "6", "memories,", "1", "concepts"]
+    (space,) = cli("space", "list", "--json").json
+    assert (space["memories"], space["concepts"]) == (6, 1)
     assert found["memory"]["kind"] == "concept"
     again = cli("consolidate", "--episodes", "5", "--json").json
     assert (again["episodes"], again["concepts"]) == (0, [])

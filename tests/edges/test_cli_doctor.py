@@ -37,7 +37,7 @@ def test_each_space_is_opened_and_described(cli: CommandLine) -> None:
     cli("remember", "a lake", "--space", "trips")
     answer = cli("doctor")
     assert answer.code == 0
-    assert "trips: 1 memories, 1 with vectors of static-" in answer.out
+    assert "trips: 1 memories, 0 concepts, 1 vectors of static-" in answer.out
     assert "entries recovered in" in " ".join(answer.out.split())
     assert answer.out.endswith("\nAll is well.\n")
     assert sorted(path.name for path in cli.path.iterdir()) == ["STORE", "default", "trips"]

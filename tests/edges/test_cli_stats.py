@@ -16,7 +16,7 @@ def test_stats_are_a_line_a_space_and_the_bytes_in_ram(cli: CommandLine) -> None
     told = cli("stats")
     assert told.code == 0
     lines = [line.split() for line in told.out.splitlines()]
-    assert lines[1] == ["default", "ready", "1", "1", "0", "0", lines[1][6], "1", "0", "0.0"]
+    assert lines[1] == ["default", "ready", "1", "0", "1", "0", "0", lines[1][7], "1", "0", "0.0"]
     assert lines[2][:3] == ["work", "ready", "0"]
     assert lines[4][0] == "resident"
     assert [line[0] for line in lines[5:]] == [

@@ -142,9 +142,11 @@ def _check(space: _Space) -> None:
         assert not [each for each in citing(state, row) if each in space.formed()]
     flags = [int(state.columns["flags"].value(row)) for row in range(state.count)]
     assert state.forgotten_count == sum(not each & ALIVE for each in flags)
+    assert state.formed_count == len(space.formed())
     replayed = SpaceState()
     for lsn, (kind, payload) in enumerate(space.log, start=1):
         event, vectors = decode(kind, payload)
         apply(replayed, event, vectors, lsn)
     assert digest(replayed) == digest(state)
+    assert replayed.formed_count == state.formed_count
     assert history_digest(replayed, _EVER) == history_digest(state, _EVER)

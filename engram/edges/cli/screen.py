@@ -150,10 +150,12 @@ def space_standings(rows: Iterable[SpaceHealth]) -> Table:
     table = _table()
     table.add_column("space", overflow="fold")
     table.add_column("phase", no_wrap=True)
-    for column in ("memories", "hot", "warm", "cold", "pressure", "LSN", "snapshot", "lag ms"):
+    columns = ("memories", "concepts", "hot", "warm", "cold", "pressure", "LSN", "snapshot")
+    for column in (*columns, "lag ms"):
         table.add_column(column, justify="right", no_wrap=True)
     for each in rows:
-        numbers = [f"{number:,}" for number in (each.memories, each.hot, each.warm, each.cold)]
+        counts = (each.memories, each.concepts, each.hot, each.warm, each.cold)
+        numbers = [f"{number:,}" for number in counts]
         numbers += [f"{each.pressure:.1%}", f"{each.lsn:,}", f"{each.checkpoint_lsn:,}"]
         numbers.append(f"{each.wal_lag_ms:,.1f}")
         table.add_row(each.space, each.phase, *(numbers if each.phase == "ready" else ()))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from engram.edges.cli.session import Session
+    from engram.model.memory import SpaceInfo
 
 _HERE = Place()
 _IN_SPACE = SpacePlace()
@@ -38,7 +39,13 @@ class SpaceCommands:
             if place.json:
                 print_json(
                     [
-                        {"id": s.id, "phase": s.phase, "memories": s.memories, "reason": s.reason}
+                        {
+                            "id": s.id,
+                            "phase": s.phase,
+                            "memories": s.memories,
+                            "concepts": s.concepts,
+                            "reason": s.reason,
+                        }
                         for s in spaces
                     ]
                 )
@@ -49,9 +56,7 @@ class SpaceCommands:
                 facts(
                     (
                         s.id,
-                        f"{s.memories:,} memories"
-                        if s.reason is None
-                        else f"{s.phase}: {s.reason}",
+                        _held(s) if s.reason is None else f"{s.phase}: {s.reason}",
                     )
                     for s in spaces
                 )
@@ -207,6 +212,12 @@ class SpaceCommands:
             return 0
 
         return int(self._session.run(command))
+
+
+def _held(space: SpaceInfo) -> str:
+    """Return what a space holds, in words."""
+    concepts = f", {space.concepts:,} concepts" if space.concepts else ""
+    return f"{space.memories:,} memories{concepts}"
 
 
 def _show_progress(bar: Progress, task: TaskID, done: int, total: int) -> None:

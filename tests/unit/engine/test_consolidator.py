@@ -73,7 +73,30 @@ async def test_a_concept_cites_the_episodes_it_was_formed_from_and_they_lead_to_
         assert {each.target_id for each in out} == {each.source_id for each in back} == set(ids[:4])
         assert all(each.automatic for each in (*out, *back))
         stats = await space.stats()
-        assert (stats.memories, stats.concepts, stats.consolidation_rate) == (50, 10, 40 / 60)
+        assert (stats.memories, stats.concepts, stats.consolidation_rate) == (40, 10, 40 / 60)
+        assert stats.with_vectors == 50
+
+
+async def test_concepts_are_counted_apart_from_memories_whatever_becomes_of_them() -> None:
+    disk = SimulatedFilesystem()
+    async with simulated_store(filesystem=disk) as engram:
+        space = await engram.space()
+        ids = await remembered(space, directions(4, 4), 4)
+        await space.consolidate()
+        await space.forget(ids[0])
+        await space.forget(ids[4], mode="erase")
+        await space.forget(ids[8], mode="suppress")
+        counts = (await space.stats()).memories, (await space.stats()).concepts
+        assert counts == (14, 2)
+        await space.checkpoint()
+    async with simulated_store(filesystem=disk) as engram:
+        (info,) = await engram.spaces()
+        assert (info.memories, info.concepts) == counts
+        (health,) = (await engram.health()).spaces
+        assert (health.memories, health.concepts) == counts
+        metrics = engram.metrics()
+        assert metrics['engram_memories{memory_space="default"}'] == counts[0]
+        assert metrics['engram_concepts{memory_space="default"}'] == counts[1]
 
 
 async def test_what_is_recalled_can_be_a_concept() -> None:
