@@ -3,7 +3,8 @@
 Rule 1: nobody waits for it but who asks to (`wait`): it works while the space is idle, and while
         callers are served it rests twice as long as it works.
 Rule 2: what it found is a command like any other; how far it has come is recorded with the links.
-Rule 3: memories are linked in the order they were recorded, and as the space is at that moment.
+Rule 3: memories are linked in the order they were recorded, and as the space is at that moment;
+        those that were given a vector after their turn come first, in the order of that.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Linker:
         self._has_begun = self._is_closed = False
         self._seen = 0  # of the activity
         # How far it has come beyond what is recorded, past memories with nothing to link.
-        self._rows_of: tuple[int, str] | None = None
+        self._rows_of: tuple[int, str, object] | None = None
         self._reached = 0
         self._sampled: _Sampled | None = None
         self.error: str | None = None
@@ -98,7 +99,8 @@ class Linker:
         view = self._engine.view
         if not view.dimensions:
             return 0
-        return len(_linkable(view, np.arange(self._position(view), view.count)))
+        fresh = _linkable(view, np.arange(self._position(view), view.count))
+        return len(fresh) + len(_late(view))
 
     async def wait(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - as its caller
         """Link what is there without a rest; return what `lag` is after it, or after `timeout`.
@@ -177,11 +179,15 @@ class Linker:
 
     def _is_behind(self) -> bool:
         view = self._engine.view
-        return bool(view.dimensions) and self._position(view) < view.count
+        if not view.dimensions:
+            return False
+        return self._position(view) < view.count or len(_late(view)) > 0
 
     def _position(self, view: View) -> int:
         """Return the first row that is not linked yet."""
-        recorded, rows_of = view.associations.linked_rows, (view.numbering, view.embedder)
+        recorded = view.associations.linked_rows
+        # Whatever had no vector may have one when bodies lie another way.
+        rows_of = (view.numbering, view.embedder, view.hot.layout)
         if self._rows_of != rows_of:
             self._rows_of, self._reached = rows_of, recorded
         return min(max(recorded, self._reached), view.count)
@@ -192,7 +198,8 @@ class Linker:
         view = engine.view
         first = self._position(view)
         last = min(first + _LINKED_ROWS, view.count)
-        rows = _linkable(view, np.arange(first, last))
+        late = _late(view)[:_LINKED_ROWS]
+        rows = late if len(late) else _linkable(view, np.arange(first, last))
         if not len(rows):
             self._reached = last
             self._note()
@@ -208,7 +215,10 @@ class Linker:
             await self._give_way(self._clock.monotonic() - began)
         # Whoever watches the activity sees callers only.
         self._activity.begun -= 1
-        await engine.submit(_command(view, (first, last), found))
+        command = _command(view, (first, last), found)
+        if len(late):
+            command.late = int(late[-1])
+        await engine.submit(command)
         self._note()
 
     async def _likeness(self, view: View) -> Likeness:
@@ -247,6 +257,11 @@ def _linkable(view: View, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(rows):
         rows = rows[(view.gather("flags", rows) & _VECTOR) == _VECTOR]
     return rows[~are_formed(view, rows)]
+
+
+def _late(view: View) -> NDArray[np.int64]:
+    """Return the rows that were passed before their vectors came, and are to be linked now."""
+    return _linkable(view, view.associations.late_rows())
 
 
 def _command(view: View, span: tuple[int, int], found: list[Alike]) -> Link:

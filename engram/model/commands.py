@@ -173,10 +173,13 @@ class Link(msgspec.Struct):
     embedder: str
     first: int
     last: int
-    sources: bytes  # [u32] rows, each from `first` to before `last`
+    sources: bytes  # [u32] rows that were searched: from `first` to before `last`
     targets: bytes  # [u32] rows
     weights: bytes  # [f32] in (0, 1]
     near: bytes  # [u8] 1: so alike that they may say the same
+    late: int = -1
+    """Instead of `first` to `last`: the row up to which those were searched whose vectors came
+    late, in the order they came."""
 
 
 class Consolidate(msgspec.Struct):

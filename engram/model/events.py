@@ -154,6 +154,17 @@ class Linked(msgspec.Struct, array_like=True, gc=False):
     associated: Associated | None
 
 
+class LinkedLate(msgspec.Struct, array_like=True, gc=False):
+    """Memories whose vectors came when those after them were linked already were linked as well.
+
+    Those that waited longest, up to one, in the order their vectors came.
+    """
+
+    through: bytes  # [u64 high, u64 low]
+    at: int
+    associated: Associated | None
+
+
 class Dissociated(msgspec.Struct, array_like=True, gc=False):
     """Edges were ended."""
 
@@ -236,6 +247,7 @@ Event = (
     | Consolidated
     | Linked
     | Fulfilled
+    | LinkedLate
 )
 Vectors = bytes | memoryview
 
@@ -258,6 +270,7 @@ _KINDS: Final[dict[type[Event], int]] = {
     Consolidated: 16,
     Linked: 17,
     Fulfilled: 18,
+    LinkedLate: 19,
 }
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()

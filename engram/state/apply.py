@@ -25,6 +25,7 @@ from engram.model.events import (
     Forgotten,
     Fulfilled,
     Linked,
+    LinkedLate,
     Reembedded,
     Remembered,
     Revectored,
@@ -42,6 +43,7 @@ from engram.state.apply_edges import (
     forget_edges,
     link_remembered,
     linked,
+    linked_late,
     unlink_alike,
     unlink_row,
 )
@@ -282,6 +284,7 @@ def _revectored(event: Revectored, state: SpaceState, vectors: Vectors) -> None:
     state.columns["place"].set(rows, slots)
     flags.set(rows, before | HAS_VECTOR)
     state.vector_count += len(rows)
+    state.associations.add_late(rows.astype(np.uint32))
 
 
 @_apply.register
@@ -348,6 +351,11 @@ def _consolidated(event: Consolidated, state: SpaceState, vectors: Vectors) -> N
 @_apply.register
 def _linked(event: Linked, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
     linked(state, event)
+
+
+@_apply.register
+def _linked_late(event: LinkedLate, state: SpaceState, vectors: Vectors) -> None:  # noqa: ARG001
+    linked_late(state, event)
 
 
 @_apply.register

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engram.model.events import Associated, Dissociated, Remembered
+    from engram.model.events import Associated, Dissociated, LinkedLate, Remembered
     from engram.model.events import Linked as LinkedEvent
     from engram.state.space import SpaceState
 
@@ -166,6 +166,19 @@ def linked(state: SpaceState, event: LinkedEvent) -> None:
     row = state.row_with_id(*identity)
     check(row is not None, "an event names memories that are there")
     state.associations.note_linked(max(state.associations.linked_rows, (row or 0) + 1))
+    state.recorded_last = max(state.recorded_last, event.at)
+
+
+def linked_late(state: SpaceState, event: LinkedLate) -> None:
+    """Add links of memories whose vectors came late, and note how far they go."""
+    if event.associated is not None:
+        associated(state, event.associated)
+    (identity,) = np.frombuffer(event.through, "<u8").reshape(-1, 2).tolist()
+    row, associations = state.row_with_id(*identity), state.associations
+    waiting = associations.view().late_rows()
+    (found,) = np.nonzero(waiting == row)
+    check(len(found) == 1, "an event names memories that are there")
+    associations.note_late_linked(associations.late_first + int(found[0]) + 1)
     state.recorded_last = max(state.recorded_last, event.at)
 
 

@@ -52,7 +52,8 @@ class AssociationsView(msgspec.Struct, frozen=True):
     """The edges at one moment: the first `edge_count` of `columns`, between `node_count` nodes.
 
     `ended` has the edges that were ended and `ended_at` when, in that order, `ended_count` of them.
-    The rows below `linked_rows` were linked to what they are like.
+    The rows below `linked_rows` were linked to what they are like, but for those in `late` from
+    place `late_first` to before `late_last`: their vectors came after that.
     Edges from number `run_edges[i]` on were made at `run_at[i]` (nanoseconds), up to the next run.
     `row_nodes` and `label_nodes` are the writer's own and may name nodes at or beyond `node_count`.
     """
@@ -62,6 +63,9 @@ class AssociationsView(msgspec.Struct, frozen=True):
     ended_count: int
     run_count: int
     linked_rows: int
+    late: Pages
+    late_first: int
+    late_last: int
     columns: dict[str, Pages]
     owners: Pages
     ended: Pages
@@ -70,6 +74,11 @@ class AssociationsView(msgspec.Struct, frozen=True):
     run_at: Pages
     row_nodes: PagedColumn
     label_nodes: PagedColumn
+
+    def late_rows(self) -> NDArray[np.int64]:
+        """Return int64[n]: rows that were passed before their vectors came, in that order."""
+        places = np.arange(self.late_first, self.late_last)
+        return take(self.late, places).astype(np.int64) if len(places) else places
 
     def gather(self, column: str, edges: Edges) -> Array:
         """Return the values of many edges."""

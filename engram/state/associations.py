@@ -52,6 +52,9 @@ class Associations:
         self._heads = PagedColumn("u4")
         self._before = PagedColumn("u4")
         self.linked_rows = 0
+        # Rows below it whose vectors came later; those before place `late_first` are linked too.
+        self.late = PagedColumn("u4")
+        self.late_first = 0
         self._view: AssociationsView | None = None
 
     @property
@@ -84,6 +87,7 @@ class Associations:
             "label_nodes": self.label_nodes,
             "label_members": self.label_members,
             "session_rows": self.session_rows,
+            "late": self.late,
             "heads": self._heads,
             "before": self._before,
         }
@@ -97,6 +101,9 @@ class Associations:
                 ended_count=self.ended.count,
                 run_count=self.run_at.count,
                 linked_rows=self.linked_rows,
+                late=self.late.view(),
+                late_first=self.late_first,
+                late_last=self.late.count,
                 columns={name: column.view() for name, column in self.columns.items()},
                 owners=self.owners.view(),
                 ended=self.ended.view(),
@@ -223,8 +230,23 @@ class Associations:
         self._view = None
 
     def note_linked(self, rows: int) -> None:
-        """Note that the rows below `rows` were linked to what they are like."""
+        """Note that the rows below `rows` were linked to what they are like; 0: none is."""
         self.linked_rows, self._view = rows, None
+        if not rows:
+            self.note_late_linked(self.late.count)
+
+    def add_late(self, rows: NDArray[np.uint32]) -> None:
+        """Note that rows were given vectors; those that were passed already are to be linked."""
+        passed = rows[rows < self.linked_rows]
+        if len(passed):
+            self.late.append(passed)
+            self._view = None
+
+    def note_late_linked(self, place: int) -> None:
+        """Note that the late rows before a place were linked as well."""
+        self.late_first, self._view = place, None
+        if place == self.late.count:
+            self.late, self.late_first = PagedColumn("u4"), 0
 
     def end(self, edges: Edges, at: int) -> None:
         """End living edges, each named once."""

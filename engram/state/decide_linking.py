@@ -12,7 +12,7 @@ from engram.model.association import (
     NEAR_DUPLICATE,
     AssociationKind,
 )
-from engram.model.events import Associated, Linked
+from engram.model.events import Associated, Linked, LinkedLate
 from engram.state.apply_edges import living, nodes_of_rows
 from engram.state.decide_edges import Ends, within_limits
 from engram.state.outcomes import Decision, Outcome
@@ -36,11 +36,15 @@ def decide_link(state: SpaceState, space: str, command: Link, now: int) -> Decis
     """
     if (state.numbering, state.embedder) != (command.numbering, command.embedder):
         return Decision([], [_STALE], 1)
-    rows = np.arange(command.first, command.last)
+    is_late = command.late >= 0
+    rows = np.array([command.late]) if is_late else np.arange(command.first, command.last)
     known = rows[(state.columns["flags"].take(rows) & ERASED) == 0]
+    if is_late and command.late not in state.associations.view().late_rows():
+        known = known[:0]
     if not len(known):
         return Decision([], [_DONE], 1)
-    event = Linked(_ids(state, known[-1:]), now, _associated(state, command, now))
+    kind = LinkedLate if is_late else Linked
+    event = kind(_ids(state, known[-1:]), now, _associated(state, command, now))
     return Decision([(event, b"")], [_DONE], 1)
 
 

@@ -98,11 +98,19 @@ def hash_edges(hasher: hashlib.blake2b, view: View, edges: NDArray[np.int64]) ->
 
 
 def hash_linked(hasher: hashlib.blake2b, view: View) -> None:
-    """Add how many living memories were linked to what they are like; nothing when none was."""
+    """Add how many living memories were linked to what they are like, and which are left out.
+
+    Nothing when none was.
+    """
     rows = np.arange(view.associations.linked_rows)
     if len(rows):
         living = np.count_nonzero(view.gather("flags", rows) & ALIVE)
         hasher.update(f"linked {living}".encode())
+    late = view.associations.late_rows()
+    if len(late):
+        late = late[(view.gather("flags", late) & ALIVE) != 0]
+        for half in ("id_high", "id_low") if len(late) else ():
+            hasher.update(view.gather(half, late).astype("<u8", copy=False).tobytes())
 
 
 def _names(view: View, nodes: NDArray[np.generic]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -43,6 +43,8 @@ def renumbered(
     new = old.taking_edges(_whys(old, owners, labels))
     linked = new_rows(np.arange(old.linked_rows))
     new.linked_rows = int(np.count_nonzero(linked != NO_OWNER))
+    late = new_rows(old.view().late_rows())
+    new.late.append(late[late != NO_OWNER])
     new.owners.append(owners)
     kept = rows[owners[rows] != NO_OWNER]
     if len(kept):

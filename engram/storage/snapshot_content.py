@@ -80,6 +80,7 @@ class EdgeFacts(msgspec.Struct, array_like=True, frozen=True):
     runs: int = 0
     labels: int = 0
     linked_rows: int = 0
+    late: int = 0
 
 
 class SnapshotBody(msgspec.Struct, array_like=True, frozen=True):
@@ -205,6 +206,7 @@ def body_of(
             view.associations.run_count,
             frozen.label_links.label_count,
             view.associations.linked_rows,
+            len(view.associations.late_rows()),
         ),
         settings=view.settings,
         access_rows=view.accesses.row_count,
@@ -302,6 +304,9 @@ def _edges(frozen: Frozen) -> Iterator[Planned]:
         "label.session_row": labels.sessions,
     }
     yield from _pages("links", links, labels.label_count)
+    late = found.late_rows().astype("<u4")
+    if len(late):
+        yield _arrays("late", 0, {"late.row": late})
 
 
 def _pages(key: str, columns: Mapping[str, Pages], count: int) -> Iterator[Planned]:

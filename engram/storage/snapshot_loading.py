@@ -238,6 +238,8 @@ def _load_edges(state: SpaceState, facts: EdgeFacts, sections: _Sections) -> Non
     ):
         sections.fill(column, name, count)
     found.linked_rows = facts.linked_rows
+    if facts.late and (late := sections.one("late.row")) is not None:
+        found.late.append(late)
     found.load()
 
 

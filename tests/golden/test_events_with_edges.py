@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from engram.model.events import Associated, Consolidated, Dissociated, Event, Linked, decode, encode
+from engram.model.events import (
+    Associated,
+    Consolidated,
+    Dissociated,
+    Event,
+    Linked,
+    LinkedLate,
+    decode,
+    encode,
+)
 
 EDGES = Path(__file__).parent / "edges"
 IDS = struct.pack("<4Q", 1, 2, 3, 4)
@@ -49,6 +58,7 @@ EVENTS: list[tuple[str, Event]] = [
             ),
         ),
     ),
+    ("event-19-linked-late.bin", LinkedLate(struct.pack("<2Q", 3, 4), 7, None)),
     ("event-10-dissociated.bin", Dissociated(IDS, ENDS, b"\0\1", 6)),
 ]
 

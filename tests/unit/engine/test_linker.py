@@ -91,6 +91,53 @@ async def test_memories_without_a_vector_and_forgotten_ones_do_not_hold_it_up() 
         assert await linked_to(space, ids[2]) == {ids[3]}
 
 
+async def test_a_memory_that_is_given_its_vector_later_is_linked_all_the_same() -> None:
+    disk, vectors = SimulatedFilesystem(), directions(12, 2)
+    texts = [f"m{n}" for n in range(len(vectors))]
+    async with simulated_store(disk) as engram:
+        space = await engram.space()
+        ids = list((await space.remember_many(texts[:2])).ids)
+        assert await space.wait_linked() == 0
+        # Nobody has recorded how far it came when the first is given its vector.
+        await space.remember(texts[0], embedding=vectors[0])
+        assert (await space.stats()).unlinked == 1
+        ids += (await space.remember_many(texts[2:], embeddings=vectors[2:])).ids
+        assert await space.wait_linked() == 0
+        await space.remember(texts[1], embedding=vectors[1])
+        assert (await space.stats()).unlinked == 1
+    async with simulated_store(disk) as engram:
+        space = await engram.space()
+        await space.checkpoint()
+    async with simulated_store(disk) as engram:
+        space = await engram.space()
+        assert (await space.stats()).unlinked == 1
+        assert not await linked_to(space, ids[1])
+        assert await space.wait_linked() == 0
+        assert await linked_to(space, ids[1]) == {ids[0]}
+        assert await linked_to(space, ids[0]) == {ids[1]}
+        lsn = (await space.stats()).lsn
+        await space.wait_linked()
+        assert (await space.stats()).lsn == lsn
+
+
+async def test_what_was_given_vectors_late_waits_for_its_links_through_a_compaction() -> None:
+    async with simulated_store(history_retention_ns=0) as engram:
+        space, vectors = await engram.space(), directions(12, 2)
+        texts = [f"m{n}" for n in range(len(vectors))]
+        ids = list((await space.remember_many(texts[:4])).ids)
+        ids += (await space.remember_many(texts[4:], embeddings=vectors[4:])).ids
+        await space.wait_linked()
+        for n in (2, 1, 0, 3):
+            await space.remember(texts[n], embedding=vectors[n])
+        assert (await space.stats()).unlinked == 4
+        await space.forget(ids[2])
+        await space.forget(ids[3], mode="erase")
+        await space.compact()
+        assert (await space.stats()).unlinked == 2
+        assert await space.wait_linked() == 0
+        assert await linked_to(space, ids[0]) == {ids[1]}
+
+
 async def test_no_memory_has_more_than_so_many_automatic_links() -> None:
     async with simulated_store() as engram:
         space = await engram.space()
