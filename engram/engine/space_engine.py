@@ -81,8 +81,7 @@ class SpaceEngine:
         self.unrecorded = AccessRecorder(self.submit, clock)
         self.unrelated_cosine = UnrelatedCosine()
         self.row_masks, self.sketches, self.facts = RowMasker(), SketchIndex(), FactIndex()
-        self.readers = readers
-        self.activity = activity or Activity()
+        self.readers, self.activity = readers, activity or Activity()
         self.groups_committed = 0
         self.checkpointer: Checkpointer | None = None
         self.compactor: Compactor | None = None
@@ -260,10 +259,11 @@ class SpaceEngine:
         if self.eraser is not None and self.compactor is not None:
             self.eraser.close()
             await self.compactor.aclose()
-        if self.checkpointer is not None and not self._closing:
+        is_last = last_checkpoint and not self._closing  # or its writer has ended: it failed
+        if self.checkpointer is not None:
             with anyio.CancelScope(shield=True):
-                await self.unrecorded.aclose(self._view if last_checkpoint else None)
-                await self.checkpointer.aclose(last=last_checkpoint)
+                await self.unrecorded.aclose(self._view if is_last else None)
+                await self.checkpointer.aclose(last=is_last)
         self._closing = True
         self._wake.set()
         with anyio.CancelScope(shield=True):

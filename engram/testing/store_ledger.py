@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
+from anyio import lowlevel
 
 from engram.engine.replay import replay
 from engram.engine.space_engine import SpaceEngine
 from engram.model.errors import Conflict, check
 from engram.model.ids import format_id
 from engram.retrieval.filters import rows_known
+from engram.retrieval.likeness import are_formed
 from engram.state.digest import digest
 from engram.state.reading import memory_at
 from engram.state.space import DATED, HAS_VECTOR, SpaceState, View
@@ -132,9 +134,10 @@ class SpacePromise:
         for at, ids in self.moments:
             if at < view.history_from:
                 continue
+            rows = np.flatnonzero(rows_known(view, at))
             found = {
                 format_id(int(view.value("id_high", row)), int(view.value("id_low", row)))
-                for row in np.flatnonzero(rows_known(view, at)).tolist()
+                for row in rows[~are_formed(view, rows)].tolist()
             }
             check(found == ids, "the past is not what it was")
 
@@ -192,12 +195,15 @@ class StorePromise:
 
 
 def contents(engine: SpaceEngine) -> dict[str, Found]:
-    """Return every living memory of a space by id, as readers see it."""
+    """Return every living memory of a space by id, as readers see it.
+
+    Concepts that consolidation formed are aside: nobody gave them.
+    """
     view = engine.view
     found: dict[str, Found] = {}
     for row in range(view.count):
         high, low = int(view.value("id_high", row)), int(view.value("id_low", row))
-        if view.row_of(high, low) != row:
+        if view.row_of(high, low) != row or are_formed(view, np.array([row])).any():
             continue
         memory = memory_at(view, row, engine.space, 0)
         vector = b""
@@ -224,13 +230,16 @@ async def check_replay(engine: SpaceEngine, open_segment: OpenSegment) -> str:
     """Check that what the disk holds of a space leads to the state it shows; return its digest.
 
     Each retained snapshot with the log after it does, and so does the log alone while it is whole.
+    Looked at anew when something was recorded meanwhile.
 
     Raises:
         InvariantViolated: live state and replayed state differ.
+        DurabilityError: the space failed meanwhile.
     """
-    live = digest(engine.view)
     snapshots = engine.checkpoints.snapshots
     while True:
+        view = engine.view
+        live = digest(view)
         states = [snapshots.load_one(each, open_segment).state for each in snapshots.retained]
         if not snapshots.trim_lsn:
             states.append(SpaceState())
@@ -238,6 +247,11 @@ async def check_replay(engine: SpaceEngine, open_segment: OpenSegment) -> str:
             for state in states:
                 await replay(state, engine.log)
         except Conflict:  # a checkpoint meanwhile let the log go that the older snapshot needed
+            continue
+        if engine.failure is not None:
+            raise engine.failure
+        if engine.view.lsn != view.lsn or engine.queue.since is not None:
+            await lowlevel.checkpoint()
             continue
         for state in states:
             check(digest(state) == live, "what the disk holds leads to the live state")

@@ -21,6 +21,7 @@ import anyio
 from engram.model.errors import InvariantViolated
 from engram.testing.histories import run_crash_histories
 from engram.testing.store_histories import StoreHistory, run_store_history
+from engram.testing.thinking_histories import SHARE, Thinking, ThinkingUpkeep
 from engram.testing.upkeep_histories import UpkeepHistory
 from engram.wiring import open_store
 
@@ -45,6 +46,13 @@ def seeds_that_failed(level: str) -> list[int]:
     return [int(line[0]) for line in lines if line[1:2] == [f"{level}:"]]
 
 
+def history_of(seed: int, kind: type[StoreHistory]) -> type[StoreHistory]:
+    """Return what history a seed is: of a store that links and consolidates unasked, perhaps."""
+    if seed % SHARE != SHARE - 1:
+        return kind
+    return ThinkingUpkeep if kind is UpkeepHistory else Thinking
+
+
 def run_log_histories(seeds: Iterable[int]) -> Counter[str]:
     """Run histories of a log and return what they came through."""
     seeds = list(seeds)
@@ -65,7 +73,7 @@ def run_store_histories(
         facts: Counter[str] = Counter()
         for seed in seeds:
             try:
-                facts += await run_store_history(seed, open_store, kind)
+                facts += await run_store_history(seed, open_store, history_of(seed, kind))
             except Exception as error:
                 raise InvariantViolated(f"seed {seed}: {type(error).__name__}: {error}") from error
         return facts
