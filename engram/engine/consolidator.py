@@ -4,8 +4,8 @@ Rule 1: a run replays a hundred episodes at most and is one record: whatever int
         happened as a whole or not at all.
 Rule 2: it works from a view, in a worker thread; what is outdated by the time it is recorded is
         not recorded, and planned anew.
-Rule 3: once a minute it looks for new work; while callers are served it rests between runs, as long
-        as it works.
+Rule 3: once a minute it looks for new work; while callers are served it lets them go first
+        (`engram.engine.pace`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import anyio
 import msgspec
 import numpy as np
 
+from engram.engine.pace import Pace
 from engram.model.commands import Consolidate, LabelTable, RememberBatch
 from engram.model.errors import Closed, EngramError, Overloaded
 from engram.model.ids import RANDOM_BYTES_PER_ID, MemoryId
 from engram.model.particulars import ParticularColumns
-from engram.retrieval.consolidation import EPISODES_MAX, Concept, by_priority, planned, waiting
+from engram.retrieval.consolidation import EPISODES_MAX, by_priority, waiting
+from engram.retrieval.forming import Concept, planning
 from engram.state.concepts import CONCEPT_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +46,7 @@ INTERVAL_NS: Final = 60_000_000_000
 """Nanoseconds between two looks for new work."""
 
 _ATTEMPTS_MAX: Final = 8
+_REST_SHARE: Final = 1
 _JSON: Final = msgspec.json.Encoder()
 
 
@@ -73,7 +76,7 @@ class Consolidator:
         """Prepare; without `is_eager` nothing is consolidated before somebody asks for it."""
         self._engine, self._linker = engine, linker
         self._clock, self._entropy, self._activity = clock, entropy, activity
-        self._run_blocking = run
+        self._pace = Pace(clock, activity, run, _REST_SHARE)
         self._is_eager = is_eager
         self._lock = anyio.Lock()
         self._scope = anyio.CancelScope()
@@ -114,17 +117,14 @@ class Consolidator:
         async with self._lock:
             done = Consolidation(0, 0, 0, ())
             view = self._engine.view
-            rows = await self._run_blocking(partial(self._waiting, view))
+            is_asked = partial(bool, is_urgent)
+            rows = await self._pace.work_off(self._waiting(view), is_asked)
             total = len(rows) if episodes_max is None else min(len(rows), episodes_max)
             while done.episodes < total and self._engine.view.numbering == view.numbering:
-                began, begun = self._clock.monotonic(), self._activity.begun
                 chunk = rows[done.episodes : min(done.episodes + EPISODES_MAX, total)]
-                done = await self._replay(chunk, done)
+                done = await self._replay(chunk, done, is_asked)
                 if progress is not None:
                     progress(done.episodes, total)
-                if self._activity.begun != begun and not is_urgent:
-                    now = self._clock.monotonic()
-                    await self._clock.sleep_until(now + now - began)
             return done
 
     async def run(self) -> None:
@@ -158,17 +158,24 @@ class Consolidator:
             async with self._lock:
                 return
 
-    def _waiting(self, view: View) -> NDArray[np.int64]:
+    def _waiting(self, view: View) -> Generator[None, None, NDArray[np.int64]]:
         rows = waiting(view)
-        return by_priority(view, self._engine.graph.at(view), rows) if len(rows) else rows
+        if not len(rows):
+            return rows
+        graph = self._engine.graph.at(view)
+        yield
+        return (yield from by_priority(view, graph, rows))
 
-    async def _replay(self, rows: NDArray[np.int64], done: Consolidation) -> Consolidation:
+    async def _replay(
+        self, rows: NDArray[np.int64], done: Consolidation, is_asked: Callable[[], bool]
+    ) -> Consolidation:
         """Carry out one run, anew when something it stood on is gone by the time it is recorded."""
         for _ in range(_ATTEMPTS_MAX):
             if self._is_closed:
                 raise Closed(f"memory space {self._engine.space!r}")
             view = self._engine.view
-            command, concepts = await self._run_blocking(partial(self._planned, view, rows))
+            steps = self._planned(view, rows)
+            command, concepts = await self._pace.work_off(steps, is_asked)
             if command is None:
                 return done._replace(episodes=done.episodes + len(rows))
             # Whoever watches the activity sees callers only.
@@ -190,12 +197,15 @@ class Consolidator:
 
     def _planned(
         self, view: View, rows: NDArray[np.int64]
-    ) -> tuple[Consolidate | None, tuple[Concept, ...]]:
+    ) -> Generator[None, None, tuple[Consolidate | None, tuple[Concept, ...]]]:
         rows = rows[np.isin(rows, waiting(view))]  # the run before may have replayed some
         if not len(rows):
             return None, ()
-        plan = planned(view, self._engine.graph.at(view), rows)
+        graph = self._engine.graph.at(view)
+        yield
+        plan = yield from planning(view, graph, rows)
         chance = self._entropy.token(RANDOM_BYTES_PER_ID * len(plan.concepts))
+        yield
         return _command(view, plan.replayed, plan.concepts, chance), plan.concepts
 
 

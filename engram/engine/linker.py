@@ -1,7 +1,7 @@
 """Links the memories of a space to what they are like, some time after they were recorded.
 
-Rule 1: nobody waits for it but who asks to (`wait`): it works while the space is idle, and while
-        callers are served it rests twice as long as it works.
+Rule 1: nobody waits for it but who asks to (`wait`): it works while the space is idle; while
+        callers are served it lets them go first (`engram.engine.pace`).
 Rule 2: what it found is a command like any other; how far it has come is recorded with the links.
 Rule 3: memories are linked in the order they were recorded, and as the space is at that moment;
         those that were given a vector after their turn come first, in the order of that.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import anyio
 import numpy as np
 
+from engram.engine.pace import Pace
 from engram.model.commands import Link
 from engram.model.cue import NO_FILTERS, Filters
 from engram.model.errors import Closed, EngramError
@@ -29,6 +30,8 @@ from engram.retrieval.likeness import (
 from engram.state.space import ALIVE, HAS_VECTOR
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from numpy.typing import NDArray
 
     from engram.engine.activity import Activity
@@ -85,7 +88,7 @@ class Linker:
         self._scope = anyio.CancelScope()
         self._ended = anyio.Event()
         self._has_begun = self._is_closed = False
-        self._seen = 0  # of the activity
+        self._pace = Pace(clock, activity, run, _REST_SHARE)
         # How far it has come beyond what is recorded, past memories with nothing to link.
         self._rows_of: tuple[int, str, object] | None = None
         self._reached = 0
@@ -209,10 +212,9 @@ class Linker:
         mask = engine.row_masks(view, filters, self._clock.now()).vectors
         found = []
         for start in range(0, len(rows), _SEARCHED_ROWS):
-            wanted, began = rows[start : start + _SEARCHED_ROWS], self._clock.monotonic()
-            search = partial(self._alike, view, wanted, mask, likeness)
-            found.append(await self._run_blocking(search))
-            await self._give_way(self._clock.monotonic() - began)
+            wanted = rows[start : start + _SEARCHED_ROWS]
+            search = self._alike(view, wanted, mask, likeness)
+            found.append(await self._pace.work_off(search, self._is_asked))
         # Whoever watches the activity sees callers only.
         self._activity.begun -= 1
         command = _command(view, (first, last), found)
@@ -234,15 +236,13 @@ class Linker:
 
     def _alike(
         self, view: View, rows: NDArray[np.int64], mask: U8 | None, likeness: Likeness
-    ) -> Alike:
+    ) -> Generator[None, None, Alike]:
         sketches = self._engine.sketches.at(view.hot, self._kernels)
-        return alike(self._kernels, view, rows, mask, sketches, likeness)
+        yield
+        return (yield from alike(self._kernels, view, rows, mask, sketches, likeness))
 
-    async def _give_way(self, worked_ns: int) -> None:
-        """Rest after so much work if a caller came since the last time."""
-        if self._activity.begun != self._seen and not self._waiting:
-            await self._sleep(_REST_SHARE * worked_ns)
-        self._seen = self._activity.begun
+    def _is_asked(self) -> bool:
+        return self._waiting > 0
 
     def _note(self) -> None:
         self._moved.set()

@@ -63,18 +63,21 @@ async def recall(
 ) -> RecallResult:
     """Carry out a recall over the newest durable view."""
     check_question(question)
-    if question.deadline_ms is None:
-        return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
-    with anyio.move_on_after(question.deadline_ms / 1_000):
-        return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
-    raise KernelCancelled
+    engine.activity.begin_recall()
+    try:
+        if question.deadline_ms is None:
+            return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
+        with anyio.move_on_after(question.deadline_ms / 1_000):
+            return await on_bodies(engine, lambda: _recall(core, engine, question, arguments))
+        raise KernelCancelled
+    finally:
+        engine.activity.end_recall()
 
 
 async def _recall(
     core: Core, engine: SpaceEngine, question: Question, arguments: FilterArguments
 ) -> RecallResult:
     started = core.clock.monotonic()
-    engine.activity.begin()
     view, words = engine.view, engine.words  # together: both go by the same row numbers
     primed = engine.unrecorded.primed(question.session)
     filters = _filters(core, engine, view, arguments)

@@ -15,7 +15,7 @@ import numpy as np
 
 from engram.model.errors import check
 from engram.model.limits import LIMIT_MAX
-from engram.retrieval.consolidation import MEMBERS_MAX, MEMBERS_MIN
+from engram.retrieval.forming import MEMBERS_MAX, MEMBERS_MIN
 from engram.testing.store_histories import StoreHistory
 from engram.testing.store_insides import engine_of
 from engram.testing.store_traces import Traces, is_given
@@ -80,11 +80,9 @@ class Thinking(StoreHistory):
         space = await store.space(name)
         concepts = await space.concepts(limit=LIMIT_MAX)
         for each in concepts:
-            told = (each.memory.metadata or {}).get("episodes")
+            told = int((each.memory.metadata or {}).get("episodes", 0))
             check(told == len(each.episodes), "a concept cites as many memories as it says")
-            check(
-                MEMBERS_MIN <= told <= MEMBERS_MAX, "a concept is of too few or too many"
-            )
+            check(MEMBERS_MIN <= told <= MEMBERS_MAX, "a concept is of too few or too many")
             check(set(each.episodes) <= kept.keys(), "a concept cites a memory that is not there")
             for memory_id in each.episodes:
                 found = await space.associations(memory_id, kinds=["derived"], limit=LIMIT_MAX)
