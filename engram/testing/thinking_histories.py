@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from engram.model.association import AUTOMATIC, AssociationKind
 from engram.model.errors import check
-from engram.model.limits import LIMIT_MAX
+from engram.retrieval.consolidation import formed_rows
 from engram.retrieval.forming import MEMBERS_MAX, MEMBERS_MIN
+from engram.state.digest_edges import edges_living
+from engram.state.reading import memory_at
 from engram.testing.store_histories import StoreHistory
 from engram.testing.store_insides import engine_of
 from engram.testing.store_traces import Traces, is_given
@@ -24,14 +27,15 @@ from engram.testing.upkeep_histories import UpkeepHistory
 if TYPE_CHECKING:
     from engram.ports import Embedder
     from engram.service.store import Engram
+    from engram.state.space import View
     from engram.testing.store_histories import OpenStore, Verb
     from engram.testing.store_ledger import Trace
 
 SHARE: Final = 4
 """One seed in so many is such a history."""
 
-NEAR_SHARE: Final = 0.7
-TOPICS: Final = ("the lake is cold and deep", "taxes are due in april", "ada plays the violin")
+NEAR_SHARE: Final = 0.9
+TOPICS: Final = ("the lake is cold and deep", "ada plays the violin")
 _NOISE: Final = 0.1
 
 
@@ -54,8 +58,8 @@ class Thinking(StoreHistory):
             InvariantViolated: a promise was broken.
         """
         await super().settle(store)
-        for name, promise in self.promise.spaces.items():
-            await self._check_concepts(store, name, promise.kept)
+        for name in self.promise.spaces:
+            self._check_concepts(store, name)
 
     async def _consolidate(self, store: Engram, name: str) -> None:
         """Consolidate as much as there is, or some of it."""
@@ -63,7 +67,7 @@ class Thinking(StoreHistory):
             most = self.chance.choice([None, None, 1, 5])
             done = await (await store.space(name)).consolidate(episodes_max=most)
             self.facts.update(replayed=done.episodes)
-            await self._check_concepts(store, name, self.promise.spaces[name].kept)
+            self._check_concepts(store, name)
 
     async def _link(self, store: Engram, name: str) -> None:
         """Have all linked that is there."""
@@ -71,24 +75,28 @@ class Thinking(StoreHistory):
             left = await (await store.space(name)).wait_linked()
             check(left == 0, "nobody wrote meanwhile, and not all is linked")
 
-    async def _check_concepts(self, store: Engram, name: str, kept: dict[str, Trace]) -> None:
+    def _check_concepts(self, store: Engram, name: str) -> None:
         """Check every concept of a space against the memories it cites.
 
         Raises:
             InvariantViolated: one cites what it should not, or is not led to.
         """
-        space = await store.space(name)
-        concepts = await space.concepts(limit=LIMIT_MAX)
-        for each in concepts:
-            told = int((each.memory.metadata or {}).get("episodes", 0))
-            check(told == len(each.episodes), "a concept cites as many memories as it says")
+        engine = engine_of(store, name)
+        if engine is None:
+            return
+        view, kept = engine.view, self.promise.spaces[name].kept
+        citations = _citations(view)
+        for row in formed_rows(view).tolist():
+            memory = memory_at(view, row, name, 0)
+            cited = {target for source, target in citations if source == row}
+            told = int((memory.metadata or {}).get("episodes", 0))
+            check(told == len(cited), "a concept cites as many memories as it says")
             check(MEMBERS_MIN <= told <= MEMBERS_MAX, "a concept is of too few or too many")
-            check(set(each.episodes) <= kept.keys(), "a concept cites a memory that is not there")
-            for memory_id in each.episodes:
-                found = await space.associations(memory_id, kinds=["derived"], limit=LIMIT_MAX)
-                ends = {edge.target_id for edge in found}
-                check(each.memory.id in ends, "an episode leads to the concept that cites it")
-        self.facts.update(concepts=len(concepts))
+            ids = {memory_at(view, each, name, 0).id for each in cited}
+            check(ids <= kept.keys(), "a concept cites a memory that is not there")
+            led = all((each, row) in citations for each in cited)
+            check(led, "an episode leads to the concept that cites it")
+            self.facts.update(concepts=1)
 
     def _note_digests(self, store: Engram) -> None:
         """Note what is there; what is linked before the end of the generation changes digests."""
@@ -101,6 +109,15 @@ class Thinking(StoreHistory):
 
 class ThinkingUpkeep(Thinking, UpkeepHistory):
     """The same with operators at work."""
+
+
+def _citations(view: View) -> set[tuple[int, int]]:
+    """Return which rows lead to which as a concept and its episodes do."""
+    found, edges = view.associations, edges_living(view)
+    is_made = (found.gather("flags", edges) & AUTOMATIC) != 0
+    edges = edges[is_made & (found.gather("kind", edges) == AssociationKind.DERIVED)]
+    ends = [found.owners_of(found.gather(end, edges)).tolist() for end in ("source", "target")]
+    return set(zip(*ends, strict=True))
 
 
 class _NearTraces(Traces):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from engram.testing.thinking_histories import SHARE
 from tests.simulation.prove_histories import (
     prove,
     run_store_histories,
@@ -20,6 +21,7 @@ def test_a_store_keeps_what_it_acknowledged_through_its_histories() -> None:
     assert facts["memories"] > 10 * HISTORIES
     assert min(facts["moves"], facts["moments"]) > HISTORIES
     assert min(facts["cold"], facts["snapshots"], facts["trims"]) > HISTORIES // 4
+    assert facts["concepts"] > HISTORIES // SHARE
 
 
 def test_the_same_seed_is_the_same_history() -> None:
