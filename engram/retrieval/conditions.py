@@ -35,6 +35,7 @@ from engram.model.errors import check
 from engram.model.memory import MemoryKind
 from engram.model.metadata_filter import Condition as MetadataCondition
 from engram.model.particulars import ENTITY, FACT_KEY
+from engram.retrieval.membership import is_one_of
 from engram.state.columns import take
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from engram.state.space import View
 
 Bools = NDArray[np.bool_]
+Bounds = tuple[tuple[str, str | int | float], ...]
 Rows = NDArray[np.int64]
 
 # So many texts are read between two looks at whether somebody still waits.
@@ -95,6 +97,10 @@ class Judge:
             return self._compared(field, condition.operator, condition.value, rows)
         if isinstance(condition, Among):
             return self._among(field, condition.values, rows)
+        if field.startswith(METADATA):  # of a list, one element has to lie between
+            bounds = cast("Bounds", (("gte", condition.low), ("lte", condition.high)))
+            path = field.removeprefix(METADATA)
+            return self._of_metadata(MetadataCondition(path, None, bounds), rows)
         low = self._compared(field, ">=", condition.low, rows)
         return low & self._compared(field, "<=", condition.high, rows)
 
@@ -132,7 +138,7 @@ class Judge:
         if field in _TEXTS_OF:
             wanted = [self._code(field, str(value)) for value in values]
             known = [code for code in wanted if code is not None]
-            return np.isin(self._view.gather(field, rows), known)
+            return is_one_of(self._view.gather(field, rows), known)
         numbers = [_number(field, value) for value in values]
         column = self._numbers(field, rows)
         return np.asarray(np.logical_or.reduce([column == number for number in numbers]), bool)
@@ -165,7 +171,7 @@ class Judge:
         starts = self._view.gather("tag_start", rows).astype(np.int64)
         firsts = np.repeat(starts - (np.cumsum(counts) - counts), counts)
         numbers = take(self._view.tags, firsts + np.arange(total))
-        out[owners[np.isin(numbers, np.array(wanted, np.uint32))]] = True
+        out[owners[is_one_of(numbers, wanted)]] = True
         return out
 
     def _texts(self, rows: Rows, holds: Callable[[str], bool]) -> Bools:

@@ -5,7 +5,7 @@ Rows are judged a page at a time: what a page's columns hold stays in the caches
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,6 +16,7 @@ from engram.kernels.arrays import U32
 from engram.model.cue import Filters
 from engram.model.errors import check
 from engram.model.particulars import ENTITY
+from engram.retrieval.membership import is_one_of
 from engram.retrieval.metadata_index import MetadataIndex
 from engram.state.columns import PAGE_ROWS, PAGE_SHIFT, Array, take
 from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SUPPRESSED, View
@@ -23,7 +24,6 @@ from engram.state.space import ALIVE, ERASED, HAS_VECTOR, SUPPRESSED, View
 Bools = NDArray[np.bool_]
 
 _EVER: Final = (-(1 << 63), 1 << 63)
-_FEW: Final = 8  # values that are sooner compared one by one than looked up
 
 
 class RowMasks(NamedTuple):
@@ -254,10 +254,10 @@ def _passing(page: _Page, filters: Filters, now: int | None) -> Bools:
     if page.chosen is not None:
         passing &= page.chosen
     if filters.kinds:
-        passing &= _is_one_of(page.column("kind"), filters.kinds)
+        passing &= is_one_of(page.column("kind"), filters.kinds)
     for column, wanted in (("source", filters.sources), ("session", filters.sessions)):
         if wanted:
-            passing &= _is_one_of(page.column(column), _numbers(page.view, wanted))
+            passing &= is_one_of(page.column(column), _numbers(page.view, wanted))
     for column, after, before in (
         ("priority", *filters.priorities),
         ("occurred_at", filters.occurred_after, filters.occurred_before),
@@ -311,15 +311,6 @@ def _known(page: _Page, as_of: int | None, now: int | None) -> Bools:
     return living
 
 
-def _is_one_of(values: Array, wanted: Sequence[int]) -> Bools:
-    if len(wanted) > _FEW:
-        return np.isin(values, wanted)
-    out = np.zeros(len(values), bool)
-    for value in wanted:
-        out |= values == value
-    return out
-
-
 def _numbers(view: View, labels: tuple[str, ...]) -> list[int]:
     known = view.labels.numbers
     return [known[label] for label in labels if label in known]
@@ -335,5 +326,5 @@ def _labelled(page: _Page, labels: tuple[str, ...], bit: int) -> Bools:
         start = int(page.column("tag_start")[0])
         numbers = take(page.view.tags, np.arange(start, start + total))
         owners = np.repeat(np.arange(page.rows_count), counts)
-        out[owners[_is_one_of(numbers, wanted)]] = True
+        out[owners[is_one_of(numbers, wanted)]] = True
     return out

@@ -19,8 +19,10 @@ INLINE_US: Final = 200.0
 SCAN_US, BOUND_US, SCORE_US = 0.04, 0.0012, 0.065
 WORDS_US, INDEX_US, FILTER_US = 0.006, 10.0, 0.02
 _DIMENSIONS: Final = 384
-# And to spread and find the ways to ten memories.
+# And to spread and find the ways to ten memories, and to score each memory beyond those.
 SPREAD_US: Final = 150.0
+HIT_US: Final = 12.0
+_FEW_HITS: Final = 10
 
 
 def is_quick(engine: SpaceEngine, view: View, cue: pipeline.Cue) -> bool:
@@ -42,4 +44,6 @@ def is_quick(engine: SpaceEngine, view: View, cue: pipeline.Cue) -> bool:
         expected += view.count * WORDS_US + max(0, behind) * INDEX_US
     if cue.mode != pipeline.SIMILARITY and view.associations.edge_count:
         expected += SPREAD_US
+    if cue.limit > _FEW_HITS:
+        expected += (cue.limit - _FEW_HITS) * HIT_US
     return expected <= INLINE_US

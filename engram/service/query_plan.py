@@ -38,6 +38,7 @@ from engram.retrieval.conditions import Judge
 from engram.service.expected_cost import (
     BOUND_US,
     FILTER_US,
+    HIT_US,
     INDEX_US,
     SCAN_US,
     SCORE_US,
@@ -58,11 +59,12 @@ SHOW_LIMIT: Final = 100
 SPREAD_HOPS: Final = 3
 EDGE_BUDGET: Final = 200_000
 
-# Microseconds: to read a text of a hundred characters and look into it, to read metadata the first
-# time, to make a memory of a row, to follow an edge, to read what a text says of whom, to embed a
-# short text with the embedder that comes along.
-TEXT_US, METADATA_US, RESULT_US = 0.9, 7.0, 14.0
-EDGE_US, STATEMENT_US, EMBED_US = 0.008, 21.0, 60.0
+# Microseconds: to read a text of a hundred characters and look for another in it, or compare it
+# with a pattern, to read metadata the first time, to make a memory of a row.
+CONTAINS_US, MATCHES_US, METADATA_US, RESULT_US = 0.9, 4.0, 10.0, 20.0
+# To follow an edge, to read what a text says of whom, to embed a short text with the embedder that
+# comes along, and to score what is recalled.
+EDGE_US, STATEMENT_US, EMBED_US, FUSE_US = 0.008, 21.0, 100.0, 250.0
 
 # So many rows are looked at to guess how many meet a condition.
 _SAMPLE_ROWS: Final = 128
@@ -140,8 +142,8 @@ def _recall_steps(
     if edges:
         detail = f"activation over up to {min(edges, EDGE_BUDGET):,} of {edges:,} associations"
         steps.append(PlanStep("spread", detail, found, SPREAD_US))
-    detail = "scores and confidences"
-    steps.append(PlanStep("fuse", detail, found, _OPTIONAL_US + found * RESULT_US))
+    cost = FUSE_US + found * HIT_US + min(found, asked.limit) * RESULT_US
+    steps.append(PlanStep("fuse", "scores and confidences", found, cost))
     if asked.is_chosen or asked.offset:
         kept = max(0, min(asked.limit, found - asked.offset))
         steps.append(PlanStep("select", _selection(body, asked), kept, _OPTIONAL_US))
@@ -211,8 +213,10 @@ def body_us(condition: Condition) -> float:
         return sum(map(body_us, condition.parts))
     if isinstance(condition, Not):
         return body_us(condition.part)
-    if isinstance(condition, Contains | Matches) or condition.field == "content":
-        return TEXT_US
+    if isinstance(condition, Matches):
+        return MATCHES_US
+    if isinstance(condition, Contains) or condition.field == "content":
+        return CONTAINS_US
     return METADATA_US if condition.field.startswith(METADATA) else 0.0
 
 

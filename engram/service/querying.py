@@ -15,6 +15,7 @@ from engram.model.limits import LIMIT_MAX
 from engram.model.memory import to_datetime
 from engram.query.binding import bind
 from engram.query.parser import parse
+from engram.query.pushing import pushed
 from engram.query.syntax import (
     EXPLAIN,
     PROFILE,
@@ -170,7 +171,7 @@ async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> _Done:
         limit=asked.fetched,
         explain=False,
         memory_ids=(cue.id,) if isinstance(cue, MemoryCue) else (),
-        where=body.where,
+        filters=pushed(body.where),
         select=selection if selection.is_needed else None,
     )
     filters: FilterArguments = {}

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypedDict
 
 from numpy.typing import ArrayLike
 
-from engram.model.conditions import Condition
+from engram.model.cue import NO_FILTERS, Filters
 from engram.model.errors import InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, CUE_MEMORIES_MAX, LIMIT_MAX
 from engram.retrieval import pipeline
@@ -62,8 +62,8 @@ class Question(NamedTuple):
     reinforce: bool = True
     session: str | None = None
     deadline_ms: float | None = None
-    where: Condition | None = None
-    """A bound condition beside the filters."""
+    filters: Filters = NO_FILTERS
+    """Those of a statement, in the place of those of the library."""
     select: Callable[[View, list[pipeline.Hit]], list[pipeline.Hit]] | None = None
     """What is listed of the hits, and in which order; None: all of them, best first."""
 

@@ -81,8 +81,8 @@ async def _recall(
     view, words = engine.view, engine.words  # together: both go by the same row numbers
     primed = engine.unrecorded.primed(question.session)
     filters = _filters(core, engine, view, arguments)
-    if question.where is not None:
-        filters = msgspec.structs.replace(filters, where=question.where)
+    if question.filters is not NO_FILTERS:
+        filters = msgspec.structs.replace(question.filters, as_of=filters.as_of)
     now = core.clock.now()
     cue, embedded_us = await _cue(core, engine, view, question, filters, now)
     if primed is not None:

@@ -62,8 +62,10 @@ def holds(condition: Condition, memory: Memory) -> bool:  # noqa: PLR0911 - one 
     if isinstance(condition, Among):
         return any(compared(memory, condition.field, "=", value) for value in condition.values)
     if isinstance(condition, Between):
-        low = compared(memory, condition.field, ">=", condition.low)
-        return low and compared(memory, condition.field, "<=", condition.high)
+        return any(
+            compared_with(one, ">=", condition.low) and compared_with(one, "<=", condition.high)
+            for one in values_of(memory, condition.field)
+        )
     return compared(memory, condition.field, condition.operator, condition.value)
 
 
@@ -71,15 +73,23 @@ def compared(memory: Memory, field: str, name: str, value: Any) -> bool:
     """Whether one of a field's values compares so; there may be none, or several in a list."""
     if name == "!=":
         return not compared(memory, field, "=", value)
-    wanted = value.us if isinstance(value, Moment) else value
-    if not field.startswith("metadata."):
+    return any(compared_with(one, name, value) for one in values_of(memory, field))
+
+
+def values_of(memory: Memory, field: str) -> list[Any]:
+    """Return what a memory has in a field: nothing, one value, or a list of them."""
+    if field.startswith("metadata."):
+        found = (memory.metadata or {}).get(field.removeprefix("metadata."))
+    else:
         times = {"created": memory.recorded_at, "occurred": memory.occurred_at}
         found = us(times[field]) if field in times else getattr(memory, field)
-        return found is not None and COMPARE[name](found, wanted)
-    found = (memory.metadata or {}).get(field.removeprefix("metadata."))
-    each = found if isinstance(found, list) else [found]
-    alike = [one for one in each if kind_of(one) == kind_of(wanted)]
-    return any(COMPARE[name](one, wanted) for one in alike)
+    return found if isinstance(found, list) else [found]
+
+
+def compared_with(one: Any, name: str, value: Any) -> bool:
+    """Whether a value compares so with another of its sort."""
+    wanted = value.us if isinstance(value, Moment) else value
+    return kind_of(one) == kind_of(wanted) and COMPARE[name](one, wanted)
 
 
 def kind_of(value: object) -> str:
