@@ -29,6 +29,7 @@ _LABEL: Final = Field(_NAMED, "text")
 _LABELS: Final = Field((HAS,), "text")
 
 FIELDS: Final = {
+    "id": Field(_NAMED, "memory"),
     "content": Field((*_NAMED, CONTAINS, MATCHES), "text"),
     "kind": Field(_NAMED, "memory kind"),
     "source": _LABEL,

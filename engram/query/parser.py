@@ -26,6 +26,7 @@ from engram.query.syntax import (
     Cue,
     MemoryCue,
     Order,
+    Predict,
     Recall,
     ShowAssociations,
     ShowBeliefs,
@@ -136,6 +137,12 @@ def _numbers(cursor: Cursor) -> list[float]:
 def _spread(cursor: Cursor) -> Spread:
     cursor.expect("FROM")
     return Spread(cursor.names("memory"), **_clauses(cursor, _SPREAD))
+
+
+def _predict(cursor: Cursor) -> Predict:
+    cue = _cue(cursor)
+    cursor.expect("GIVEN")
+    return Predict(cue, cursor.names("memory"), **_clauses(cursor, _PREDICT))
 
 
 def _show(cursor: Cursor) -> Body:
@@ -259,6 +266,11 @@ _SPREAD: Final = {
     "VIA": _Clause(1, _kinds),
     **_LIMITED,
 }
+_PREDICT: Final = {
+    "HORIZON": _Clause(1, _value("horizon", "duration")),
+    "CONFIDENCE": _Clause(2, _confidence),
+    **_LIMITED,
+}
 _ASSOCIATIONS: Final = {
     "DIRECTION": _Clause(1, _direction),
     "VIA": _Clause(1, _kinds),
@@ -272,6 +284,7 @@ _PATHS: Final = {
 _BODIES: Final[dict[str, Callable[[Cursor], Body]]] = {
     "RECALL": _recall,
     "SPREAD": _spread,
+    "PREDICT": _predict,
     "SHOW": _show,
 }
 _SHOWS: Final[dict[str, Callable[[Cursor], Body]]] = {

@@ -29,6 +29,7 @@ from engram.query.syntax import (
     Bound,
     Cue,
     MemoryCue,
+    Predict,
     Recall,
     ShowAssociations,
     ShowBeliefs,
@@ -64,6 +65,12 @@ def _body(body: Body) -> list[str]:
         words = ["SPREAD FROM", _listed(body.sources), *_clause("MAX_HOPS", body.max_hops)]
         words += _clause("DECAY", body.decay) + _clause("THRESHOLD", body.threshold)
         return words + _via(body.kinds) + _clause("LIMIT", body.limit)
+    if isinstance(body, Predict):
+        words = ["PREDICT", *_cue(body.cue), "GIVEN", _listed(body.given)]
+        words += _clause("HORIZON", body.horizon)
+        if body.confidence is not None:
+            words += ["CONFIDENCE", _bound(body.confidence)]
+        return words + _clause("LIMIT", body.limit)
     return ["SHOW", *_SHOWN[type(body)](body)]
 
 

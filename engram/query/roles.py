@@ -138,6 +138,14 @@ def _days(value: object) -> int | float | Span:
     raise ValueError("a number of days, or a duration like 90s, 2h or 7d")
 
 
+def _duration(value: object) -> Span:
+    if isinstance(value, timedelta) and value >= timedelta(0):
+        return Span(plain(value.total_seconds()), "s")
+    if isinstance(value, Span):
+        return value
+    raise ValueError("a duration like 90s, 2h or 7d")
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a text")
@@ -212,6 +220,7 @@ CHECKS: Final[dict[str, Callable[[object], Any]]] = {
     "hops": partial(_whole, 1, PATH_HOPS_MAX),
     "paths": partial(_whole, 1, PATHS_COUNT_MAX),
     "days": _days,
+    "duration": _duration,
     "time": time,
     "text": _text,
     "memory kind": _memory_kind,

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from engram.model.conditions import Ago, Condition, Moment, Parameter
+from engram.model.conditions import Ago, Condition, Moment, Parameter, Span
 
 Time = Moment | Ago | Parameter
 Number = int | float | Parameter
@@ -72,6 +72,16 @@ class Spread(msgspec.Struct, frozen=True, gc=False):
     limit: Count | None = None
 
 
+class Predict(msgspec.Struct, frozen=True, gc=False):
+    """PREDICT: what followed some memories, as far as it is what was asked for."""
+
+    cue: Cue
+    given: tuple[Name, ...]
+    horizon: Span | Parameter | None = None
+    confidence: Bound | None = None
+    limit: Count | None = None
+
+
 class ShowSpaces(msgspec.Struct, frozen=True, gc=False):
     """SHOW SPACES: the memory spaces of the store."""
 
@@ -128,7 +138,7 @@ Show = (
     | ShowContradictions
     | ShowBeliefs
 )
-Body = Recall | Spread | Show
+Body = Recall | Spread | Predict | Show
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):

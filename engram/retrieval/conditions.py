@@ -32,6 +32,7 @@ from engram.model.conditions import (
     reads_bodies,
 )
 from engram.model.errors import check
+from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import MemoryKind
 from engram.model.metadata_filter import Condition as MetadataCondition
 from engram.model.particulars import ENTITY, FACT_KEY
@@ -133,6 +134,8 @@ class Judge:
         if field == "content":
             texts = frozenset(map(str, values))
             return self._texts(rows, texts.__contains__)
+        if field == "id":
+            return self._named(rows, [parse_id(str(value)) for value in values])
         if field == "fact_key":
             return self._labelled(rows, list(map(str, values)), FACT_KEY)
         if field in _TEXTS_OF:
@@ -142,6 +145,15 @@ class Judge:
         numbers = [_number(field, value) for value in values]
         column = self._numbers(field, rows)
         return np.asarray(np.logical_or.reduce([column == number for number in numbers]), bool)
+
+    def _named(self, rows: Rows, ids: Sequence[MemoryId]) -> Bools:
+        wanted = set(ids)
+        low = self._view.gather("id_low", rows)
+        out = np.isin(low, np.array([each.low for each in wanted], np.uint64))
+        at = np.flatnonzero(out)
+        high = self._view.gather("id_high", rows[at]).tolist()
+        out[at] = [pair in wanted for pair in zip(high, low[at].tolist(), strict=True)]
+        return out
 
     def _code(self, field: str, label: str) -> int | None:
         if field == "kind":

@@ -25,7 +25,7 @@ class QueriedSpace(StrengthenedSpace):
         """Carry out one statement of the query language (docs/reference/query-language.md).
 
         Args:
-            statement: RECALL, SPREAD or SHOW, behind EXPLAIN or PROFILE if need be.
+            statement: RECALL, SPREAD, PREDICT or SHOW, behind EXPLAIN or PROFILE if need be.
             parameters: the values of its `$names`; nothing is spliced into the text.
             budget_ms: what it may be expected to cost, in milliseconds.
 

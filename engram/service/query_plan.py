@@ -6,7 +6,8 @@ their order, and that a statement of a size is refused or not, wherever it runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -26,12 +27,14 @@ from engram.model.conditions import (
 from engram.model.limits import LIMIT_MAX
 from engram.query.printer import printed_condition
 from engram.query.syntax import (
+    Predict,
     Recall,
     ShowAssociations,
     ShowBeliefs,
     ShowConcepts,
     ShowContradictions,
     ShowPaths,
+    ShowStats,
     Spread,
 )
 from engram.retrieval.conditions import Judge
@@ -63,14 +66,14 @@ EDGE_BUDGET: Final = 200_000
 # with a pattern, to read metadata the first time, to make a memory of a row.
 CONTAINS_US, MATCHES_US, METADATA_US, RESULT_US = 0.9, 4.0, 10.0, 20.0
 # To follow an edge, to read what a text says of whom, to embed a short text with the embedder that
-# comes along, and to score what is recalled.
-EDGE_US, STATEMENT_US, EMBED_US, FUSE_US = 0.008, 21.0, 100.0, 250.0
+# comes along, to score what is recalled, and to see what followed a memory.
+EDGE_US, STATEMENT_US, EMBED_US, FUSE_US, FOLLOW_US = 0.008, 21.0, 100.0, 250.0, 700.0
 
 # So many rows are looked at to guess how many meet a condition.
 _SAMPLE_ROWS: Final = 128
 # What is guessed of conditions on metadata, which are not read for a guess.
 _METADATA_SHARE: Final = 0.1
-_OPTIONAL_US: Final = 25.0
+_OPTIONAL_US = 25.0
 
 SPACES_PLAN: Final = Plan((PlanStep("show", "every space, opened if need be", 1, _OPTIONAL_US),))
 """Of SHOW SPACES, which belongs to no space."""
@@ -182,29 +185,68 @@ def _selection(body: Recall, asked: Asked) -> str:
     return ", ".join([*said, f"{asked.limit:,} from {asked.offset:,} on"])
 
 
+class _Size(NamedTuple):
+    """How large a space is, as far as statements other than a recall go by it."""
+
+    rows: int
+    edges: int
+    nodes: int
+    unread: int
+
+
+def _spread_step(size: _Size, body: Spread) -> PlanStep:
+    hops = _int(body.max_hops) or SPREAD_HOPS
+    reached = min(len(body.sources) * (size.edges / size.nodes + 1) ** hops, size.edges)
+    reached = min(reached, EDGE_BUDGET)
+    rows = min(int(reached), _int(body.limit) or SPREAD_LIMIT)
+    return PlanStep("spread", f"up to {hops} hops", rows, _OPTIONAL_US + reached * EDGE_US)
+
+
+def _predict_step(_: _Size, body: Predict) -> PlanStep:
+    rows = _int(body.limit) or RECALL_LIMIT
+    detail = f"forward from {len(body.given)} memories, then what resembles the cue"
+    cost = len(body.given) * FOLLOW_US + FUSE_US + rows * (HIT_US + RESULT_US)
+    return PlanStep("predict", detail, rows, cost)
+
+
+def _paths_step(size: _Size, body: ShowPaths) -> PlanStep:
+    k = _int(body.limit) or 1
+    return PlanStep("paths", f"{k} of them", k, _OPTIONAL_US + k * size.edges * EDGE_US)
+
+
+def _associations_step(size: _Size, body: ShowAssociations) -> PlanStep:
+    rows = min(_int(body.limit) or SHOW_LIMIT, round(size.edges / size.nodes))
+    return PlanStep("associations", "of one memory", rows, _OPTIONAL_US + size.edges * EDGE_US)
+
+
+def _contradictions_step(size: _Size, body: ShowContradictions) -> PlanStep:
+    rows = _int(body.limit) or SHOW_LIMIT
+    cost = _OPTIONAL_US + size.unread * STATEMENT_US
+    return PlanStep("contradictions", "what texts say of whom", rows, cost)
+
+
+def _concepts_step(size: _Size, body: ShowConcepts | ShowBeliefs) -> PlanStep:
+    rows = _int(getattr(body, "limit", None)) or SHOW_LIMIT
+    cost = _OPTIONAL_US + size.rows * FILTER_US + size.edges * EDGE_US
+    return PlanStep("concepts", "with what they cite", rows, cost)
+
+
+_STEPS: Final[dict[type, Callable[[_Size, Any], PlanStep]]] = {
+    Spread: _spread_step,
+    Predict: _predict_step,
+    ShowPaths: _paths_step,
+    ShowAssociations: _associations_step,
+    ShowContradictions: _contradictions_step,
+    ShowConcepts: _concepts_step,
+    ShowBeliefs: _concepts_step,
+    ShowStats: lambda *_: PlanStep("show", "what is counted anyway", 1, _OPTIONAL_US),
+}
+
+
 def _other_step(engine: SpaceEngine, view: View, body: Body) -> PlanStep:
     edges, nodes = view.associations.edge_count, max(1, view.associations.node_count)
-    if isinstance(body, Spread):
-        hops = _int(body.max_hops) or SPREAD_HOPS
-        reached = min(len(body.sources) * (edges / nodes + 1) ** hops, edges, EDGE_BUDGET)
-        rows = min(int(reached), _int(body.limit) or SPREAD_LIMIT)
-        return PlanStep("spread", f"up to {hops} hops", rows, _OPTIONAL_US + reached * EDGE_US)
-    if isinstance(body, ShowPaths):
-        k = _int(body.limit) or 1
-        return PlanStep("paths", f"{k} of them", k, _OPTIONAL_US + k * edges * EDGE_US)
-    if isinstance(body, ShowAssociations):
-        cost = _OPTIONAL_US + edges * EDGE_US
-        rows = min(_int(body.limit) or SHOW_LIMIT, round(edges / nodes))
-        return PlanStep("associations", "of one memory", rows, cost)
-    if isinstance(body, ShowContradictions):
-        cost = (view.count - engine.facts.rows_read) * STATEMENT_US
-        rows = _int(body.limit) or SHOW_LIMIT
-        return PlanStep("contradictions", "what texts say of whom", rows, cost + _OPTIONAL_US)
-    if isinstance(body, ShowConcepts | ShowBeliefs):
-        cost = view.count * FILTER_US + edges * EDGE_US
-        rows = _int(getattr(body, "limit", None)) or SHOW_LIMIT
-        return PlanStep("concepts", "with what they cite", rows, cost + _OPTIONAL_US)
-    return PlanStep("show", "what is counted anyway", 1, _OPTIONAL_US)
+    size = _Size(view.count, edges, nodes, max(0, view.count - engine.facts.rows_read))
+    return _STEPS[type(body)](size, body)
 
 
 def body_us(condition: Condition) -> float:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engram.model.contradiction import Contradiction
     from engram.model.memory import Memory, SpaceInfo, SpaceStats
     from engram.model.recollection import Recollection
+    from engram.service.predicting import Following
 
 
 class Rows(NamedTuple):
@@ -28,6 +29,10 @@ class Rows(NamedTuple):
 RECALLED: Final = (
     "id", "content", "score", "confidence", "group", "similarity", "lexical", "activation",
     "retrievability", "occurred", "created",
+)  # fmt: skip
+_COPIED: Final = ("content", "kind", "occurred")
+_PREDICTED: Final = (
+    "id", "content", "confidence", "after_s", "kind", "occurred", "path", "sources",
 )  # fmt: skip
 _SPREAD: Final = ("memory", "label", "activation", "hops")
 _ASSOCIATED: Final = ("source", "kind", "target", "weight", "confidence", "why", "made_at")
@@ -61,6 +66,28 @@ def _recalled(hit: Recollection) -> AnswerRow:
         tuple(dict.fromkeys(evidence)),
         memory,
     )
+
+
+def predicted(hits: Iterable[Recollection], found: Following) -> Rows:
+    """Return what followed: every field is that of one memory, which is cited with its ways."""
+    rows = []
+    for hit in hits:
+        memory, ways = hit.memory, found.ways[hit.memory.id]
+        values = (
+            memory.id, memory.content, hit.confidence, found.elapsed_s[memory.id], memory.kind,
+            memory.occurred_at, ways[0], dict.fromkeys(_COPIED, memory.id),
+        )  # fmt: skip
+        evidence = (memory.id, *(each for way in ways for each in way))
+        rows.append(
+            AnswerRow(
+                dict(zip(_PREDICTED, values, strict=True)),
+                hit.confidence,
+                hit.confidence_interval,
+                tuple(dict.fromkeys(evidence)),
+                memory,
+            )
+        )
+    return Rows(_PREDICTED, tuple(rows))
 
 
 def activated(found: Activations) -> Rows:

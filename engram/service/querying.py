@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from engram.model.answer import Answer, Plan
-from engram.model.conditions import Moment
+from engram.model.conditions import Among, Moment, Span
+from engram.model.cue import Filters
 from engram.model.errors import InvalidRequest, QueryTooCostly
 from engram.model.ids import check_space_id
 from engram.model.limits import LIMIT_MAX
@@ -20,7 +21,10 @@ from engram.query.syntax import (
     EXPLAIN,
     PROFILE,
     Body,
+    Bound,
+    Cue,
     MemoryCue,
+    Predict,
     Recall,
     ShowAssociations,
     ShowBeliefs,
@@ -34,10 +38,13 @@ from engram.query.syntax import (
     VectorCue,
 )
 from engram.retrieval.confidence import Belief, given
+from engram.retrieval.pipeline import SIMILARITY
 from engram.service import associating, consolidating, query_rows, reading, spreading
 from engram.service.contradicting import contradictions
+from engram.service.predicting import believed, following
 from engram.service.query_plan import (
     EDGE_BUDGET,
+    RECALL_LIMIT,
     SHOW_LIMIT,
     SPACES_PLAN,
     SPREAD_HOPS,
@@ -164,15 +171,9 @@ async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> _Done:
             f"LIMIT {asked.limit} OFFSET {asked.offset} goes beyond the {LIMIT_MAX:,} memories "
             "that a recall lists at most; narrow it with WHERE"
         )
-    cue, selection = body.cue, _Selection(body, asked)
-    question = Question(
-        text=cue if isinstance(cue, str) else None,
-        embedding=cue.numbers if isinstance(cue, VectorCue) else _vector(cue),  # type: ignore[arg-type]
-        limit=asked.fetched,
-        explain=False,
-        memory_ids=(cue.id,) if isinstance(cue, MemoryCue) else (),
-        filters=pushed(body.where),
-        select=selection if selection.is_needed else None,
+    selection = _Selection(body, asked)
+    question = _question(body.cue, asked.fetched)._replace(
+        filters=pushed(body.where), select=selection if selection.is_needed else None
     )
     filters: FilterArguments = {}
     if isinstance(body.as_of, Moment):
@@ -205,9 +206,8 @@ class _Selection:
         if threshold is not None:
             hits = [hit for hit in hits if hit.parts["similarity"] >= threshold]
         if body.confidence is not None:
-            holds, bound = _COMPARE[body.confidence.operator], body.confidence.value
-            wanted = float(cast("float", bound))
-            hits = [hit for hit in hits if holds(hit.evidence.belief.value, wanted)]
+            holds = _holding(body.confidence)
+            hits = [hit for hit in hits if holds(hit.evidence.belief.value)]
         if body.order is not None:
             key = partial(_sorted_by, view, body.order.key)
             hits = sorted(hits, key=key, reverse=body.order.descending)
@@ -236,6 +236,48 @@ def _sorted_by(view: View, key: str, hit: Hit) -> float:
         return hit.evidence.belief.value
     column = _COLUMNS.get(key)
     return hit.parts[key] if column is None else view.value(column, hit.row)
+
+
+async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> _Done:
+    horizon = body.horizon
+    horizon_ns = round(horizon.seconds * 1e9) if isinstance(horizon, Span) else None
+    ids = cast("tuple[str, ...]", body.given)
+    found = await following(engine, ids, horizon_ns, core.clock.now())
+    if not found.beliefs:
+        within = "" if horizon_ns is None else " within the horizon"
+        said = f"nothing followed the memories that were given{within}"
+        return _Done(query_rows.predicted((), found), None, said)
+    question = _question(body.cue, LIMIT_MAX)._replace(
+        mode=SIMILARITY,
+        filters=Filters(where=Among("id", tuple(found.beliefs))),
+        select=believed(
+            found,
+            threshold=getattr(body.cue, "threshold", None),
+            holds=_holding(body.confidence),
+            limit=_count(body.limit, RECALL_LIMIT),
+        ),
+    )
+    result = await reading.recall(core, engine, question, {})
+    note = None if result else "nothing that followed is what was asked for, as surely as that"
+    return _Done(query_rows.predicted(result, found), result, note)
+
+
+def _holding(bound: Bound | None) -> Callable[[float], bool]:
+    """Return what says whether a confidence is what was asked for."""
+    if bound is None:
+        return lambda _: True
+    holds, wanted = _COMPARE[bound.operator], float(cast("float", bound.value))
+    return lambda each: holds(each, wanted)
+
+
+def _question(cue: Cue, limit: int) -> Question:
+    return Question(
+        text=cue if isinstance(cue, str) else None,
+        embedding=cue.numbers if isinstance(cue, VectorCue) else _vector(cue),  # type: ignore[arg-type]
+        limit=limit,
+        explain=False,
+        memory_ids=(cue.id,) if isinstance(cue, MemoryCue) else (),
+    )
 
 
 async def _spread(core: Core, engine: SpaceEngine, body: Spread) -> _Done:
@@ -310,6 +352,7 @@ async def _stats(core: Core, engine: SpaceEngine, _: ShowStats) -> _Done:
 _VERBS: Final[dict[type, Callable[[Core, SpaceEngine, Any], Awaitable[_Done]]]] = {
     Recall: _recall,
     Spread: _spread,
+    Predict: _predict,
     ShowAssociations: _associations,
     ShowPaths: _paths,
     ShowContradictions: _contradictions,

@@ -81,7 +81,8 @@ def test_every_statement_has_an_example() -> None:
     for word in (
         "RECALL", "WHERE", "CONFIDENCE", "BASE_RATE", "AS OF", "ORDER BY", "LIMIT", "OFFSET",
         "IN SPACE", "THRESHOLD", "SPREAD", "MAX_HOPS", "DECAY", "VIA", "SHOW SPACES", "SHOW STATS",
-        "SHOW CONCEPTS", "SHOW ASSOCIATIONS", "SHOW PATHS", "SHOW CONTRADICTIONS", "EXPLAIN",
+        "SHOW CONCEPTS", "PREDICT", "HORIZON", "SHOW ASSOCIATIONS", "SHOW PATHS",
+        "SHOW CONTRADICTIONS", "EXPLAIN",
         "PROFILE", "CONTAINS", "MATCHES", "HAS", "IN (", "BETWEEN", "BEFORE", "AFTER", "NOT",
     ):  # fmt: skip
         assert any(word in example for example in EXAMPLES), word

@@ -35,6 +35,7 @@ COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
     ">=": operator.ge, "BEFORE": operator.lt, "AFTER": operator.ge,
 }  # fmt: skip
+MISSING: Final = "00000000-0000-7000-8000-000000000000"
 BEGIN: Final = datetime(2024, 1, 1, tzinfo=UTC)
 WORDS: Final = ["red", "Blue", "green", "Straße", "a*b"]
 LABELS: Final = ["x", "y", "z"]
@@ -67,6 +68,18 @@ def holds(condition: Condition, memory: Memory) -> bool:  # noqa: PLR0911 - one 
             for one in values_of(memory, condition.field)
         )
     return compared(memory, condition.field, condition.operator, condition.value)
+
+
+def with_ids(condition: Condition, ids: list[str]) -> Condition:
+    """Return a condition with ids in the place of numbers of memories, some of them of none."""
+    if isinstance(condition, AllOf | AnyOf):
+        return type(condition)(tuple(with_ids(part, ids) for part in condition.parts))
+    if isinstance(condition, Not):
+        return Not(with_ids(condition.part, ids))
+    if isinstance(condition, Among) and condition.field == "id":
+        known = [*ids, MISSING]
+        return Among("id", tuple(known[int(n) % len(known)] for n in condition.values))  # type: ignore[arg-type]
+    return condition
 
 
 def compared(memory: Memory, field: str, name: str, value: Any) -> bool:
@@ -127,6 +140,8 @@ def leaves(draw: st.DrawFn) -> Condition:  # noqa: PLR0911 - one a sort
         return Contains(draw(st.sampled_from(["RED", "b", "strasse", "*", "re"])))
     if sort == 2:
         return Matches("".join(draw(PATTERNS)) or "*")
+    if sort == 3 and draw(st.booleans()):
+        return Among("id", tuple(draw(st.lists(st.integers(0, 9), min_size=1, max_size=3))))
     if sort == 3:
         field = draw(st.sampled_from(["metadata.color", "metadata.size", "metadata.none"]))
         if draw(st.booleans()):
@@ -200,7 +215,7 @@ def test_conditions_hold_as_a_slow_reader_finds_them(
             for each in gone:
                 await space.forget(each)
             living = (await space.list()).memories
-            for condition in conditions:
+            for condition in (with_ids(each, ids) for each in conditions):
                 text = f"RECALL [1, 0] WHERE {printed_condition(condition)} LIMIT"
                 wanted = {memory.id for memory in living if holds(condition, memory)}
                 answer: Answer = await space.query(f"{text} 1000")

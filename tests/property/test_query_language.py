@@ -33,6 +33,7 @@ from engram.query.syntax import (
     Bound,
     MemoryCue,
     Order,
+    Predict,
     Recall,
     ShowAssociations,
     ShowBeliefs,
@@ -65,6 +66,7 @@ BY_ROLE: dict[str, st.SearchStrategy[object]] = {
     "number": NUMBERS,
     "time": TIMES,
     "days": NUMBERS | SPANS,
+    "duration": SPANS,
     "memory kind": st.sampled_from([kind.name.lower() for kind in MemoryKind]),
     "association kind": st.sampled_from([kind.label for kind in AssociationKind]),
     "scalar": TEXTS | NUMBERS | st.booleans(),
@@ -169,6 +171,14 @@ BODIES = (
         maybe(values("decay")),
         maybe(values("spread threshold")),
         KINDS,
+        maybe(values("limit")),
+    )
+    | st.builds(
+        Predict,
+        CUES,
+        st.lists(values("memory"), min_size=1, max_size=3).map(tuple),
+        maybe(values("duration")),
+        maybe(st.builds(Bound, st.sampled_from(COMPARISONS), values("share"))),
         maybe(values("limit")),
     )
     | st.sampled_from([ShowSpaces(), ShowStats()])

@@ -46,7 +46,7 @@ class QueryCommands:
         ] = None,
         place: SpacePlace = _HERE,
     ) -> int:
-        """Carry out a statement of the query language: RECALL, SPREAD, SHOW."""
+        """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, SHOW."""
         settings = place.settings()
         parameters = dict(map(_parameter, param))
         text = standard_input() if statement == STANDARD_INPUT else statement

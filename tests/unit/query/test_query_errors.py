@@ -31,7 +31,7 @@ def refused(text: str) -> QuerySyntaxError:
 @pytest.mark.parametrize(
     ("text", "place", "found", "expected"),
     [
-        ("", (1, 1), "the end", "EXPLAIN, PROFILE, RECALL, SPREAD or SHOW"),
+        ("", (1, 1), "the end", "EXPLAIN, PROFILE, RECALL, SPREAD, PREDICT or SHOW"),
         ('RECALL "x" now please', (1, 12), "'now'", "LIMIT, IN SPACE or the end"),
         ('RECALL "x" ; SHOW STATS', (1, 12), "';'", "a word"),
         ('RECALL "x"\n\n  WHERE @', (3, 9), "'@'", "a word, a number"),
@@ -69,6 +69,8 @@ def refused(text: str) -> QuerySyntaxError:
         (f"SHOW ASSOCIATIONS OF {ONE} DIRECTION up", (1, 69), "'up'", "OUT, IN or BOTH"),
         (f"SHOW PATHS FROM {ONE}", (1, 53), "the end", "TO"),
         (f"SHOW PATHS FROM {ONE} TO {ONE} LIMIT 33", (1, 100), "'33'", "from 1 to 32"),
+        ('PREDICT "x"', (1, 12), "the end", "GIVEN"),
+        (f'PREDICT "x" GIVEN {ONE} HORIZON 7', (1, 64), "'7'", "a duration like 90s"),
         ("SHOW BELIEFS", (1, 13), "the end", "OF"),
         ("SHOW STATS IN", (1, 14), "the end", "SPACE"),
     ],

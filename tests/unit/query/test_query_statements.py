@@ -33,6 +33,7 @@ from engram.query.syntax import (
     Bound,
     MemoryCue,
     Order,
+    Predict,
     Recall,
     ShowAssociations,
     ShowBeliefs,
@@ -83,6 +84,10 @@ def where(condition: str) -> object:
         (f"SPREAD FROM {ONE}", Spread((ONE,))),
         ((f'SPREAD FROM {ONE}, "{TWO}" VIA causal, "temporal" DECAY 1 MAX_HOPS 2 THRESHOLD 0.1'
           " LIMIT 7"), Spread((ONE, TWO), 2, 1, 0.1, ("causal", "temporal"), 7)),
+        (f'PREDICT "rain" GIVEN {ONE}', Predict("rain", (ONE,))),
+        (f"PREDICT $c GIVEN {ONE}, $more HORIZON 7d CONFIDENCE >= 0.2 LIMIT 3", Predict(
+            Parameter("c", "cue"), (ONE, Parameter("more", "memory")), Span(7, "d"),
+            Bound(">=", 0.2), 3)),
         ("SHOW SPACES", ShowSpaces()),
         ("show stats", ShowStats()),
         ("SHOW CONCEPTS LIMIT 2", ShowConcepts(2)),
@@ -122,6 +127,7 @@ def test_a_statement_is_read(text: str, body: object) -> None:
         ("metadata.user.age >= 3", Compare("metadata.user.age", ">=", 3)),
         ('metadata."page no".5d = true', Compare("metadata.page no.5d", "=", True)),
         ("metadata.limit IN ('a', 2, false)", Among("metadata.limit", ("a", 2, False))),
+        (f'id IN ("{ONE}", $two)', Among("id", (ONE, Parameter("two", "memory")))),
         ("stability_days > 12h", Compare("stability_days", ">", Span(12, "h"))),
         ("stability_days > 1.5", Compare("stability_days", ">", 1.5)),
     ],
