@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -12,11 +13,18 @@ from engram.model.ids import format_id
 from engram.model.memory import Memory, MemoryKind, to_datetime
 from engram.model.particulars import FACT_KEY, LABEL_MASK
 from engram.state.bodies import expect_text, read_text
-from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet
+from engram.state.columns import PAGE_MASK, PAGE_SHIFT, RowSet, few_from
 from engram.state.current import neighbours
 from engram.state.forgetting import strength_left
 from engram.state.space import ALIVE, SUPPRESSED, View
 
+_READ: Final = (
+    "id_high", "id_low", "content_address", "content_bytes", "metadata_address", "metadata_bytes",
+    "flags", "kind", "confidence", "occurred_at", "recorded_at", "ended_at", "source", "session",
+    "seen_count", "stability_days", "difficulty", "priority", "tag_start", "tag_count",
+)  # fmt: skip
+# Reading a column at a time costs a call of numpy for each column and page.
+_TOGETHER_PAGES_MAX: Final = 3
 _NOTHING_TOLD: Final = Told(None, NO_DETAILS)
 
 
@@ -24,6 +32,14 @@ class _Labels(NamedTuple):
     tags: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     fact_key: str | None = None
+
+
+class _State(NamedTuple):
+    """What changes without a word of the caller's."""
+
+    strength: float
+    accesses: int
+    last_access_at: int
 
 
 _NO_LABELS: Final = _Labels()
@@ -54,8 +70,11 @@ def memories_at(view: View, rows: Sequence[int], space: str, now: int) -> list[M
     if view.sealed and len(rows) > 1:
         _expect_texts(view, rows)
     times = view.accesses.times_of(chosen)
-    found = zip(rows, strengths.tolist(), counts.tolist(), times.tolist(), strict=True)
-    return [_memory(view, row, space, strength, (n, at)) for row, strength, n, at in found]
+    states = map(_State, strengths.tolist(), counts.tolist(), times.tolist())
+    return [
+        _memory(view, row, record, space, state)
+        for row, record, state in zip(rows, _records(view, rows), states, strict=True)
+    ]
 
 
 def _expect_texts(view: View, rows: Sequence[int]) -> None:
@@ -67,66 +86,94 @@ def _expect_texts(view: View, rows: Sequence[int]) -> None:
             expect_text(view.sealed, address, bytes_count)
 
 
-def _memory(view: View, row: int, space: str, strength: float, accesses: tuple[int, int]) -> Memory:
-    """Return one memory; `item` reads a value in half the time of indexing and converting it."""
-    columns, labels = view.columns, view.labels.labels
-    page, at = row >> PAGE_SHIFT, row & PAGE_MASK
-    content_bytes = columns["content_bytes"][page].item(at)
-    metadata_bytes = columns["metadata_bytes"][page].item(at)
-    address = columns["content_address"][page].item(at)
+def _records(view: View, rows: Sequence[int]) -> list[Sequence[Any]]:
+    """Return the values of `_READ` of each row.
+
+    The columns are far apart in RAM. Rows of few pages are read a column at a time, so that the
+    processor waits for all of them at once; others one by one.
+    """
+    columns, places = view.columns, _places(rows)
+    if len(places) > _TOGETHER_PAGES_MAX:
+        return [
+            [columns[name][row >> PAGE_SHIFT].item(row & PAGE_MASK) for name in _READ]
+            for row in rows
+        ]
+    found: list[Sequence[Any]] = [()] * len(rows)
+    for page, inside in places.items():
+        at = np.array([rows[place] & PAGE_MASK for place in inside])
+        values = zip(*[columns[name][page][at].tolist() for name in _READ], strict=True)
+        for place, record in zip(inside, values, strict=True):
+            found[place] = record
+    return found
+
+
+def _places(rows: Sequence[int]) -> dict[int, list[int]]:
+    """Return by page where in `rows` those of it stand."""
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row >> PAGE_SHIFT, []).append(place)
+    return places
+
+
+def _memory(view: View, row: int, record: Sequence[Any], space: str, state: _State) -> Memory:
+    labels = view.labels.labels
+    (
+        id_high, id_low, address, content_bytes, metadata_address, metadata_bytes, flags, kind,
+        confidence, occurred_at, recorded_at, ended_at, source, session, seen_count, stability_days,
+        difficulty, priority, tag_start, tag_count,
+    ) = record  # fmt: skip
     content = read_text(view.hot.contents, view.sealed, address, content_bytes)
     told = _NOTHING_TOLD
     if metadata_bytes:
-        address = columns["metadata_address"][page].item(at)
-        told = taken_apart(read_text(view.hot.metadata, view.sealed, address, metadata_bytes))
-    has_labels = columns["tag_count"][page].item(at)
-    tags, entities, fact_key = _labels(view, row) if has_labels else _NO_LABELS
+        metadata = read_text(view.hot.metadata, view.sealed, metadata_address, metadata_bytes)
+        told = taken_apart(metadata)
+    named = _labels(labels, few_from(view.tags, tag_start, tag_count)) if tag_count else _NO_LABELS
     before, after = neighbours(view, row) if len(view.corrections) else (None, None)
-    flags = columns["flags"][page].item(at)
     is_alive = flags & ALIVE
-    ended_at = columns["ended_at"][page].item(at)
     return Memory(
-        id=format_id(columns["id_high"][page].item(at), columns["id_low"][page].item(at)),
+        id=format_id(id_high, id_low),
         space=space,
         content=content.decode(),
-        kind=_KIND_NAMES.get(columns["kind"][page].item(at), "unknown"),
-        confidence=_shortest(columns["confidence"][page][at]),
-        occurred_at=to_datetime(columns["occurred_at"][page].item(at)),
-        recorded_at=to_datetime(columns["recorded_at"][page].item(at)),
-        tags=tags,
-        source=labels[columns["source"][page].item(at)] or None,
-        session=labels[columns["session"][page].item(at)] or None,
+        kind=_KIND_NAMES.get(kind, "unknown"),
+        confidence=_shortest(confidence),
+        occurred_at=to_datetime(occurred_at),
+        recorded_at=to_datetime(recorded_at),
+        tags=named.tags,
+        source=labels[source] or None,
+        session=labels[session] or None,
         metadata=told.metadata,
-        seen_count=columns["seen_count"][page].item(at),
-        stability_days=columns["stability_days"][page].item(at),
-        difficulty=columns["difficulty"][page].item(at),
-        retrievability=strength,
+        seen_count=seen_count,
+        stability_days=stability_days,
+        difficulty=difficulty,
+        retrievability=state.strength,
         ended_at=None if is_alive else to_datetime(ended_at),
-        entities=entities,
-        priority=columns["priority"][page].item(at),
+        entities=named.entities,
+        priority=priority,
         expires_at=to_datetime(ended_at) if is_alive and ended_at else None,
         episode=told.details.episode,
         confidence_reason=told.details.confidence_reason,
-        fact_key=fact_key,
+        fact_key=named.fact_key,
         fact_value=told.details.fact_value,
-        access_count=accesses[0],
-        last_access_at=to_datetime(accesses[1]) if accesses[0] else None,
+        access_count=state.accesses,
+        last_access_at=to_datetime(state.last_access_at) if state.accesses else None,
         suppressed=bool(flags & SUPPRESSED),
         supersedes=before,
         superseded_by=after,
     )
 
 
-def _labels(view: View, row: int) -> _Labels:
-    """Return the tags, the entities and the fact's key of a row."""
-    labels = view.labels.labels
+def _labels(labels: list[str], numbers: list[int]) -> _Labels:
+    """Return the tags, the entities and the fact's key that the numbers of a row say."""
+    if max(numbers) <= LABEL_MASK:  # most often there are tags alone
+        return _Labels(tuple([labels[number] for number in numbers]))
     sorted_out: tuple[list[str], list[str], list[str]] = ([], [], [])
-    for number in view.labels_of(row):
+    for number in numbers:
         sorted_out[number // FACT_KEY].append(labels[number & LABEL_MASK])
     tags, fact_keys, entities = sorted_out
     return _Labels(tuple(tags), tuple(entities), fact_keys[0] if fact_keys else None)
 
 
-def _shortest(value: np.float32) -> float:
+@lru_cache(4_096)
+def _shortest(value: float) -> float:
     """Return the shortest decimal that is this float32, so that 0.9 comes back as 0.9."""
-    return float(str(value))
+    return float(str(np.float32(value)))
