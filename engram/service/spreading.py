@@ -16,11 +16,12 @@ from engram.kernels.graph.parameters import SpreadParameters
 from engram.model.activation import ActivationColumns, Activations
 from engram.model.association import AssociationKind
 from engram.model.errors import InvalidRequest
-from engram.model.ids import parse_id
+from engram.model.ids import MemoryId, parse_ids
 from engram.model.limits import CUE_MEMORIES_MAX, PATH_HOPS_MAX
 from engram.service.associating import whole
 from engram.service.questions import check_limit
 from engram.state.association_view import HUB, NO_NODE
+from engram.state.columns import RowSet
 from engram.state.current import not_found
 from engram.state.space import ALIVE
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from engram.engine.space_engine import SpaceEngine
     from engram.kernels.graph.protocol import Spread
-    from engram.model.ids import MemoryId
     from engram.service.core import Core
     from engram.state.space import View
 
@@ -123,33 +123,37 @@ def _seeds(
         raise InvalidRequest(
             f"{len(memory_ids)} memory_ids; activation begins at 1 to {CUE_MEMORIES_MAX:,} memories"
         )
-    identities = [parse_id(each) for each in memory_ids]
-    rows = _rows(view, identities, now)
-    if None in rows:
-        raise not_found(view, engine.space, identities[rows.index(None)], now)
-    nodes = view.associations.nodes_of(np.array(list(dict.fromkeys(rows)), np.int64))
+    halves = np.frombuffer(parse_ids(memory_ids), ">u8").astype(np.uint64).reshape(-1, 2)
+    rows = _rows(view, halves, now)
+    missing = (rows < 0).nonzero()[0]
+    if len(missing):
+        raise not_found(view, engine.space, _identity(halves[missing[0]]), now)
+    nodes = view.associations.nodes_of(np.array(list(dict.fromkeys(rows.tolist())), np.int64))
     return np.asarray(nodes[nodes != NO_NODE], np.uint32)
 
 
-def _rows(view: View, identities: list[MemoryId], now: int) -> list[int | None]:
-    """Return the row of each memory that lives, None where none does."""
-    rows: list[int | None] = [None] * len(identities)
-    if len(identities) > _FEW:
-        high, low = np.array(identities, np.uint64).T
-        found = view.ids.find_many(low)
-        at = np.flatnonzero((found >= 0) & (found < view.count))
-        chosen = found[at]
-        ended_at = view.gather("ended_at", chosen)
-        lives = (view.gather("flags", chosen) & ALIVE) != 0
+def _rows(view: View, halves: NDArray[np.uint64], now: int) -> NDArray[np.int64]:
+    """Return the row of each memory that lives, -1 where none does; ids are uint64[n, 2]."""
+    rows = np.full(len(halves), -1, np.int64)
+    if len(rows) > _FEW:
+        found = view.ids.find_many(np.ascontiguousarray(halves[:, 1]))
+        at = ((found >= 0) & (found < view.count)).nonzero()[0]
+        chosen = RowSet(found[at])
+        columns = view.columns
+        ended_at = chosen.take(columns["ended_at"])
+        lives = (chosen.take(columns["flags"]) & ALIVE) != 0
         lives &= (ended_at == 0) | (ended_at > now)
-        lives &= view.gather("id_high", chosen) == high[at]
-        for place, row in zip(at[lives].tolist(), chosen[lives].tolist(), strict=True):
-            rows[place] = row
+        lives &= chosen.take(columns["id_high"]) == halves[at, 0]
+        rows[at[lives]] = chosen.rows[lives]
     # Two memories may have one low half, and one may be there twice, forgotten and anew.
-    return [
-        view.row_of(*identity, now=now) if row is None else row
-        for identity, row in zip(identities, rows, strict=True)
-    ]
+    for place in (rows < 0).nonzero()[0].tolist():
+        row = view.row_of(*_identity(halves[place]), now=now)
+        rows[place] = -1 if row is None else row
+    return rows
+
+
+def _identity(halves: NDArray[np.uint64]) -> MemoryId:
+    return MemoryId(*halves.tolist())
 
 
 def _checked(hops: int, arguments: SpreadArguments) -> _Course:
