@@ -16,7 +16,7 @@ from anyio import lowlevel
 
 from engram.engine.replay import replay
 from engram.engine.space_engine import SpaceEngine
-from engram.model.errors import Conflict, check
+from engram.model.errors import check
 from engram.model.ids import format_id
 from engram.retrieval.filters import rows_known
 from engram.retrieval.likeness import are_formed
@@ -238,21 +238,19 @@ async def check_replay(engine: SpaceEngine, open_segment: OpenSegment) -> str:
     """
     snapshots = engine.checkpoints.snapshots
     while True:
-        view = engine.view
-        live = digest(view)
-        states = [snapshots.load_one(each, open_segment).state for each in snapshots.retained]
-        if not snapshots.trim_lsn:
-            states.append(SpaceState())
-        try:
+        # A checkpoint would remove log and segments that the older snapshot needs.
+        async with engine.checkpoints.paused():
+            view = engine.view
+            live = digest(view)
+            states = [snapshots.load_one(each, open_segment).state for each in snapshots.retained]
+            if not snapshots.trim_lsn:
+                states.append(SpaceState())
             for state in states:
                 await replay(state, engine.log)
-        except Conflict:  # a checkpoint meanwhile let the log go that the older snapshot needed
-            continue
-        if engine.failure is not None:
-            raise engine.failure
-        if engine.view.lsn != view.lsn or engine.queue.since is not None:
-            await lowlevel.checkpoint()
-            continue
-        for state in states:
-            check(digest(state) == live, "what the disk holds leads to the live state")
-        return live
+            if engine.failure is not None:
+                raise engine.failure
+            if engine.view.lsn == view.lsn and engine.queue.since is None:
+                for state in states:
+                    check(digest(state) == live, "what the disk holds leads to the live state")
+                return live
+        await lowlevel.checkpoint()
