@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import google_crc32c
+import numpy as np
 
 from engram.model.errors import FileCorrupted
 from engram.storage.limits import READ_BYTES
@@ -12,13 +13,20 @@ from engram.storage.limits import READ_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from engram.storage.block_cache import BlockCache
     from engram.storage.open_files import OpenFiles
 
-Unpack: TypeAlias = "Callable[[str, int, bytes, int], bytes]"
+Unpack: TypeAlias = "Callable[[str, Sequence[StoredBlock]], list[bytes]]"
+
+
+class StoredBlock(NamedTuple):
+    """A packed block: where it stands in its file, its bytes, and how many it is unpacked."""
+
+    offset: int
+    stored: bytes
+    bytes_count: int
 
 
 class BlockFile:
@@ -32,7 +40,7 @@ class BlockFile:
         total_bytes: bytes of all blocks as they are given out.
         data_offset: where the first block stands in the file.
         starts: uint64[blocks + 1], where each block begins when they are packed.
-        unpack: turns a packed block, with its path and place, into so many bytes, or raises.
+        unpack: turns packed blocks of the file at a path into their bytes, or raises.
     """
 
     def __init__(
@@ -73,18 +81,16 @@ class BlockFile:
             FileCorrupted: a block is not what was written, or the file is missing.
             StorageFailed: the medium cannot be read.
         """
-        values: list[bytes] = []
-        first = 0
-        for position in range(1, len(blocks) + 1):
-            is_run = (
-                position < len(blocks)
-                and blocks[position] == blocks[position - 1] + 1
-                and self._end(blocks[position]) - self._start(blocks[first]) <= READ_BYTES
-            )
-            if not is_run:
-                values += self._read_run(blocks[first], blocks[position - 1] + 1)
-                first = position
-        return values
+        starts, ends = self._places(blocks)
+        spans = _spans(blocks, starts, ends)
+        read = self._files.read_spans(self.path, spans)
+        stored = read if len(spans) == len(blocks) else _cut(read, spans, starts, ends)
+        for place, data in enumerate(stored):
+            if google_crc32c.value(data) != self._crcs.item(blocks[place]):
+                raise self._damage(blocks[place], starts[place], ends[place], len(data))
+        if self._unpack is None:
+            return stored
+        return self._unpack(self.path, list(map(StoredBlock, starts, stored, self._sizes(blocks))))
 
     def through(self, cache: BlockCache, owner: int, blocks: Sequence[int]) -> list[bytes]:
         """Return the blocks of these ascending numbers by way of the cache; raises as `read`."""
@@ -94,35 +100,57 @@ class BlockFile:
         """Say that `through` will be asked for these blocks: a hint; raises as `read`."""
         missing = cache.missing(owner, blocks)
         if missing:
-            spans = [
-                (self._start(block), self._end(block) - self._start(block)) for block in missing
-            ]
-            self._files.expect(self.path, spans)
+            starts, ends = self._places(missing)
+            self._files.expect(self.path, _spans(missing, starts, ends))
 
-    def _read_run(self, first: int, end: int) -> list[bytes]:
-        """Return the blocks from `first` up to `end`."""
-        start = self._start(first)
-        data = self._files.read_at(self.path, start, self._end(end - 1) - start)
-        return [self._verified(block, data, start) for block in range(first, end)]
-
-    def _verified(self, block: int, data: bytes, data_start: int) -> bytes:
-        start, end = self._start(block), self._end(block)
-        stored = data[start - data_start : end - data_start]
-        if len(stored) != end - start:
-            raise FileCorrupted(self.path, start + len(stored), "it ends within a block")
-        if google_crc32c.value(stored) != self._crcs[block]:
-            raise FileCorrupted(self.path, start, f"the checksum of block {block} is wrong")
-        if self._unpack is None:
-            return stored
-        bytes_count = min(self.block_bytes, self.total_bytes - block * self.block_bytes)
-        return self._unpack(self.path, start, stored, bytes_count)
-
-    def _start(self, block: int) -> int:
+    def _places(self, blocks: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Return where blocks begin and end in the file."""
         if self._starts is not None:
-            return int(self._starts[block])
-        return self._data_offset + block * self.block_bytes
+            numbers = np.array(blocks, np.int64)
+            return self._starts[numbers].tolist(), self._starts[numbers + 1].tolist()
+        size, first = self.block_bytes, self._data_offset
+        starts = [first + block * size for block in blocks]
+        end = first + self.total_bytes
+        return starts, [min(start + size, end) for start in starts]
 
-    def _end(self, block: int) -> int:
-        if self._starts is not None:
-            return int(self._starts[block + 1])
-        return self._data_offset + min(self.total_bytes, (block + 1) * self.block_bytes)
+    def _sizes(self, blocks: Sequence[int]) -> list[int]:
+        """Return how many bytes blocks have as they are given out."""
+        size, total = self.block_bytes, self.total_bytes
+        return [min(size, total - block * size) for block in blocks]
+
+    def _damage(self, block: int, start: int, end: int, bytes_count: int) -> FileCorrupted:
+        if bytes_count < end - start:
+            return FileCorrupted(self.path, start + bytes_count, "it ends within a block")
+        return FileCorrupted(self.path, start, f"the checksum of block {block} is wrong")
+
+
+def _spans(
+    blocks: Sequence[int], starts: Sequence[int], ends: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return what is read at once, as (offset, bytes): neighbours, up to READ_BYTES."""
+    spans: list[tuple[int, int]] = []
+    first = before = -1
+    for block, start, end in zip(blocks, starts, ends, strict=True):
+        if block == before + 1 and spans and end - first <= READ_BYTES:
+            spans[-1] = (first, end - first)
+        else:
+            first = start
+            spans.append((start, end - start))
+        before = block
+    return spans
+
+
+def _cut(
+    read: Sequence[bytes],
+    spans: Sequence[tuple[int, int]],
+    starts: Sequence[int],
+    ends: Sequence[int],
+) -> list[bytes]:
+    """Return the blocks of what was read at once; one is shorter where the file ended."""
+    stored, place = [], 0
+    for data, (offset, bytes_count) in zip(read, spans, strict=True):
+        end = offset + bytes_count
+        while place < len(starts) and starts[place] < end:
+            stored.append(data[starts[place] - offset : ends[place] - offset])
+            place += 1
+    return stored

@@ -56,6 +56,15 @@ class OpenFiles:
         finally:
             self._end(file)
 
+    def read_spans(self, path: str, spans: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return what `read_at` does for each (offset, bytes); raises as it does."""
+        file = self._begin(path)
+        read_at, handle = self.filesystem.read_at, file.handle
+        try:
+            return [read_at(handle, offset, bytes_count) for offset, bytes_count in spans]
+        finally:
+            self._end(file)
+
     def expect(self, path: str, spans: Iterable[tuple[int, int]]) -> None:
         """Say which (offset, bytes) of a file are about to be read: a hint.
 

@@ -15,7 +15,12 @@ from engram.kernels.sketches.encoding import BLOCK_ROWS, Sketches, encode_sketch
 from engram.model.errors import FileCorrupted, check
 from engram.storage.block_file import BlockFile
 from engram.storage.checked_files import as_array, npy_header, read_whole
-from engram.storage.compression import COMPRESSED_SUFFIX, unpacked, unpacked_vectors
+from engram.storage.compression import (
+    COMPRESSED_SUFFIX,
+    unpacked,
+    unpacked_frames,
+    unpacked_vectors,
+)
 from engram.storage.segment_index import read_index
 from engram.storage.segment_stream import stream_bodies
 
@@ -261,7 +266,7 @@ class SegmentColumns:
             block_bytes=index.text_block_bytes,
             total_bytes=index.text_bytes,
             starts=self._starts("text", text_blocks) if is_cold else None,
-            unpack=unpacked if is_cold else None,
+            unpack=unpacked_frames if is_cold else None,
         )
         return vectors, texts
 
