@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from engram.model.association import AssociationKind
-from engram.retrieval.confidence import NO_BELIEF, Belief, Step, joined
+from engram.retrieval.confidence import NO_BELIEF, Belief, Step, joined, supported
 from engram.retrieval.fusion import PARTS
 from engram.retrieval.trails import Trail, trails_to
 
@@ -30,6 +30,7 @@ _DERIVED: Final = int(AssociationKind.DERIVED)
 _LEXICAL, _SPEAKER, _TIME, _ACTIVATION, _CONFIDENCE = (
     PARTS.index(each) for each in ("lexical", "speaker", "time", "activation", "confidence")
 )
+_COMPARED: Final = [PARTS.index("similarity"), _LEXICAL, _ACTIVATION]
 
 
 class Evidence(NamedTuple):
@@ -90,13 +91,16 @@ def judged(
     is_vivid = _is_vivid(fused, asked)
     confidences = fused.parts[_CONFIDENCE].tolist()
     found = []
-    for number, each in enumerate(ways):
-        own = (meaning[number], words[number])
-        paths = _paths(confidences[number], own, each, starts)
-        group = VIVID if is_vivid[number] else ASSOCIATED
-        if group == ASSOCIATED and each and each[0].kinds[-1] == _DERIVED:
+    columns = zip(ways, meaning, words, confidences, is_vivid, strict=True)
+    for each, like, said, confidence, vivid in columns:
+        group = VIVID if vivid else ASSOCIATED
+        if not each:
+            found.append(Evidence(group, supported(confidence, like, said), like, said))
+            continue
+        if not vivid and each[0].kinds[-1] == _DERIVED:
             group = RECONSTRUCTED
-        found.append(Evidence(group, joined(paths), *own, tuple(each)))
+        belief = joined(_paths(confidence, (like, said), each, starts))
+        found.append(Evidence(group, belief, like, said, tuple(each)))
     return found
 
 
@@ -139,18 +143,15 @@ def _is_vivid(fused: Fused, asked: Asked) -> list[bool]:
     weights, candidates, parts = asked.weights, asked.candidates, fused.parts
     if candidates.activation is None:
         return [True] * len(fused.rows)
-    direct = weights.similarity * _share(parts[0], candidates.cosines, asked.resemblance.unrelated)
-    direct += weights.lexical * _share(parts[_LEXICAL], candidates.lexical, 0.0)
+    values = parts[_COMPARED]
+    floors = (asked.resemblance.unrelated, 0.0, 0.0)
+    of = (candidates.cosines, candidates.lexical, candidates.activation)
+    spans = [float(each.max(initial=floor)) - floor for each, floor in zip(of, floors, strict=True)]
+    # On the scale on which the floor is 0 and the best candidate 1; without a better one, nothing.
+    shares = values - np.array(floors, np.float32)[:, None]
+    shares /= np.array([span if span > 0 else np.inf for span in spans], np.float32)[:, None]
+    np.minimum(np.maximum(shares, 0, out=shares), 1, out=shares)
+    direct = weights.similarity * shares[0] + weights.lexical * shares[1]
     direct += weights.speaker * parts[_SPEAKER] + weights.time * parts[_TIME]
-    brought = weights.activation * _share(parts[_ACTIVATION], candidates.activation, 0.0)
-    is_vivid = (fused.places < asked.direct_count) & (direct >= brought)
-    return [bool(each) for each in is_vivid]
-
-
-def _share(values: F32, of: F32, floor: float) -> F32:
-    """Return values on the scale on which `floor` is 0 and the best candidate 1."""
-    best = float(of.max(initial=floor))
-    if best <= floor:
-        return np.zeros(len(values), np.float32)
-    shares = (values - np.float32(floor)) / np.float32(best - floor)
-    return np.asarray(np.minimum(np.maximum(shares, 0), 1), np.float32)
+    is_vivid = (fused.places < asked.direct_count) & (direct >= weights.activation * shares[2])
+    return list(is_vivid.tolist())

@@ -191,14 +191,18 @@ def fuse(
     chosen, columns = RowSet(candidates.rows), view.columns
     parts = np.empty((len(PARTS), len(chosen)), np.float32)
     parts[0], parts[1] = candidates.cosines, candidates.lexical
-    for row, name in enumerate(("speaker", "time", "activation"), start=2):
-        share: F32 | None = getattr(candidates, name)
-        parts[row] = 0.0 if share is None else share
+    counting = list(weights)
+    for row, share in enumerate(candidates[3:], start=2):
         if share is None:
-            weights = weights._replace(**{name: 0.0})
+            parts[row] = counting[row] = 0.0
+        else:
+            parts[row] = share
     ranking_strength(kernels, view, chosen, now, parts[5])
     parts[6] = chosen.take(columns["confidence"])
     order, scores = kernels.score_fuse(
-        parts, _weights(weights), np.array((*floors, AS_IT_IS, AS_IT_IS, 0.0), np.float32), limit
+        parts,
+        np.array(counting, np.float32),
+        np.array((*floors, AS_IT_IS, AS_IT_IS, 0.0), np.float32),
+        limit,
     )
     return Fused(candidates.rows[order], scores, parts[:, order], order)

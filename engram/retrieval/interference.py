@@ -71,9 +71,9 @@ def factors(similar: Iterable[Similar], count: int) -> list[float]:
 def interference(view: View, graph: SpaceGraph, rows: U32) -> F32 | None:
     """Return `factors` of the memories in `rows` u32[n]; None where nothing interferes."""
     nodes = view.associations.nodes_of(rows)
-    known = np.flatnonzero(nodes < graph.graph.nodes_count)  # NO_NODE is above all of them
+    known = (nodes < graph.graph.nodes_count).nonzero()[0]  # NO_NODE is above all of them
     found = leaving(graph.graph, nodes[known], _SEMANTIC)
-    near = np.flatnonzero(found.weights >= np.float32(SIMILAR))
+    near = (found.weights >= np.float32(SIMILAR)).nonzero()[0]
     if not len(near):
         return None
     targets = found.targets[near]

@@ -54,9 +54,9 @@ def leaving(graph: AssociationGraph, nodes: U32, kind: int | None = None) -> Lea
 def _run(begins: I64, ends: I64) -> tuple[I64, I64]:
     """Return whose each edge is and where it stands, for runs of edges."""
     fans = ends - begins
-    before = np.cumsum(fans) - fans
-    places = np.repeat(np.arange(len(fans)), fans)[:_EDGES_MAX]
-    return places, np.arange(len(places)) + (begins - before)[places]
+    first = begins - fans.cumsum() + fans
+    places = np.arange(len(fans)).repeat(fans)[:_EDGES_MAX]
+    return places, np.arange(len(places)) + first[places]
 
 
 def _of_kind(
@@ -67,7 +67,7 @@ def _of_kind(
     kind: int | None,
 ) -> Leaving:
     if kind is not None and kinds is not None:
-        chosen = np.flatnonzero(kinds[positions] == kind)
+        chosen = (kinds[positions] == kind).nonzero()[0]
         places, positions = places[chosen], positions[chosen]
     held = edges[positions]
     return Leaving(places, held["target"], held["weight"])

@@ -55,9 +55,9 @@ def adjusted(
         by = raises(primed, view, graph, fused.rows)
         scores = raised(scores, by)
     if left is None and by is None:
-        order = np.arange(min(limit, len(scores)))
-    else:
-        order = np.argsort(-scores, kind="stable")[:limit]
+        best = slice(limit)
+        return Fused(fused.rows[best], scores[best], parts[:, best], fused.places[best])
+    order = np.argsort(-scores, kind="stable")[:limit]
     return Fused(
         fused.rows[order],
         scores[order],

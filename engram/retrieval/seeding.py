@@ -49,8 +49,11 @@ def seeds_of(rows: U32, scores: F32, named: U32, weights: SpreadingWeights) -> S
     """
     count = min(len(rows), weights.seeds_max)
     floor = np.float32(weights.seed_floor)
-    shares = np.clip((scores[:count] - floor) / (1 - floor), 0, 1)
-    begins = shares > 0
-    activations = np.concatenate((np.ones(len(named), np.float32), shares[begins]))
-    all_rows = np.concatenate((named, rows[:count][begins])).astype(np.uint32)
-    return Seeds(all_rows, (activations * np.float32(weights.seed_scale)).astype(np.float32))
+    scale = np.float32(weights.seed_scale)
+    shares = (scores[:count] - floor) / (1 - floor)
+    begins = int(np.count_nonzero(shares > 0))  # best first
+    activations = np.minimum(shares[:begins], 1) * scale
+    if not len(named):
+        return Seeds(rows[:begins], activations)
+    given = np.full(len(named), scale)
+    return Seeds(np.concatenate((named, rows[:begins])), np.concatenate((given, activations)))

@@ -26,6 +26,21 @@ def check_trails(
     graph: object, spread: object, listed: object, ways_max: int, edges_max: int
 ) -> None:
     """Raise InvalidRequest unless types, shapes and places are right."""
+    if (
+        type(graph) is AssociationGraph
+        and type(spread) is Spread
+        and type(listed) is np.ndarray
+        and not _spread_violations(spread)
+        and listed.dtype is _UINT32
+        and listed.ndim == 1
+        and listed.flags.c_contiguous
+        and type(ways_max) is type(edges_max) is int
+        and 1 <= ways_max <= WAYS_MAX
+        and edges_max >= 0
+    ):
+        places = listed.tolist()
+        if len(set(places)) == len(places) and max(places, default=-1) < len(spread.rows):
+            return  # the common case
     violations = []
     if not isinstance(graph, AssociationGraph):
         violations.append(f"graph must be an AssociationGraph, not {type(graph).__name__}")

@@ -17,6 +17,7 @@ from engram.retrieval.confidence import (
     hop,
     joined,
     negated,
+    supported,
 )
 from engram.retrieval.confidence import (
     given as after,
@@ -100,3 +101,11 @@ def test_evidence_that_is_likelier_where_it_holds_makes_surer(
 
 def test_without_any_evidence_the_base_rate_stands() -> None:
     assert after(0.3, 0.0, 0.0) == 0.3
+
+
+@given(shares, shares, shares)
+def test_what_a_memory_shares_itself_is_joined_like_any_paths(
+    confidence: float, meaning: float, words: float
+) -> None:
+    own = [[(-3, confidence), step] for step in ((-1, meaning), (-2, words)) if step[1] > 0]
+    assert supported(confidence, meaning, words) == joined(own)
