@@ -1,8 +1,8 @@
 """`python -m benches.consolidation`: fresh episodes linked and consolidated beside recalls.
 
 A space holds memories in clusters of twenty; fresh ones of the same clusters come, are linked and
-then consolidated while one caller recalls all the time. Its latency is shown beside that of the
-quiet moments before and after. Take the ratios.
+then consolidated, a tenth at a time, while one caller recalls all the time. Its latency is shown
+beside that of the quiet moments between. Take the ratios.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _DIMENSIONS: Final = 384
 _CLUSTER: Final = 20
 _WORDS: Final = 5_000
 _TEXT_WORDS: Final = 20
-_QUIET_S: Final = 5.0
+_QUIET_S: Final = 0.7
+_TURNS: Final = 10
 _PAUSE_S: Final = 0.005
 _console: Final = Console()
 
@@ -72,13 +73,15 @@ class Caller:
             await anyio.sleep(_PAUSE_S)
         return np.array(took)
 
-    async def quiet(self) -> None:
-        """Show recalls while nothing else is done."""
-        end = time.perf_counter() + _QUIET_S
-        _show("quiet", await self.until(lambda: time.perf_counter() >= end))
+    async def quiet(self, seconds: float) -> NDArray[np.float64]:
+        """Recall while nothing else is done."""
+        end = time.perf_counter() + seconds
+        return await self.until(lambda: time.perf_counter() >= end)
 
-    async def beside(self, name: str, count: int, work: Callable[[], Awaitable[object]]) -> None:
-        """Show recalls while some work on `count` memories is done, and how long that takes."""
+    async def beside(
+        self, work: Callable[[], Awaitable[object]]
+    ) -> tuple[NDArray[np.float64], float]:
+        """Recall while some work is done; return also how many seconds that took."""
         took: list[float] = []
 
         async def timed() -> None:
@@ -89,19 +92,30 @@ class Caller:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(timed)
             recalls = await self.until(lambda: bool(took))
-        _show(name, recalls)
-        _console.print(f"  {count:,} in {took[0]:.2f} s, {count / took[0]:,.0f} a second")
+        return recalls, took[0]
+
+    async def in_turns(
+        self, name: str, count: int, work: Callable[[int], Awaitable[object]]
+    ) -> None:
+        """Show recalls while work on `count` memories is done, some at a time, and between that."""
+        quiet, busy, seconds, spent = [], [], 0.0, 0.0
+        for _ in range(_TURNS):
+            quiet.append(await self.quiet(_QUIET_S))
+            began = time.process_time()
+            recalls, took = await self.beside(partial(work, count // _TURNS))
+            spent += time.process_time() - began
+            busy.append(recalls)
+            seconds += took
+        _show("between", np.concatenate(quiet))
+        _show(name, np.concatenate(busy))
+        _console.print(
+            f"  {count:,} in {seconds:.2f} s, {spent:.2f} s of processor time with the recalls"
+        )
 
 
 def _show(name: str, took: NDArray[np.float64]) -> None:
-    p50, p99 = np.quantile(took, (0.5, 0.99))
-    _console.print(f"{name}: {len(took):,} recalls, p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-
-
-async def _unasked(space: Space) -> None:
-    """Consolidate as it is done once a minute."""
-    registry = space._core.registry  # noqa: SLF001 - nobody can ask for that
-    await registry.consolidator_of(space.id).consolidate(is_urgent=False)
+    p50, p90, p99 = np.quantile(took, (0.5, 0.9, 0.99))
+    _console.print(f"{name}: {len(took):,} recalls, p50 {p50:.2f} ms, p90 {p90:.2f}, p99 {p99:.2f}")
 
 
 async def _measure(memories: int, fresh: int) -> None:
@@ -111,19 +125,27 @@ async def _measure(memories: int, fresh: int) -> None:
             space = await db.space("measured")
             await space.remember_many(made.texts(memories), embeddings=made.vectors(memories))
             await space.recall("w1")
-            began = time.perf_counter()
+            began = time.process_time()
             await space.wait_linked()
-            linked = time.perf_counter()
+            linked = time.process_time()
             await space.consolidate()
-            ended = time.perf_counter()
-            _console.print(f"{memories:,} linked in {linked - began:.2f} s, alone")
-            _console.print(f"{memories:,} consolidated in {ended - linked:.2f} s, alone")
+            ended = time.process_time()
+            _console.print(f"{memories:,} linked alone: {linked - began:.2f} s of processor time")
+            _console.print(f"{memories:,} consolidated: {ended - linked:.2f} s of processor time")
             caller = Caller(space, made)
-            await caller.quiet()
-            await space.remember_many(made.texts(fresh), embeddings=made.vectors(fresh))
-            await caller.beside("while linking", fresh, space.wait_linked)
-            await caller.beside("while consolidating", fresh, partial(_unasked, space))
-            await caller.quiet()
+
+            async def link(count: int) -> None:
+                await space.remember_many(made.texts(count), embeddings=made.vectors(count))
+                await space.wait_linked()
+
+            async def consolidate(count: int) -> None:
+                """Consolidate as it is done once a minute."""
+                registry = space._core.registry  # noqa: SLF001 - nobody can ask for that
+                consolidator = registry.consolidator_of(space.id)
+                await consolidator.consolidate(episodes_max=count, is_urgent=False)
+
+            await caller.in_turns("while linking", fresh, link)
+            await caller.in_turns("while consolidating", fresh, consolidate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,6 +25,7 @@ from engram.retrieval.likeness import (
     Likeness,
     alike,
     are_formed,
+    are_sketches_searched,
     likeness_of,
 )
 from engram.state.space import ALIVE, HAS_VECTOR
@@ -237,8 +238,10 @@ class Linker:
     def _alike(
         self, view: View, rows: NDArray[np.int64], mask: U8 | None, likeness: Likeness
     ) -> Generator[None, None, Alike]:
-        sketches = self._engine.sketches.at(view.hot, self._kernels)
-        yield
+        sketches = None
+        if are_sketches_searched(view):
+            sketches = self._engine.sketches.at(view.hot, self._kernels)
+            yield
         return (yield from alike(self._kernels, view, rows, mask, sketches, likeness))
 
     def _is_asked(self) -> bool:

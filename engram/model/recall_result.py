@@ -84,6 +84,8 @@ class RecallResult(msgspec.Struct, frozen=True):
             )
             if hit.explanation:
                 lines.append(f"   {hit.explanation}")
+            if hit.cites:
+                lines.append(f"   formed of {', '.join(hit.cites)}")
             trees = branches(hit.paths or (hit.path,))
             lines += [f"   {line}" for line in drawn(trees, hit.memory.id)]
         return "\n".join(lines)

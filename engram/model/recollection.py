@@ -38,6 +38,8 @@ class Recollection(msgspec.Struct, frozen=True):
     group: str = "vivid"
     path: tuple[PathStep, ...] = ()
     paths: tuple[tuple[PathStep, ...], ...] = ()
+    cites: tuple[str, ...] = ()
+    """Of a concept that consolidation formed: the ids of the memories it was formed of."""
 
 
 class QueryAnalysis(msgspec.Struct, frozen=True):

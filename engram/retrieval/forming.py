@@ -47,6 +47,9 @@ CONFIDENCE_SHARE: Final = 0.9
 """Of the mean confidence of its episodes, what a concept has at a coherence of 1."""
 
 _TOKENIZER: Final = Tokenizer()
+# Texts that are looked through for shared words: the most central ones tell what it is about, and
+# what grows is told anew each time.
+_TOLD_MAX: Final = 16
 _SENTENCES: Final = 2
 _SENTENCE_CHARACTERS_MAX: Final = 400
 _TERMS_MAX: Final = 8
@@ -194,9 +197,8 @@ class _Run:
         view, mean, coherence = self._view, self._mean(members), self._coherence(members)
         central = np.einsum("nd,d->n", self._units_of(rows.tolist()), mean)
         order = np.lexsort((rows, -central))
-        texts = [bytes(text).decode() for text in view.contents(rows)]
-        yield
-        content, terms = yield from _told([texts[n] for n in order.tolist()])
+        told = rows[order[:_TOLD_MAX]]
+        content, terms = yield from _told([bytes(text).decode() for text in view.contents(told)])
         confidence = float(view.gather("confidence", rows).astype(np.float64).mean())
         return Concept(
             rows=rows,
@@ -229,7 +231,7 @@ class _Run:
 
 
 def _told(texts: Sequence[str]) -> Generator[None, None, tuple[str, tuple[str, ...]]]:
-    """Return what a concept says, from the texts of its episodes, the most central first.
+    """Return what a concept says, from the texts of its most central episodes, in that order.
 
     That is the words at least half of them share, and the texts of the most central ones.
     """

@@ -122,6 +122,11 @@ def likeness_of(view: View) -> Likeness:
     )
 
 
+def are_sketches_searched(view: View) -> bool:
+    """Whether `alike` searches by sketches: scans of all bodies in RAM would take longer."""
+    return bool(view.sealed) or view.hot.count > _SCANNED_ROWS_MAX
+
+
 def alike(
     kernels: KernelBackend,
     view: View,
@@ -140,13 +145,13 @@ def alike(
         rows: int64[n], whose neighbours are wanted; those without a vector have none. Concepts that
             consolidation formed are nobody's neighbours.
         mask: candidates as a bitmap, least significant bit first; None for every row.
-        sketches: of the bodies in RAM, where there are any.
+        sketches: of the bodies in RAM, where they are searched and there are any.
         likeness: of the space.
     """
     ways = likeness.directions(view, rows)
     is_there = ways.any(axis=1)
     rows, ways = rows[is_there], ways[is_there]
-    if view.sealed or view.hot.count > _SCANNED_ROWS_MAX:
+    if are_sketches_searched(view):
         found = []
         for way in ways:
             found.append(_searched(kernels, view, way, mask, sketches))

@@ -32,11 +32,19 @@ def rows_on_ways(view: View, hits: Sequence[Hit]) -> list[int]:
 
 
 def recollections(
-    view: View, hits: Sequence[Hit], memories: Sequence[Memory], texts: dict[int, str] | None
+    view: View,
+    hits: Sequence[Hit],
+    memories: Sequence[Memory],
+    texts: dict[int, str] | None,
+    cited: dict[int, tuple[str, ...]],
 ) -> tuple[Recollection, ...]:
-    """Return what was recalled; `texts` by row are those on the ways, None without explanation."""
+    """Return what was recalled; `texts` by row are those on the ways, None without explanation.
+
+    `cited` by row are the ids of what concepts were formed of.
+    """
     return tuple(
-        _recollection(view, hit, memory, texts) for hit, memory in zip(hits, memories, strict=True)
+        _recollection(view, hit, memory, texts, cited.get(hit.row, ()))
+        for hit, memory in zip(hits, memories, strict=True)
     )
 
 
@@ -72,7 +80,7 @@ def why_nothing(living: int, found: Found, cue: Cue) -> str:
 
 
 def _recollection(
-    view: View, hit: Hit, memory: Memory, texts: dict[int, str] | None
+    view: View, hit: Hit, memory: Memory, texts: dict[int, str] | None, cited: tuple[str, ...]
 ) -> Recollection:
     evidence = hit.evidence
     belief = evidence.belief
@@ -89,6 +97,7 @@ def _recollection(
         group=evidence.group,
         path=paths[0] if paths else (),
         paths=() if texts is None else paths,
+        cites=cited,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -24,13 +24,14 @@ from engram.model.errors import (
     MemoryNotFound,
 )
 from engram.model.ids import MemoryId, parse_id
-from engram.model.memory import Memory, Page, SpaceStats, to_datetime
+from engram.model.memory import Memory, MemoryKind, Page, SpaceStats, to_datetime
 from engram.model.recall_result import RecallResult
 from engram.retrieval import pipeline
 from engram.retrieval.filters import RowMasks, living_count, rows_known
 from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.sketch_index import CATCH_UP_ROWS
 from engram.service.answering import analysed, recollections, rows_on_ways, why_nothing
+from engram.service.citing import cited_by
 from engram.service.core import Core
 from engram.service.expected_cost import is_quick
 from engram.service.given_vectors import check_vector
@@ -42,6 +43,7 @@ from engram.state.reading import memories_at
 from engram.state.space import SUPPRESSED, View
 
 T = TypeVar("T")
+_CONCEPT: Final = MemoryKind.CONCEPT.name.lower()
 
 
 async def on_bodies(engine: SpaceEngine, read: Callable[[], Awaitable[T]]) -> T:
@@ -100,11 +102,14 @@ async def _recall(
     if question.reinforce:
         engine.recalled(view, rows, question.session)
     texts = await _texts_on_ways(engine, view, found) if question.explain else None
+    cited: dict[int, tuple[str, ...]] = {}
+    if any(memory.kind == _CONCEPT for memory in memories):
+        cited = cited_by(view, _graph_at(engine, view, filters.as_of), rows)
     timings = {"embed": embedded_us, **found.timings_us}
     searched = await _searched(view, filters, now)
     timings["total"] = (core.clock.monotonic() - started) / 1_000
     return RecallResult(
-        recollections=recollections(view, found.hits, memories, texts),
+        recollections=recollections(view, found.hits, memories, texts, cited),
         timings_us=timings,
         candidates=found.candidates,
         searched=searched,

@@ -29,6 +29,13 @@ def test_concepts_are_shown_with_what_their_episodes_share(cli: CommandLine) -> 
     (space,) = cli("space", "list", "--json").json
     assert (space["memories"], space["concepts"]) == (6, 1)
     assert found["memory"]["kind"] == "concept"
+    concept, cited = found["memory"]["id"], found["episodes"]
+    told = cli("recall", "tea", "--kind", "concept", "--explain").out
+    assert all(memory_id in "".join(told.split()) for memory_id in cited)
+    (hit,) = cli("recall", "tea", "--kind", "concept", "--json").json["recollections"]
+    assert hit["cites"] == cited
+    assert sorted(cli("get", concept, "--json").json["cites"]) == sorted(cited)
+    assert "cites" not in cli("get", cited[0], "--json").json
     again = cli("consolidate", "--episodes", "5", "--json").json
     assert (again["episodes"], again["concepts"]) == (0, [])
 

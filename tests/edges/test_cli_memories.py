@@ -94,8 +94,8 @@ def test_recall_gives_machines_the_score_its_parts_and_the_stages(cli: CommandLi
     cli("remember", "the kettle is blue")
     plain = cli("recall", "kettle", "--json").json
     hit = plain["recollections"][0]
-    kept = {"score", "parts", "group", "confidence", "confidence_interval", "path", "memory"}
-    assert set(hit) == kept
+    kept = {"score", "parts", "group", "confidence", "confidence_interval", "path", "cites"}
+    assert set(hit) == kept | {"memory"}
     assert set(hit["parts"]) == {
         "similarity",
         "lexical",

@@ -19,11 +19,13 @@ from engram.edges.cli.options import (
     picture_file,
 )
 from engram.edges.cli.wire import memory_value, print_json, recall_value, receipt_value
+from engram.model.limits import LIMIT_MAX
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
     from engram.model.memory import ForgetReceipt, Memory
     from engram.model.recall_result import RecallResult
+    from engram.service.space import Space
     from engram.settings import Settings
 
 STANDARD_INPUT: Final = "\0standard input"
@@ -179,21 +181,23 @@ class MemoryCommands:
         async def command() -> int:
             async with self._session.space(settings) as space:
                 memory = await space.get(memory_id, as_of=as_of)
+                is_concept = memory.kind == "concept" and as_of is None
+                cites = await _cited(space, memory_id) if is_concept else []
+            fields = memory_value(memory) | ({"cites": cites} if cites else {})
             if place.json:
-                print_json(memory_value(memory))
+                print_json(fields)
             else:
-                self._show_memory(memory)
+                self._show_memory(memory, fields)
             return 0
 
         return int(self._session.run(command))
 
-    def _show_memory(self, memory: Memory) -> None:
+    def _show_memory(self, memory: Memory, fields: dict[str, Any]) -> None:
         from engram.edges.cli.screen import facts  # noqa: PLC0415 - not needed for --help
 
         console = self._session.console
         console.print(memory.content or "(no text)")
         console.print()
-        fields = memory_value(memory)
         fields |= fields.pop("episode") or {}
         pairs = [
             (name, ", ".join(value) if isinstance(value, list) else str(value))
@@ -293,6 +297,12 @@ class MemoryCommands:
         )
         for archive in receipt.archives:
             console.print(f"May still be in {archive}; no restore brings it back.", soft_wrap=True)
+
+
+async def _cited(space: Space, concept_id: str) -> list[str]:
+    """Return the ids of the memories a concept was formed of."""
+    ways = await space.associations(concept_id, kinds=["derived"], limit=LIMIT_MAX)
+    return [way.target_id for way in ways if way.automatic and way.target_id]
 
 
 def _mode(*, suppress: bool, erase: bool) -> str:

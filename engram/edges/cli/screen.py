@@ -91,6 +91,8 @@ def _recalled_text(hit: Recollection, room: int, *, explain: bool) -> Renderable
     text.append(
         f"\n{hit.group}, confidence {hit.confidence:.2f} ({low:.2f} to {high:.2f})", style="dim"
     )
+    if hit.cites:
+        text.append(f"\nformed of {', '.join(hit.cites)}", style="dim")
     trees = branches(hit.paths or (hit.path,))
     return Group(text, *(_way_tree(tree, hit.memory.id) for tree in trees))
 

@@ -67,6 +67,7 @@ def recollection_value(hit: Recollection, *, explain: bool) -> dict[str, Any]:
         "confidence": hit.confidence,
         "confidence_interval": list(hit.confidence_interval),
         "path": [step._asdict() for step in hit.path],
+        "cites": list(hit.cites),
         "memory": memory_value(hit.memory),
     }
     if explain:

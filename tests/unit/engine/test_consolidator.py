@@ -103,10 +103,14 @@ async def test_what_is_recalled_can_be_a_concept() -> None:
     async with simulated_store() as engram:
         space = await engram.space()
         vectors = directions(10, 4)
-        await remembered(space, vectors, 4)
+        ids = await remembered(space, vectors, 4)
         await space.consolidate()
         found = await space.recall(embedding=vectors[:4].mean(axis=0), kinds=["concept"], limit=1)
         assert "topic0" in found.recollections[0].memory.content
+        assert found.recollections[0].cites == tuple(ids[:4])
+        assert f"formed of {', '.join(ids[:4])}" in found.explain()
+        others = await space.recall(embedding=vectors[0], kinds=["episodic"], limit=1)
+        assert others.recollections[0].cites == ()
 
 
 async def test_too_few_or_too_far_apart_in_time_form_nothing() -> None:
