@@ -26,6 +26,7 @@ from engram.engine.tiers import (
     bodies_to_cool,
     bodies_to_merge,
     cut,
+    none_known,
     rows_to_raise,
     rows_to_seal,
     unused,
@@ -35,7 +36,7 @@ from engram.model.errors import Closed, EngramError
 from engram.model.memory import ResidentBytes
 from engram.ports import Clock
 from engram.state.gathering import body_bytes
-from engram.state.moves import Landing, Move, Rows, exchange, without
+from engram.state.moves import Landing, Move, Rows, exchange, searched_count, without
 from engram.state.space import View
 
 # 100 ms without a caller count as idle, as for the word index; a step that may wait for that waits
@@ -136,7 +137,7 @@ class Housekeeping:
     def renumbered(self, space: str) -> None:
         """Forget rows of a space that was compacted: they have other numbers now."""
         if space in self._kept:
-            self._kept[space].recalled = _NO_ROWS
+            self._kept[space].recalled, self._kept[space].checked = _NO_ROWS, None
 
     def look(self) -> None:
         """Look soon whether there is something to do."""
@@ -270,11 +271,13 @@ class Housekeeping:
             return Plan(view, raised=raised)
         if kept.checked is view.sealed:
             return None
-        gone = unused(view)
+        # Where bodies only came up since, few others can have been left: 2 ms a segment spared.
+        at_least = none_known if kept.checked is None else searched_count
+        gone = unused(view, at_least)
         if gone:
             return Plan(view, unused=gone)
         chosen = bodies_to_cool(view, accesses, now, limits) or bodies_to_merge(
-            view, limits, self.budget.segment_bytes_max
+            view, limits, self.budget.segment_bytes_max, at_least
         )
         if chosen is None:
             kept.checked = view.sealed
@@ -314,7 +317,7 @@ class Housekeeping:
                 for landing in landed:
                     remove = partial(self._segments.remove, engine.space, landing.segment)
                     await self._run_blocking(remove)
-        self._let_go(kept, view)
+        self._let_go(kept, view, only_raised=not landed)
         await self._run_blocking(self._give_back)
 
     async def _write(self, kept: Kept, view: View, sealing: Sealing) -> Landing:
@@ -336,12 +339,13 @@ class Housekeeping:
         self.budget.moving_bytes = move.resident_bytes
         return await kept.engine.between_groups(move.swap)
 
-    def _let_go(self, kept: Kept, before: View) -> None:
+    def _let_go(self, kept: Kept, before: View, *, only_raised: bool = False) -> None:
         """Take the segments that are no longer searched out of the cache.
 
         From the disk the next checkpoints take them, when older views are gone.
         """
-        kept.checked = None
+        if not only_raised:
+            kept.checked = None
         view = kept.engine.view
         still = {id(part.segment) for part in view.sealed if part is not None}
         gone = [part.segment for part in before.sealed if part and id(part.segment) not in still]

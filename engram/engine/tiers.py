@@ -5,7 +5,8 @@ Nothing here moves anything or knows a file.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,15 @@ class Sealing(NamedTuple):
 
     tier: Tier
     rows: Rows
+
+
+InUse: TypeAlias = Callable[[SealedPart], int]
+"""Says how many bodies of a segment are in use at least, so that not all need be looked at."""
+
+
+def none_known(_: SealedPart) -> int:
+    """Say that it must be looked at all of them."""
+    return 0
 
 
 def rows_to_seal(view: View, accesses: Accesses, now: int, *, count: int, bytes_count: int) -> Rows:
@@ -106,14 +116,15 @@ def bodies_to_cool(
     return Sealing("cold", rows) if len(rows) else None
 
 
-def bodies_to_merge(view: View, capacities: Capacities, bytes_max: int) -> Sealing | None:
+def bodies_to_merge(
+    view: View, capacities: Capacities, bytes_max: int, at_least: InUse = none_known
+) -> Sealing | None:
     """Return the bodies of segments with many dead ones, to be one segment."""
     for tier in _TIERS:
-        used = [(index, int(in_use(view, index).sum())) for index, _ in _segments(view, tier)]
         worn = []
-        for index, count in used:
-            part = view.sealed[index]
-            if part is not None and count < (1 - DEAD_SHARE_MAX) * part.segment.count:
+        for index, part in _segments(view, tier):
+            enough = (1 - DEAD_SHARE_MAX) * part.segment.count
+            if at_least(part) < enough and (count := int(in_use(view, index).sum())) < enough:
                 worn.append((index, count))
         if not worn:
             continue
@@ -133,10 +144,10 @@ def bodies_to_merge(view: View, capacities: Capacities, bytes_max: int) -> Seali
     return None
 
 
-def unused(view: View) -> list[int]:
+def unused(view: View, at_least: InUse = none_known) -> list[int]:
     """Return the indexes of segments of which no memory needs a body any more."""
-    parts = enumerate(view.sealed)
-    return [index for index, part in parts if part and not in_use(view, index).any()]
+    parts = [(index, part) for index, part in enumerate(view.sealed) if part]
+    return [index for index, part in parts if not (at_least(part) or in_use(view, index).any())]
 
 
 def _segments(view: View, tier: str) -> list[tuple[int, SealedPart]]:

@@ -318,6 +318,15 @@ def in_use(view: View, index: int) -> NDArray[np.bool_]:
     return used
 
 
+def searched_count(part: SealedPart) -> int:
+    """Return how many bodies of a segment searches look at: nearly always that many are in use.
+
+    Quick, where `in_use` goes through the places of all its rows. A memory that was given a vector
+    later, and left its text behind afterwards, is still counted.
+    """
+    return int(np.count_nonzero(_live(part) & (part.rows != NO_ROW)))
+
+
 def _leaving(view: View, landed: Sequence[Landing]) -> NDArray[np.bool_]:
     """Return bool by slot: which bodies in RAM land in a segment, or are nobody's any more.
 

@@ -19,7 +19,7 @@ from engram.model.ids import MemoryId
 from engram.state.apply import apply
 from engram.state.bodies import SEALED
 from engram.state.decide import decide
-from engram.state.moves import Move
+from engram.state.moves import Move, searched_count
 from engram.state.space import SpaceState, View
 from engram.testing.filling import batch_of, fill
 from engram.testing.sealed import sealed_in_memory
@@ -107,6 +107,9 @@ def test_segments_with_many_dead_bodies_become_one() -> None:
     chosen = bodies_to_merge(state.view(), CAPACITIES._replace(segment=40), 10**6)
     assert chosen is not None
     assert chosen.rows.tolist() == [*range(14), *range(26, 40)]
+    quick = bodies_to_merge(state.view(), CAPACITIES._replace(segment=40), 10**6, searched_count)
+    assert quick is not None
+    assert quick.rows.tolist() == chosen.rows.tolist()
     smaller = bodies_to_merge(state.view(), CAPACITIES, 10**6)
     assert smaller is not None
     assert smaller.rows.tolist() == list(range(14))
@@ -120,6 +123,7 @@ def test_a_segment_nobody_needs_is_named() -> None:
     assert unused(state.view()) == []
     state.columns["content_address"].set(np.arange(20), 0)
     assert unused(state.view()) == [0]
+    assert unused(state.view(), searched_count) == []
 
 
 def test_accesses_are_those_of_the_newest_row_in_a_place() -> None:

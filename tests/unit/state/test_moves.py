@@ -9,7 +9,7 @@ from engram.state.columns import PAGE_ROWS
 from engram.state.decide import decide
 from engram.state.digest import digest
 from engram.state.gathering import PIECE_BYTES, gathered, pieces
-from engram.state.moves import Move, in_use
+from engram.state.moves import Move, in_use, searched_count
 from engram.state.space import SpaceState
 from engram.testing.filling import batch_of, fill
 from engram.testing.sealed import sealed_in_memory
@@ -39,6 +39,9 @@ def test_a_move_over_several_pages_with_writes_meanwhile_changes_nothing_that_is
     assert digest(state) == before
     assert state.hot.count == state.count - len(landing.rows) + len(raised)
     assert np.count_nonzero(in_use(state.view(), 0)) == len(landing.rows) - len(raised)
+    part = state.sealed[0]
+    assert part is not None
+    assert searched_count(part) == len(landing.rows) - len(raised)
 
 
 def test_what_all_bodies_have_left_is_no_part_any_more() -> None:
