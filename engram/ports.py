@@ -5,12 +5,14 @@ Each Protocol is implemented in `engram.adapters` for real use and in `engram.te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from engram.model.errors import StorageFailed
 
 ReadableBuffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -43,6 +45,32 @@ class Handle(Protocol):
 
     def close(self) -> None:
         """Release the file. What was not synced may be lost."""
+
+
+class DurableWrite(NamedTuple):
+    """Buffers to be written at an offset of a file, and what to note in another file after it.
+
+    `mark` (at most a block of bytes) goes to the start of its file once they are durable, without a
+    sync of its own. Nothing of it may be changed, and no handle closed, before its end is told.
+    """
+
+    handle: Handle
+    offset: int
+    buffers: Sequence[bytes | memoryview]
+    method: SyncMethod
+    mark_handle: Handle
+    mark: bytes
+
+
+WriteEnded: TypeAlias = Callable[["StorageFailed | None", "StorageFailed | None"], None]
+"""Called on the event loop when a write has ended: why it failed, and why its mark did."""
+
+
+class DurableWriters(Protocol):
+    """Makes writes durable while the event loop does something else. Belongs to that loop."""
+
+    def begin(self, write: DurableWrite, ended: WriteEnded) -> bool:
+        """Begin a write and return at once; False, and nothing is done, when that cannot be now."""
 
 
 class Filesystem(Protocol):

@@ -10,10 +10,12 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from engram.adapters.archives.opening import open_archive
 from engram.adapters.embedders.loading import load_embedder
 from engram.adapters.local.clock import SystemClock
+from engram.adapters.local.durable_writers import make_durable_writers
 from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.adapters.local.machine import (
@@ -37,13 +39,14 @@ from engram.engine.store import OnMigration, Store
 from engram.kernels.selection import make_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
-from engram.ports import Clock, Embedder, Entropy, Filesystem, SyncMethod
+from engram.ports import Clock, DurableWriters, Embedder, Entropy, Filesystem, SyncMethod
 from engram.service.backups import Backups
 from engram.service.core import Core
 from engram.service.store import Engram
 from engram.settings import Settings, expanded, load_settings
 from engram.storage.ahead import in_no_thread, in_threads
 from engram.wal.file_log import FileLog
+from engram.wal.limits import APPENDER_THREADS
 from engram.wal.protocol import Log
 from engram.wal.threads import AppenderThreads
 
@@ -52,6 +55,20 @@ FROM_SETTINGS: Final = "from settings"
 
 # Called as `FileLog.open` is; a simulation passes one that writes in the calling task.
 OpenLog = Callable[..., Awaitable[FileLog]]
+
+
+@asynccontextmanager
+async def _beside(filesystem: Filesystem, tasks: TaskGroup) -> AsyncIterator[DurableWriters | None]:
+    """Lend what makes writes durable beside the event loop, None where there is no such thing."""
+    local = isinstance(filesystem, LocalFilesystem)
+    writers = make_durable_writers(APPENDER_THREADS) if local else None
+    if writers is not None and writers.needs_run:
+        tasks.start_soon(writers.run, name="ends of durable writes")
+    try:
+        yield writers
+    finally:
+        if writers is not None:
+            writers.close()
 
 
 class _Logs:
@@ -65,9 +82,10 @@ class _Logs:
         clock: Clock,
         entropy: Entropy,
         threads: AppenderThreads,
+        writers: DurableWriters | None,
         archive: LogArchive | None,
     ) -> None:
-        self._archive = archive
+        self._archive, self._writers = archive, writers
         self._open_log, self._filesystem, self._store = open_log, filesystem, store
         self._clock, self._entropy = clock, entropy
         self._opened: dict[str, FileLog] = {}
@@ -87,6 +105,7 @@ class _Logs:
             entropy=self._entropy,
             clock=self._clock,
             threads=self._threads,
+            writers=self._writers,
             durable_lsn=hints.durable_lsn,
             after=hints.after,
             replay=replay,
@@ -255,10 +274,10 @@ async def open_store(
     threads = AppenderThreads()
     failure: BaseException | None = None
     try:
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks, _beside(filesystem, tasks) as writers:
             archives = _archives(settings, clock, entropy)
             archive = LogArchive(archives[0], store.store_id) if archives else None
-            logs = _Logs(open_log, filesystem, store, clock, entropy, threads, archive)
+            logs = _Logs(open_log, filesystem, store, clock, entropy, threads, writers, archive)
             tiers = make_tiers(settings, filesystem)
             opener = Opener(
                 filesystem,
@@ -283,8 +302,8 @@ async def open_store(
                 scrub_bytes_per_s=settings.scrub_bytes_per_s,
                 run=run_blocking,
             )
-            facts = logs.log_bytes_of, store.store_id, archives
-            core = Core(registry, backend, chosen, clock, entropy, *facts)
+            facts = entropy, logs.log_bytes_of, store.store_id, archives
+            core = Core(registry, backend, chosen, clock, *facts)
             try:
                 await registry.sweep()
                 if not await registry.exists(DEFAULT_SPACE):

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 import anyio
 import anyio.to_thread
+from anyio import lowlevel
 
 from engram.engine.access_recorder import AccessRecorder
 from engram.engine.accesses import Accesses
@@ -25,6 +26,7 @@ from engram.engine.eraser import Eraser
 from engram.engine.groups import LONE, Change, Group, Line, Queue
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
+from engram.engine.waiting import Moment
 from engram.engine.words import Words
 from engram.model.commands import Command
 from engram.model.errors import (
@@ -98,6 +100,7 @@ class SpaceEngine:
         """Set, and another one put in its place, when something was committed or moved, or the end
         came."""
         self._committing: Group | None = None
+        self._answering: Moment | None = None
         self._failure: EngramError | None = None
         self._housekeeping = housekeeping
         self._check_room = None if housekeeping is None else housekeeping.check_room
@@ -229,9 +232,11 @@ class SpaceEngine:
         try:
             while True:
                 if self._changes:
+                    self._answer_the_rest()
                     with anyio.CancelScope(shield=True):
                         await self._change(self._changes.popleft())
                 while not self._changes and not self._may_commit():
+                    self._answer_the_rest()
                     if self._closing and self._line.first is None:
                         return
                     self._wake = anyio.Event()
@@ -243,10 +248,13 @@ class SpaceEngine:
                 self._committing = group = self._line.take()
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
-                self._committing = None
-                self._note_growth()
+                    self._committing = None
+                    self._note_growth()
+                    if not self._may_commit():  # who was answered may be in the next group
+                        await lowlevel.checkpoint()
         finally:
             self._closing = True
+            self._answer_the_rest()
             self._note_growth()
             self._fail_waiting(self._failure or Closed(f"memory space {self.space!r}"))
             self._stopped.set()
@@ -331,7 +339,15 @@ class SpaceEngine:
             broken.__cause__ = error
             self._failure = group.failure = broken
         finally:
-            group.done.come()
+            self._answer_the_rest()
+            if group.done.come():
+                self._answering = group.done
+
+    def _answer_the_rest(self) -> None:
+        """Let half of a group's callers prepare what comes next while the others' is written."""
+        if self._answering is not None:
+            self._answering.come_to_the_rest()
+            self._answering = None
 
     async def _commit_part(self, group: Group) -> None:
         commands = group.commands[len(group.outcomes) :]
@@ -353,6 +369,7 @@ class SpaceEngine:
                 # The log's records are smaller than ours: nothing was taken, the space goes on.
                 group.settle([Outcome(refusal=refusal)] * decision.taken, first)
                 return
+            self._answer_the_rest()
             await self.log.sync(last)
             if self.checkpointer is not None:
                 self.checkpointer.note(sum(entry.bytes_count for entry in entries))
@@ -363,7 +380,7 @@ class SpaceEngine:
             self._view = self._state.view()
             self.groups_committed += 1
             if self._view.count - self.words.rows_indexed > WORDS_BACKLOG_ROWS_MAX:
-                with suppress(EngramError):  # the write itself is done; see `index_words`
+                with suppress(EngramError):  # the write itself is done; see `indexing`
                     await anyio.to_thread.run_sync(
                         self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
                     )

@@ -5,11 +5,14 @@ Rule: never a future shared by waiters; cancelling one would cancel all.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import anyio
 from anyio import lowlevel
+
+# Of fewer two groups would cost more of the processor than what the disk takes meanwhile.
+_HALVED_MIN: Final = 128
 
 
 class Moments:
@@ -31,28 +34,52 @@ class Moments:
 
 
 class Moment:
-    """Comes once. Belongs to its event loop."""
+    """Comes once, to many in two halves. Belongs to its event loop."""
 
-    __slots__ = ("_create_future", "_event", "_futures")
+    __slots__ = ("_count", "_create_future", "_events", "_futures")
 
     def __init__(self, create_future: Callable[[], Any] | None) -> None:
         self._create_future = create_future
-        self._event = anyio.Event() if create_future is None else None
+        self._events = None if create_future is not None else (anyio.Event(), anyio.Event())
         self._futures: list[Any] = []
+        self._count = 0
 
     def wait(self) -> Awaitable[None]:
         """Return what one caller awaits, once, before the moment has come."""
-        if self._event is not None:
-            return self._event.wait()
+        self._count += 1
+        if self._events is not None:
+            return self._events[self._count & 1].wait()
         future: Awaitable[None] = self._create_future()  # type: ignore[misc]
         self._futures.append(future)
         return future
 
-    def come(self) -> None:
-        """Let all who wait go on; who was cancelled meanwhile is passed over."""
-        if self._event is not None:
-            self._event.set()
-        for future in self._futures:
-            if not future.done():
-                future.set_result(None)
-        self._futures.clear()
+    def come(self) -> bool:
+        """Let who waits go on; who was cancelled meanwhile is passed over.
+
+        Of many only the first half goes on; then this returns True, and `come_to_the_rest` must be
+        called soon.
+        """
+        is_halved = self._count >= _HALVED_MIN
+        if self._events is not None:
+            self._events[0].set()
+            if not is_halved:
+                self._events[1].set()
+            return is_halved
+        futures = self._futures
+        half = len(futures) // 2 if is_halved else len(futures)
+        _release(futures[:half])
+        self._futures = futures[half:]
+        return is_halved
+
+    def come_to_the_rest(self) -> None:
+        """Let the second half go on."""
+        if self._events is not None:
+            self._events[1].set()
+        _release(self._futures)
+        self._futures = []
+
+
+def _release(futures: Sequence[Any]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

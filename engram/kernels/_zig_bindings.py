@@ -21,7 +21,11 @@ ARENA_OVERFLOW_FALLBACK = 1
 ARENA_OVERFLOW_PANIC = 2
 ARENA_STATS_COUNT = 11
 ARENA_THREAD_STATS_COUNT = 3
+DURABLE_SYNC = 0
+DURABLE_DSYNC = 1
+DURABLE_CLOSE = 2
 FUSION_PARTS_MAX = 16
+DURABLE_JOB = Struct("@PPNNNiiIIII")
 SPREAD_CALL = Struct("@PPPPPNPP")
 COLLECT_CALL = Struct("@PPPPP")
 TRAILS_CALL = Struct("@PPPPNPNNNPNPPPPPPNP")
@@ -159,6 +163,12 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_rerank_f32.restype = c_int64
+    library.engram_durable_serve.argtypes = [
+        c_void_p,
+        c_int32,
+        c_int32,
+    ]
+    library.engram_durable_serve.restype = c_int32
     library.engram_learn_arrays.argtypes = [
         c_size_t,
         c_size_t,

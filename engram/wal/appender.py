@@ -1,6 +1,7 @@
 """Group commit: everything appended while one sync runs becomes the next group.
 
-Rule 1: one thread writes; the event loop only gathers and waits.
+Rule 1: one thread writes; the event loop only gathers and waits. Groups that need no more than a
+write may be given to durable writers, which need no thread of Python.
 Rule 2: no delay is ever added in the hope of a larger group.
 Rule 3: one event a flush, never a future shared by waiters: cancelling one leaves the others be.
 Rule 4: the first failure is final; every waiter hears of it, nothing is tried again.
@@ -10,6 +11,7 @@ Rule 5: whoever waits is told right after the sync; what only helps later comes 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,25 +19,29 @@ import anyio.to_thread
 from anyio import lowlevel
 
 from engram.model.errors import Closed, LogPoisoned
-from engram.wal.limits import GROUP_BYTES_MAX
+from engram.ports import DurableWrite
+from engram.wal.limits import DURABLE_WRITE_BYTES_MAX, GROUP_BYTES_MAX
 from engram.wal.record import GROUP_HEADER_BYTES, encoded_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from engram.model.errors import StorageFailed
+    from engram.ports import DurableWriters
     from engram.wal.evidence import DurableMark
     from engram.wal.protocol import Entry, Lsn
     from engram.wal.threads import AppenderThreads
-    from engram.wal.writer import SegmentWriter
+    from engram.wal.writer import Planned, SegmentWriter
 
 
 class _Flush:
     """Entries that become durable together; `done` exists once somebody waits for them."""
 
-    __slots__ = ("done", "entries", "last_lsn")
+    __slots__ = ("bytes_count", "done", "entries", "last_lsn")
 
     def __init__(self, last_lsn: Lsn) -> None:
         self.entries: list[tuple[Entry, int]] = []
+        self.bytes_count = 0
         self.last_lsn = last_lsn
         self.done: anyio.Event | None = None
 
@@ -48,8 +54,13 @@ class Appender:
     """
 
     def __init__(
-        self, writer: SegmentWriter, mark: DurableMark, threads: AppenderThreads | None
+        self,
+        writer: SegmentWriter,
+        mark: DurableMark,
+        threads: AppenderThreads | None,
+        writers: DurableWriters | None = None,
     ) -> None:
+        self._durable_writers = writers
         self._writer = writer
         self._mark = mark
         self._threads = threads
@@ -90,6 +101,7 @@ class Appender:
             self.check_usable()
             flush = self._gathering
             flush.entries.extend(entries)
+            flush.bytes_count += sum([encoded_bytes(payload_bytes) for _, payload_bytes in entries])
             flush.last_lsn += len(entries)
             return flush.last_lsn
 
@@ -142,8 +154,70 @@ class Appender:
                 flush.done = anyio.Event()
             if not self._is_awake:
                 self._is_awake = True
-                threads.submit(self._work)
+                if not self._begin():
+                    threads.submit(self._work)
             return flush.done
+
+    def _begin(self) -> bool:
+        """Give what has gathered to a durable writer; False when a thread must see to it.
+
+        To be called on the event loop, with the lock. Until the end no thread has the writer.
+        """
+        flush, writers = self._gathering, self._durable_writers
+        if (
+            writers is None
+            or flush.bytes_count > DURABLE_WRITE_BYTES_MAX
+            or self._poison is not None
+        ):
+            return False
+        if not flush.entries or not self._writer_lock.acquire(blocking=False):
+            return False
+        planned = self._writer.plan(flush.entries)
+        if planned is not None:
+            write = DurableWrite(
+                planned.handle,
+                planned.offset,
+                planned.buffers,
+                self._writer.medium.sync_method,
+                self._mark.handle,
+                self._mark.bytes_of(flush.last_lsn),
+            )
+            if writers.begin(write, partial(self._ended, flush, planned)):
+                self._in_flight = flush
+                self._gathering = _Flush(flush.last_lsn)
+                return True
+        self._writer_lock.release()
+        return False
+
+    def _ended(
+        self,
+        flush: _Flush,
+        planned: Planned,
+        failure: StorageFailed | None,
+        mark_failure: StorageFailed | None,
+    ) -> None:
+        """Go on after a durable writer, on the event loop."""
+        if failure is None:
+            self._writer.land(planned)
+        self._writer_lock.release()
+        self._settle(flush, None if failure is None else _reason(failure), on_the_loop=True)
+        if mark_failure is not None:
+            self._settle(None, _reason(mark_failure), on_the_loop=True)
+        with self._lock:
+            is_wanted = self._gathering.done is not None and self._poison is None
+            if is_wanted and self._begin():
+                return
+            if not is_wanted and (self._poison is not None or not self._writer.wants_filling):
+                self._rest()
+                return
+        if self._threads is not None:
+            self._threads.submit(self._work)
+
+    def _rest(self) -> None:
+        """Note, with the lock, that nobody is at work any more."""
+        self._is_awake = False
+        if self._at_rest is not None:
+            self._tell(self._at_rest)
 
     def _work(self) -> None:
         """Commit until nobody waits any more, giving way to other logs after each flush."""
@@ -157,9 +231,7 @@ class Appender:
             self._fill_ahead()
             with self._lock:
                 if self._gathering.done is None or self._poison is not None:
-                    self._is_awake = False
-                    if self._at_rest is not None:
-                        self._tell(self._at_rest)
+                    self._rest()
                     return
 
     def _take(self, *, only_wanted: bool) -> _Flush | None:
@@ -189,7 +261,9 @@ class Appender:
             except BaseException as exc:  # noqa: BLE001 - see above
                 self._settle(None, _reason(exc))
 
-    def _settle(self, flush: _Flush | None, poison: str | None) -> None:
+    def _settle(
+        self, flush: _Flush | None, poison: str | None, *, on_the_loop: bool = False
+    ) -> None:
         """Tell those who wait for the flush, and everybody when nothing will be written again."""
         finished = [flush.done] if flush is not None else []
         with self._lock:
@@ -199,7 +273,9 @@ class Appender:
                 self._poison = poison
                 finished.append(self._gathering.done)
         for done in finished:
-            if done is not None:
+            if done is not None and on_the_loop:
+                done.set()
+            elif done is not None:
                 self._tell(done)
 
     def _fill_ahead(self) -> None:

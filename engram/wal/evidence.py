@@ -13,7 +13,7 @@ from engram.model.errors import Conflict, StoreInUse
 from engram.wal.record import crc32c
 
 if TYPE_CHECKING:
-    from engram.ports import Filesystem
+    from engram.ports import Filesystem, Handle
     from engram.wal.protocol import Lsn
 
 NAME = "durable.lsn"
@@ -44,7 +44,16 @@ class DurableMark:
 
     def write(self, lsn: Lsn) -> None:
         """Vouch for everything up to `lsn`, which a finished sync has made durable."""
-        self._filesystem.write_at(self._handle, 0, [_MARK.pack(_MAGIC, lsn, _crc(self._seed, lsn))])
+        self._filesystem.write_at(self._handle, 0, [self.bytes_of(lsn)])
+
+    def bytes_of(self, lsn: Lsn) -> bytes:
+        """Return what the file holds when it vouches for everything up to `lsn`."""
+        return _MARK.pack(_MAGIC, lsn, _crc(self._seed, lsn))
+
+    @property
+    def handle(self) -> Handle:
+        """The file, for whoever writes `bytes_of` to its start."""
+        return self._handle
 
     def sync(self) -> None:
         """Make the mark itself durable."""

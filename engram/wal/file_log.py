@@ -30,7 +30,7 @@ from engram.wal.writer import SegmentSizes, SegmentWriter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from engram.ports import Clock, Entropy, Filesystem, Handle, SyncMethod
+    from engram.ports import Clock, DurableWriters, Entropy, Filesystem, Handle, SyncMethod
     from engram.wal.protocol import Entry, Lsn, Record
     from engram.wal.segment import Segment
 
@@ -57,6 +57,7 @@ class FileLog:
         record_bytes_max: int,
         threads: AppenderThreads | None,
         own_threads: AppenderThreads | None,
+        writers: DurableWriters | None = None,
     ) -> None:
         self.recovery = opened.report
         self.on_trim: OnTrim | None = None
@@ -71,7 +72,7 @@ class FileLog:
         self._readers_count = 0
         self._trimming = anyio.Lock()
         self._going: list[Segment] = []
-        self._appender = Appender(opened.writer, opened.mark, threads)
+        self._appender = Appender(opened.writer, opened.mark, threads, writers)
 
     @classmethod
     async def open(
@@ -90,6 +91,7 @@ class FileLog:
         sizes: SegmentSizes | None = None,
         record_bytes_max: int = RECORD_BYTES_MAX,
         threads: AppenderThreads | None = None,
+        writers: DurableWriters | None = None,
         inline: bool = False,
     ) -> FileLog:
         """Recover the log in `directory` (made when it is missing) and return it ready.
@@ -110,6 +112,7 @@ class FileLog:
             sizes: of segments.
             record_bytes_max: the longest payload, in bytes.
             threads: those that write for all logs of the process; left out, one of its own.
+            writers: what may write beside the event loop, of this loop; left out, threads do it.
             inline: run all file calls in the calling task: for simulations only.
 
         Raises:
@@ -141,6 +144,7 @@ class FileLog:
             record_bytes_max=record_bytes_max,
             threads=None if inline else threads or own_threads,
             own_threads=own_threads,
+            writers=None if inline else writers,
         )
 
     @property

@@ -162,6 +162,12 @@ def encoded_bytes(payload_bytes: int) -> int:
     return RECORD_HEADER_BYTES + payload_bytes
 
 
+def group_bytes_of(entries: Sequence[tuple[Entry, int]]) -> int:
+    """Return the length of their group in bytes, padded, of entries with their payload lengths."""
+    body_bytes = sum([encoded_bytes(payload_bytes) for _, payload_bytes in entries])
+    return _padded(GROUP_HEADER_BYTES + body_bytes)
+
+
 def encode_group(
     entries: Sequence[tuple[Entry, int]], place: GroupPlace
 ) -> tuple[list[bytes | memoryview], int, int]:

@@ -21,7 +21,7 @@ from engram.wal.limits import (
     SEGMENT_BYTES_FIRST,
     SEGMENT_BYTES_MAX,
 )
-from engram.wal.record import RECYCLED, GroupPlace, SegmentHeader, encode_group
+from engram.wal.record import RECYCLED, GroupPlace, SegmentHeader, encode_group, group_bytes_of
 from engram.wal.record import encode_segment_header as encode_header
 from engram.wal.segment import SALT_BYTES, Head, Segment, segment_name
 from engram.wal.spares import fill_with_zeros
@@ -51,6 +51,21 @@ class SegmentSizes(NamedTuple):
     def filled_at_first(self, size_bytes: int, group_bytes: int) -> int:
         """Return how much of a new segment of that size is written before such a group."""
         return min(size_bytes, self.fill_step) if group_bytes <= FILL_GROUP_BYTES_MAX else 0
+
+
+class Planned(NamedTuple):
+    """One group on its way to the end of the log: its bytes, and where the writer stands after it.
+
+    `is_small` says that it lands on bytes that were written before, where there is room for those.
+    """
+
+    handle: Handle
+    offset: int
+    buffers: list[bytes | memoryview]
+    end_offset: int
+    crc: int
+    records_count: int
+    is_small: bool
 
 
 class Medium(NamedTuple):
@@ -133,25 +148,40 @@ class SegmentWriter:
         Raises:
             StorageFailed: the medium refused; this writer must not be used again.
         """
-        buffers, group_bytes, crc = self._encode(entries)
-        segment = self.segments[-1]
-        if not self.is_at_start and segment.end_offset + group_bytes > segment.size_bytes:
-            self._rotate(group_bytes)
-            segment = self.segments[-1]
-            buffers, group_bytes, crc = self._encode(entries)
-        end_offset = segment.end_offset + group_bytes
-        self._fills = group_bytes <= FILL_GROUP_BYTES_MAX
-        if self._fills and end_offset > self._filled_bytes:
-            self._fill(end_offset)
-        if self.is_recycled and end_offset + BLOCK_BYTES <= self._filled_bytes:
-            buffers.append(_ZERO_BLOCK)
+        planned = self.plan(entries) or self._plan_with_room(entries)
         self._filesystem.write_durably(
-            self._handle, segment.end_offset, buffers, self._medium.sync_method
+            planned.handle, planned.offset, planned.buffers, self._medium.sync_method
         )
-        segment.end_offset = end_offset
-        self._filled_bytes = max(self._filled_bytes, end_offset)
-        self._crc = crc
-        self.durable_lsn += len(entries)
+        self.land(planned)
+
+    def plan(self, entries: Sequence[tuple[Entry, int]]) -> Planned | None:
+        """Return the write of one group, as `land` takes it once it is durable; changes nothing.
+
+        None when room must be made for it first, which only `write_group` does.
+        """
+        group_bytes = group_bytes_of(entries)
+        end_offset = self.segments[-1].end_offset + group_bytes
+        if not self._has_room(group_bytes) or (
+            group_bytes <= FILL_GROUP_BYTES_MAX and end_offset > self._filled_bytes
+        ):
+            return None
+        return self._planned(entries)
+
+    def land(self, planned: Planned) -> None:
+        """Go on behind a group that has become durable."""
+        self._fills = planned.is_small
+        self.segments[-1].end_offset = planned.end_offset
+        self._filled_bytes = max(self._filled_bytes, planned.end_offset)
+        self._crc = planned.crc
+        self.durable_lsn += planned.records_count
+
+    @property
+    def wants_filling(self) -> bool:
+        """Whether small groups will soon need zeros that `fill_ahead` would write."""
+        segment = self.segments[-1]
+        room = self._filled_bytes - segment.end_offset
+        is_short = room < self._medium.sizes.fill_step // 2
+        return self._fills and is_short and self._filled_bytes < segment.size_bytes
 
     def fill_ahead(self) -> None:
         """Write zeros ahead while nobody waits, when small groups will soon need them.
@@ -159,9 +189,7 @@ class SegmentWriter:
         Raises:
             StorageFailed: they could not be made durable; this writer must not be used again.
         """
-        segment = self.segments[-1]
-        room = self._filled_bytes - segment.end_offset
-        if self._fills and room < self._medium.sizes.fill_step // 2:
+        if self.wants_filling:
             self._fill(self._filled_bytes)
 
     def rotate(self) -> None:
@@ -188,19 +216,36 @@ class SegmentWriter:
         """Release the file."""
         self._handle.close()
 
-    def _encode(
-        self, entries: Sequence[tuple[Entry, int]]
-    ) -> tuple[list[bytes | memoryview], int, int]:
-        head = self._head
+    def _has_room(self, group_bytes: int) -> bool:
+        segment = self.segments[-1]
+        return self.is_at_start or segment.end_offset + group_bytes <= segment.size_bytes
+
+    def _plan_with_room(self, entries: Sequence[tuple[Entry, int]]) -> Planned:
+        """Make room for a group, in another segment or by zeros, and return its write."""
+        group_bytes = group_bytes_of(entries)
+        if not self._has_room(group_bytes):
+            self._rotate(group_bytes)
+        end_offset = self.segments[-1].end_offset + group_bytes
+        if group_bytes <= FILL_GROUP_BYTES_MAX and end_offset > self._filled_bytes:
+            self._fill(end_offset)
+        return self._planned(entries)
+
+    def _planned(self, entries: Sequence[tuple[Entry, int]]) -> Planned:
+        head, offset = self._head, self.segments[-1].end_offset
         place = GroupPlace(
             tag=head.tag,
-            block=self.segments[-1].end_offset // BLOCK_BYTES,
+            block=offset // BLOCK_BYTES,
             first_lsn=self.durable_lsn + 1,
             durable_lsn=self.durable_lsn,
             epoch=head.header.epoch,
             previous_crc=self._crc,
         )
-        return encode_group(entries, place)
+        buffers, group_bytes, crc = encode_group(entries, place)
+        end_offset = offset + group_bytes
+        if self.is_recycled and end_offset + BLOCK_BYTES <= self._filled_bytes:
+            buffers.append(_ZERO_BLOCK)
+        is_small = group_bytes <= FILL_GROUP_BYTES_MAX
+        return Planned(self._handle, offset, buffers, end_offset, crc, len(entries), is_small)
 
     def _fill(self, needed_bytes: int) -> None:
         """Write zeros up to `needed_bytes` and a step beyond, within the segment; sync them."""

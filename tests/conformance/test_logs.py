@@ -8,6 +8,7 @@ import pytest
 
 from engram.adapters.local.filesystem import LocalFilesystem
 from engram.testing.clock import FakeClock, SeededEntropy
+from engram.testing.durable_writers import DeferredWriters
 from engram.testing.failing import FailingFilesystem, FailingMemoryLog
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.log import check_log
@@ -39,9 +40,12 @@ class _MemoryLogs:
 class _FileLogs:
     """Makes logs in numbered directories of one filesystem; reopens the last one."""
 
-    def __init__(self, filesystem: Filesystem, *, inline: bool) -> None:
+    def __init__(
+        self, filesystem: Filesystem, *, inline: bool = False, beside: bool = False
+    ) -> None:
         self._numbers = count()
         self._filesystem = FailingFilesystem(filesystem)
+        self.writers = DeferredWriters(self._filesystem) if beside else None
         self._directory = ""
         self._open = partial(
             FileLog.open,
@@ -53,6 +57,7 @@ class _FileLogs:
             sizes=SegmentSizes(8192, 65536, 8192),
             record_bytes_max=100_000,
             inline=inline,
+            writers=self.writers,
         )
 
     async def __call__(self, previous: Log | None) -> Log:
@@ -78,3 +83,11 @@ async def test_file_log_keeps_the_contract(tmp_path: Path) -> None:
 @pytest.mark.parametrize("inline", [False, True])
 async def test_file_log_on_a_simulated_disk_keeps_the_contract(*, inline: bool) -> None:
     await check_log(_FileLogs(SimulatedFilesystem(), inline=inline))
+
+
+@pytest.mark.anyio
+async def test_file_log_with_durable_writers_keeps_the_contract() -> None:
+    logs = _FileLogs(SimulatedFilesystem(), beside=True)
+    await check_log(logs)
+    assert logs.writers is not None
+    assert logs.writers.writes_count

@@ -13,6 +13,7 @@ pub const panic = @import("panic.zig").handler;
 comptime {
     _ = @import("abi/graph.zig");
     _ = @import("abi/arena.zig");
+    _ = @import("abi/durable.zig");
     _ = @import("abi/forgetting.zig");
     _ = @import("abi/fusion.zig");
     _ = @import("abi/similarity.zig");

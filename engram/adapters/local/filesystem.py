@@ -59,10 +59,11 @@ def _translated(operation: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise _failed(operation, path, exc) from exc
+        raise storage_failed(operation, path, exc) from exc
 
 
-def _failed(operation: str, path: Path, exc: OSError) -> StorageFailed:
+def storage_failed(operation: str, path: Path, exc: OSError) -> StorageFailed:
+    """Return what the system refused, with what an operator can do about it."""
     remedy = _REMEDIES.get(exc.errno or 0, _REMEDY_OTHERWISE)
     reason = exc.strerror or type(exc).__name__
     return StorageFailed(operation, str(path), reason, remedy)
@@ -145,7 +146,7 @@ class LocalFilesystem:
                 offset += len(part)
                 bytes_count -= len(part)
         except OSError as exc:
-            raise _failed("read", file.path, exc) from exc
+            raise storage_failed("read", file.path, exc) from exc
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def expect(self, handle: Handle, offset: int, bytes_count: int) -> None:
@@ -198,7 +199,7 @@ class LocalFilesystem:
                 offset += written
                 left = _after([memoryview(buffer) for buffer in left], written)
         except OSError as exc:
-            raise _failed("write to", file.path, exc) from exc
+            raise storage_failed("write to", file.path, exc) from exc
 
     def set_size(self, handle: Handle, bytes_count: int) -> None:
         """Truncate or extend the file; new bytes read as zero."""

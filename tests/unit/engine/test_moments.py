@@ -40,3 +40,17 @@ async def test_a_waiter_that_is_cancelled_takes_no_other_with_it() -> None:
         moment.come()
     assert gone.cancelled_caught
     assert sorted(came) == [1, 2]
+
+
+async def test_of_many_the_first_half_goes_on_before_the_rest() -> None:
+    came: list[int] = []
+    moment = Moments().next()
+    async with anyio.create_task_group() as tasks:
+        for number in range(130):
+            tasks.start_soon(_wait, moment, came, number)
+        await anyio.wait_all_tasks_blocked()
+        assert moment.come()
+        await anyio.wait_all_tasks_blocked()
+        assert len(came) == 65
+        moment.come_to_the_rest()
+    assert sorted(came) == list(range(130))
