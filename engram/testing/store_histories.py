@@ -18,7 +18,6 @@ from anyio import lowlevel
 from engram.model.errors import (
     DimensionMismatch,
     DurabilityError,
-    InvariantViolated,
     StorageFailed,
     check,
 )
@@ -37,6 +36,7 @@ from engram.testing.store_insides import (
     engine_of,
     facts_of,
     segments_of,
+    serving,
 )
 from engram.testing.store_ledger import (
     SpacePromise,
@@ -182,9 +182,7 @@ class StoreHistory:
             check(info.phase == "ready", f"{info.id!r} is {info.phase}: {info.reason}")
         self.promise.settle_names(info.id for info in infos)
         for name, promise in self.promise.spaces.items():
-            engine = engine_of(store, name)
-            if engine is None:
-                raise InvariantViolated(f"{name!r} is listed as ready and does not serve")
+            engine = serving(store, name)
             was_certain, before = promise.is_certain, promise.digest
             promise.settle(contents(engine))
             promise.digest = None

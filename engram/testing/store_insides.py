@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram.model.errors import check
+from engram.model.errors import InvariantViolated, check
 from engram.model.limits import LIMIT_MAX
 
 if TYPE_CHECKING:
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 def engine_of(store: Engram, space: str) -> SpaceEngine | None:
     """Return the engine of an open space that serves."""
     return store._core.registry.open_now(space)  # noqa: SLF001 - nobody else needs it
+
+
+def serving(store: Engram, space: str) -> SpaceEngine:
+    """Return the engine of a space that was listed as ready.
+
+    Raises:
+        DurabilityError: something in the background has met a fault since.
+        InvariantViolated: it does not serve, and nothing says why.
+    """
+    engine = engine_of(store, space)
+    if engine is None:
+        idle = InvariantViolated(f"{space!r} is listed as ready and does not serve")
+        raise store._core.registry.failure_of(space) or idle  # noqa: SLF001 - as above
+    return engine
 
 
 async def check_recalled(store: Engram, space: str, memory_id: str, trace: Trace) -> None:
