@@ -95,6 +95,7 @@ class Space:
     concepts = _space_verb(AsyncSpace.concepts)
     belief_history = _space_verb(AsyncSpace.belief_history)
     query = _space_verb(AsyncSpace.query)
+    complete = _space_verb(AsyncSpace.complete)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

@@ -9,20 +9,22 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from engram.model.conditions import Parameter
+from engram.model.completion import EPISODE_FIELDS
+from engram.model.conditions import Compare, Parameter
 from engram.model.errors import InvalidRequest
 from engram.model.ids import parse_id
 from engram.model.limits import DIMENSIONS_MAX
 from engram.query.condition_parser import condition_of
 from engram.query.cursor import Cursor
 from engram.query.fields import COMPARISONS, ORDER_KEYS
-from engram.query.lexer import END, NUMBER, PARAMETER, STRING
+from engram.query.lexer import END, NUMBER, PARAMETER, STRING, WORD
 from engram.query.places import EXAMPLES
 from engram.query.syntax import (
     EXPLAIN,
     PROFILE,
     Body,
     Bound,
+    Complete,
     Cue,
     MemoryCue,
     Order,
@@ -143,6 +145,21 @@ def _predict(cursor: Cursor) -> Predict:
     cue = _cue(cursor)
     cursor.expect("GIVEN")
     return Predict(cue, cursor.names("memory"), **_clauses(cursor, _PREDICT))
+
+
+def _complete(cursor: Cursor) -> Complete:
+    found: list[Compare] = []
+    while True:
+        field = str(cursor.token.value).lower()
+        if field not in EPISODE_FIELDS or cursor.token.kind != WORD:
+            raise cursor.misnamed(EPISODE_FIELDS, "a field of an episode")
+        if field != "who" and any(each.field == field for each in found):
+            raise cursor.error("another field", hint=f"{field} is there already")
+        cursor.move()
+        cursor.expect("=")
+        found.append(Compare(field, "=", cursor.value("text")))
+        if not cursor.take(","):
+            return Complete(tuple(found), **_clauses(cursor, _HYPOTHESES))
 
 
 def _show(cursor: Cursor) -> Body:
@@ -271,6 +288,7 @@ _PREDICT: Final = {
     "CONFIDENCE": _Clause(2, _confidence),
     **_LIMITED,
 }
+_HYPOTHESES: Final = {"LIMIT": _Clause(9, _value("limit", "hypotheses"))}
 _ASSOCIATIONS: Final = {
     "DIRECTION": _Clause(1, _direction),
     "VIA": _Clause(1, _kinds),
@@ -285,6 +303,7 @@ _BODIES: Final[dict[str, Callable[[Cursor], Body]]] = {
     "RECALL": _recall,
     "SPREAD": _spread,
     "PREDICT": _predict,
+    "COMPLETE": _complete,
     "SHOW": _show,
 }
 _SHOWS: Final[dict[str, Callable[[Cursor], Body]]] = {

@@ -27,6 +27,7 @@ from engram.model.conditions import (
 from engram.query.syntax import (
     Body,
     Bound,
+    Complete,
     Cue,
     MemoryCue,
     Predict,
@@ -71,6 +72,9 @@ def _body(body: Body) -> list[str]:
         if body.confidence is not None:
             words += ["CONFIDENCE", _bound(body.confidence)]
         return words + _clause("LIMIT", body.limit)
+    if isinstance(body, Complete):
+        given = ", ".join(map(_compare, body.given))
+        return ["COMPLETE", given, *_clause("LIMIT", body.limit)]
     return ["SHOW", *_SHOWN[type(body)](body)]
 
 

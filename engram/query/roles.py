@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from engram.model.association import AssociationKind
+from engram.model.completion import HYPOTHESES_MAX
 from engram.model.conditions import Ago, Moment, Span
 from engram.model.errors import InvalidRequest
 from engram.model.ids import parse_id
@@ -218,6 +219,7 @@ CHECKS: Final[dict[str, Callable[[object], Any]]] = {
     "limit": partial(_whole, 1, LIMIT_MAX),
     "offset": partial(_whole, 0, LIMIT_MAX - 1),
     "hops": partial(_whole, 1, PATH_HOPS_MAX),
+    "hypotheses": partial(_whole, 1, HYPOTHESES_MAX),
     "paths": partial(_whole, 1, PATHS_COUNT_MAX),
     "days": _days,
     "duration": _duration,

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from engram.model.conditions import Ago, Condition, Moment, Parameter, Span
+from engram.model.conditions import Ago, Compare, Condition, Moment, Parameter, Span
 
 Time = Moment | Ago | Parameter
 Number = int | float | Parameter
@@ -82,6 +82,13 @@ class Predict(msgspec.Struct, frozen=True, gc=False):
     limit: Count | None = None
 
 
+class Complete(msgspec.Struct, frozen=True, gc=False):
+    """COMPLETE: an episode of which some fields are given."""
+
+    given: tuple[Compare, ...]
+    limit: Count | None = None
+
+
 class ShowSpaces(msgspec.Struct, frozen=True, gc=False):
     """SHOW SPACES: the memory spaces of the store."""
 
@@ -138,7 +145,7 @@ Show = (
     | ShowContradictions
     | ShowBeliefs
 )
-Body = Recall | Spread | Predict | Show
+Body = Recall | Spread | Predict | Complete | Show
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):

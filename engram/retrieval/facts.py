@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engram.model.details import taken_apart
 from engram.model.particulars import ENTITY, FACT_KEY, LABEL_MASK
+from engram.retrieval.episodes import EpisodeIndex
 from engram.state.columns import take
 
 if TYPE_CHECKING:
@@ -54,11 +55,15 @@ class _Subject(NamedTuple):
 
 
 class FactIndex:
-    """What every memory of a space says of whom; any thread may ask, one at a time reads."""
+    """What every memory of a space says of whom; any thread may ask, one at a time reads.
+
+    `episodes` is what each says of itself: what, where, who, why and how.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._numbering = self._erased_lsn = 0
+        self.episodes = EpisodeIndex()
         self._clear()
 
     def _clear(self) -> None:
@@ -77,7 +82,8 @@ class FactIndex:
     @property
     def resident_bytes(self) -> int:
         """Bytes of the columns, and of the texts about."""
-        texts = 250 * len(self._subjects) + 200 * len(self._values)
+        texts = self.episodes.resident_bytes
+        texts += 250 * len(self._subjects) + 200 * len(self._values)
         return texts + sum(column.itemsize * len(column) for column in self._columns)
 
     def disputes(self, view: View, current: Bools, check: Callable[[], None]) -> list[Dispute]:

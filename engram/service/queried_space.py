@@ -1,8 +1,8 @@
-"""A memory space, as far as the query language goes. `Space` adds the others."""
+"""A memory space that is asked in statements, or completes. `Space` adds the others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engram.model.limits import QUERY_BUDGET_MS_DEFAULT
@@ -10,10 +10,11 @@ from engram.service.strengthened_space import StrengthenedSpace
 
 if TYPE_CHECKING:
     from engram.model.answer import Answer
+    from engram.model.completion import Completion
 
 
 class QueriedSpace(StrengthenedSpace):
-    """One memory space, asked in statements."""
+    """One memory space, asked in statements, or for what a part belongs to."""
 
     async def query(
         self,
@@ -25,7 +26,7 @@ class QueriedSpace(StrengthenedSpace):
         """Carry out one statement of the query language (docs/reference/query-language.md).
 
         Args:
-            statement: RECALL, SPREAD, PREDICT or SHOW, behind EXPLAIN or PROFILE if need be.
+            statement: RECALL, SPREAD, PREDICT, COMPLETE or SHOW; behind EXPLAIN or PROFILE, too.
             parameters: the values of its `$names`; nothing is spliced into the text.
             budget_ms: what it may be expected to cost, in milliseconds.
 
@@ -41,3 +42,36 @@ class QueriedSpace(StrengthenedSpace):
 
         asker = Asker(self._core, self.id, budget_ms)
         return await query(asker, statement, {} if parameters is None else parameters)
+
+    async def complete(
+        self,
+        *,
+        what: str | None = None,
+        where: str | None = None,
+        who: str | Sequence[str] | None = None,
+        why: str | None = None,
+        how: str | None = None,
+        limit: int = 3,
+    ) -> Completion:
+        """Complete an episode of which a part is given, from the episodes of the space.
+
+        Every value comes from a stored memory, which is cited, with how sure it is
+        (docs/reference/library.md#completion). Texts that are given need not be written as they
+        are stored: words in common count.
+
+        Args:
+            what: what happened.
+            where: where it happened.
+            who: who took part, a name or several.
+            why: why it happened.
+            how: how it happened.
+            limit: 1 to 3 hypotheses at most.
+
+        Raises:
+            InvalidRequest: nothing is given, or everything, or a field breaks a rule.
+            SpaceNotFound: nothing was ever remembered in this space.
+        """
+        from engram.service.completing import complete  # noqa: PLC0415 - as above
+
+        fields = {"what": what, "where": where, "who": who, "why": why, "how": how}
+        return await complete(self._core, await self._engine(), fields, limit)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from engram.model.answer import Plan, PlanStep
+from engram.model.completion import HYPOTHESES_MAX
 from engram.model.conditions import (
     METADATA,
     AllOf,
@@ -27,6 +28,7 @@ from engram.model.conditions import (
 from engram.model.limits import LIMIT_MAX
 from engram.query.printer import printed_condition
 from engram.query.syntax import (
+    Complete,
     Predict,
     Recall,
     ShowAssociations,
@@ -68,6 +70,8 @@ CONTAINS_US, MATCHES_US, METADATA_US, RESULT_US = 0.9, 4.0, 10.0, 20.0
 # To follow an edge, to read what a text says of whom, to embed a short text with the embedder that
 # comes along, to score what is recalled, and to see what followed a memory.
 EDGE_US, STATEMENT_US, EMBED_US, FUSE_US, FOLLOW_US = 0.008, 21.0, 100.0, 250.0, 700.0
+# And to read an episode the first time, and to weigh it for a hypothesis.
+EPISODE_US, COMPLETE_US = 16.0, 0.5
 
 # So many rows are looked at to guess how many meet a condition.
 _SAMPLE_ROWS: Final = 128
@@ -192,6 +196,7 @@ class _Size(NamedTuple):
     edges: int
     nodes: int
     unread: int
+    untold: int
 
 
 def _spread_step(size: _Size, body: Spread) -> PlanStep:
@@ -207,6 +212,12 @@ def _predict_step(_: _Size, body: Predict) -> PlanStep:
     detail = f"forward from {len(body.given)} memories, then what resembles the cue"
     cost = len(body.given) * FOLLOW_US + FUSE_US + rows * (HIT_US + RESULT_US)
     return PlanStep("predict", detail, rows, cost)
+
+
+def _complete_step(size: _Size, body: Complete) -> PlanStep:
+    rows = _int(body.limit) or HYPOTHESES_MAX
+    cost = FUSE_US + size.untold * EPISODE_US + size.rows * rows * COMPLETE_US
+    return PlanStep("complete", f"of {len(body.given)} given fields", rows, cost)
 
 
 def _paths_step(size: _Size, body: ShowPaths) -> PlanStep:
@@ -234,6 +245,7 @@ def _concepts_step(size: _Size, body: ShowConcepts | ShowBeliefs) -> PlanStep:
 _STEPS: Final[dict[type, Callable[[_Size, Any], PlanStep]]] = {
     Spread: _spread_step,
     Predict: _predict_step,
+    Complete: _complete_step,
     ShowPaths: _paths_step,
     ShowAssociations: _associations_step,
     ShowContradictions: _contradictions_step,
@@ -245,7 +257,8 @@ _STEPS: Final[dict[type, Callable[[_Size, Any], PlanStep]]] = {
 
 def _other_step(engine: SpaceEngine, view: View, body: Body) -> PlanStep:
     edges, nodes = view.associations.edge_count, max(1, view.associations.node_count)
-    size = _Size(view.count, edges, nodes, max(0, view.count - engine.facts.rows_read))
+    read = (engine.facts.rows_read, engine.facts.episodes.rows_read)
+    size = _Size(view.count, edges, nodes, *(max(0, view.count - rows) for rows in read))
     return _STEPS[type(body)](size, body)
 
 

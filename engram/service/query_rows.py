@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engram.model.answer import AnswerRow
+from engram.model.completion import EPISODE_FIELDS
 from engram.model.recollection import Interval
 from engram.retrieval.confidence import hop
 
 if TYPE_CHECKING:
     from engram.model.activation import Activations
     from engram.model.association import Association, AssociationPath
+    from engram.model.completion import Completion
     from engram.model.concepts import Belief, Concept
     from engram.model.contradiction import Contradiction
     from engram.model.memory import Memory, SpaceInfo, SpaceStats
@@ -34,6 +36,7 @@ _COPIED: Final = ("content", "kind", "occurred")
 _PREDICTED: Final = (
     "id", "content", "confidence", "after_s", "kind", "occurred", "path", "sources",
 )  # fmt: skip
+_COMPLETED: Final = (*EPISODE_FIELDS, "confidence", "sources", "confidences")
 _SPREAD: Final = ("memory", "label", "activation", "hops")
 _ASSOCIATED: Final = ("source", "kind", "target", "weight", "confidence", "why", "made_at")
 _WAYS: Final = ("path", "hops", "strength")
@@ -88,6 +91,20 @@ def predicted(hits: Iterable[Recollection], found: Following) -> Rows:
             )
         )
     return Rows(_PREDICTED, tuple(rows))
+
+
+def completed(found: Completion) -> Rows:
+    """Return hypotheses: with each the sources of its fields, and how sure each of them is."""
+    rows = []
+    for each in found:
+        told = {field: one.value for field, one in each.fields.items()}
+        values = (
+            *(told.get(field) for field in EPISODE_FIELDS), each.confidence,
+            {field: one.source for field, one in each.fields.items()},
+            {field: one.confidence for field, one in each.fields.items()},
+        )  # fmt: skip
+        rows.append(_sure(_COMPLETED, values, each.confidence, each.evidence))
+    return Rows(_COMPLETED, tuple(rows))
 
 
 def activated(found: Activations) -> Rows:

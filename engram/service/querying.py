@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from engram.model.answer import Answer, Plan
+from engram.model.completion import HYPOTHESES_MAX
 from engram.model.conditions import Among, Moment, Span
 from engram.model.cue import Filters
 from engram.model.errors import InvalidRequest, QueryTooCostly
@@ -22,6 +23,7 @@ from engram.query.syntax import (
     PROFILE,
     Body,
     Bound,
+    Complete,
     Cue,
     MemoryCue,
     Predict,
@@ -40,6 +42,7 @@ from engram.query.syntax import (
 from engram.retrieval.confidence import Belief, given
 from engram.retrieval.pipeline import SIMILARITY
 from engram.service import associating, consolidating, query_rows, reading, spreading
+from engram.service.completing import complete
 from engram.service.contradicting import contradictions
 from engram.service.predicting import believed, following
 from engram.service.query_plan import (
@@ -304,6 +307,14 @@ async def _spread(core: Core, engine: SpaceEngine, body: Spread) -> _Done:
     return _Done(query_rows.activated(found), found, note)
 
 
+async def _complete(core: Core, engine: SpaceEngine, body: Complete) -> _Done:
+    fields: dict[str, list[str]] = {}
+    for each in body.given:
+        fields.setdefault(each.field, []).append(str(each.value))
+    found = await complete(core, engine, fields, _count(body.limit, HYPOTHESES_MAX))
+    return _Done(query_rows.completed(found), found, found.note)
+
+
 def _count(value: object, otherwise: int) -> int:
     return otherwise if value is None else cast("int", value)
 
@@ -353,6 +364,7 @@ _VERBS: Final[dict[type, Callable[[Core, SpaceEngine, Any], Awaitable[_Done]]]] 
     Recall: _recall,
     Spread: _spread,
     Predict: _predict,
+    Complete: _complete,
     ShowAssociations: _associations,
     ShowPaths: _paths,
     ShowContradictions: _contradictions,

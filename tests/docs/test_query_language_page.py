@@ -35,6 +35,7 @@ def remembered(space: engram.sync.Space) -> dict[str, Any]:
         "Ada Lovelace met Charles Babbage in June 1833.", tags=["history"], source="letters",
         entities=["Ada"], metadata={"page": 3, "lang": "en"}, occurred_at=year(1833, 6, 5),
         session="s",
+        episode={"what": "a first meeting", "where": "London", "who": ["Ada", "Babbage"]},
     )  # fmt: skip
     engine = space.remember(
         "Babbage designed the analytical engine.", tags=["history", "machines"], confidence=0.6,
@@ -49,7 +50,7 @@ def remembered(space: engram.sync.Space) -> dict[str, Any]:
     space.associate(ada.id, engine.id, "causal", weight=0.9)
     space.associate(engine.id, thames.id, "semantic", weight=0.5)
     ids = {"ada": ada.id, "engine": engine.id, "thames": thames.id}
-    return ids | {"cue": "who knew Babbage?"}
+    return ids | {"cue": "who knew Babbage?", "where": "London"}
 
 
 def fitted(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -81,7 +82,7 @@ def test_every_statement_has_an_example() -> None:
     for word in (
         "RECALL", "WHERE", "CONFIDENCE", "BASE_RATE", "AS OF", "ORDER BY", "LIMIT", "OFFSET",
         "IN SPACE", "THRESHOLD", "SPREAD", "MAX_HOPS", "DECAY", "VIA", "SHOW SPACES", "SHOW STATS",
-        "SHOW CONCEPTS", "PREDICT", "HORIZON", "SHOW ASSOCIATIONS", "SHOW PATHS",
+        "SHOW CONCEPTS", "PREDICT", "HORIZON", "COMPLETE", "SHOW ASSOCIATIONS", "SHOW PATHS",
         "SHOW CONTRADICTIONS", "EXPLAIN",
         "PROFILE", "CONTAINS", "MATCHES", "HAS", "IN (", "BETWEEN", "BEFORE", "AFTER", "NOT",
     ):  # fmt: skip

@@ -89,3 +89,15 @@ def test_what_is_not_understood_is_an_error(kettles: CommandLine) -> None:
 def test_an_answer_without_rows_says_why(kettles: CommandLine) -> None:
     answer = kettles("query", 'RECALL "kettle" WHERE tag HAS "x"')
     assert "The filters removed all 2 memories." in answer.out
+
+
+def test_an_episode_is_completed(cli: CommandLine) -> None:
+    cli("remember", "tea in the garden", "--what", "tea", "--where", "the garden", "--who", "Ada")
+    answer = cli("complete", "--who", "Ada")
+    assert (answer.code, answer.err) == (0, "")
+    assert "the garden" in answer.out
+    assert "recalled" in answer.out
+    found = cli("complete", "--what", "tea", "--limit", "1", "--json").json
+    assert found["hypotheses"][0]["fields"]["where"]["value"] == "the garden"
+    assert "No memory has anything in common" in cli("complete", "--who", "Bo").out
+    assert cli("complete").code == 1

@@ -31,6 +31,7 @@ from engram.query.places import EXAMPLES
 from engram.query.printer import printed
 from engram.query.syntax import (
     Bound,
+    Complete,
     MemoryCue,
     Order,
     Predict,
@@ -66,6 +67,7 @@ BY_ROLE: dict[str, st.SearchStrategy[object]] = {
     "number": NUMBERS,
     "time": TIMES,
     "days": NUMBERS | SPANS,
+    "hypotheses": st.integers(1, 3),
     "duration": SPANS,
     "memory kind": st.sampled_from([kind.name.lower() for kind in MemoryKind]),
     "association kind": st.sampled_from([kind.label for kind in AssociationKind]),
@@ -180,6 +182,13 @@ BODIES = (
         maybe(values("duration")),
         maybe(st.builds(Bound, st.sampled_from(COMPARISONS), values("share"))),
         maybe(values("limit")),
+    )
+    | st.builds(
+        Complete,
+        st.lists(
+            st.builds(Compare, st.just("who"), st.just("="), values("text")), min_size=1, max_size=2
+        ).map(tuple),
+        maybe(values("hypotheses")),
     )
     | st.sampled_from([ShowSpaces(), ShowStats()])
     | st.builds(ShowConcepts, maybe(values("limit")))

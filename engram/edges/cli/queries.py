@@ -1,4 +1,4 @@
-"""The command that asks in the query language: query."""
+"""The commands that ask for more than a recall: query, complete."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from engram.edges.cli.wire import memory_value, print_json
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
     from engram.model.answer import Answer, AnswerRow, Plan
+    from engram.model.completion import Completion
 
 _HERE = SpacePlace()
 # What a terminal has room for of a recalled memory; --format json has the rest.
@@ -23,7 +24,7 @@ _SHOWN: Final = ("score", "confidence", "group", "occurred", "content")
 
 
 class QueryCommands:
-    """Commands that carry out statements of the query language."""
+    """Commands that carry out statements of the query language, and completions."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -46,7 +47,7 @@ class QueryCommands:
         ] = None,
         place: SpacePlace = _HERE,
     ) -> int:
-        """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, SHOW."""
+        """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, COMPLETE, SHOW."""
         settings = place.settings()
         parameters = dict(map(_parameter, param))
         text = standard_input() if statement == STANDARD_INPUT else statement
@@ -66,6 +67,50 @@ class QueryCommands:
             return 0
 
         return int(self._session.run(command))
+
+    def complete(
+        self,
+        *,
+        what: Annotated[str | None, Parameter(help="What happened.")] = None,
+        where: Annotated[str | None, Parameter(help="Where it happened.")] = None,
+        who: Annotated[Labels, Parameter(help="Who took part; repeatable.")] = (),
+        why: Annotated[str | None, Parameter(help="Why it happened.")] = None,
+        how: Annotated[str | None, Parameter(help="How it happened.")] = None,
+        limit: Annotated[int, Parameter(help="1 to 3 hypotheses at most.")] = 3,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Complete an episode of which a part is given, from the episodes of the space."""
+        settings = place.settings()
+        fields = {"what": what, "where": where, "who": who or None, "why": why, "how": how}
+
+        async def command() -> int:
+            async with self._session.space(settings) as space:
+                found = await space.complete(**fields, limit=limit)  # type: ignore[arg-type]
+            if place.json:
+                from msgspec import to_builtins  # noqa: PLC0415 - not needed for --help
+
+                print_json(to_builtins(found))
+            else:
+                self._show_completion(found)
+            return 0
+
+        return int(self._session.run(command))
+
+    def _show_completion(self, found: Completion) -> None:
+        from engram.edges.cli.screen import table_of  # noqa: PLC0415 - not needed for --help
+
+        console = self._session.console
+        if found.note is not None:
+            console.print(f"{found.note[0].upper()}{found.note[1:]}.", soft_wrap=True)
+        for rank, hypothesis in enumerate(found, start=1):
+            console.print(f"{rank}. confidence {hypothesis.confidence:.2f}", style="bold")
+            lines = [
+                [name, one.source, f"{one.confidence:.2f}", _cell(one.value)]
+                for name, one in hypothesis.fields.items()
+            ]
+            console.print(table_of(["field", "source", "confidence", "value"], lines))
+            for each in hypothesis.evidence:
+                console.print(f"  from {each}", style="dim", soft_wrap=True)
 
     def _show(self, answer: Answer) -> None:
         from engram.edges.cli.screen import table_of  # noqa: PLC0415 - not needed for --help

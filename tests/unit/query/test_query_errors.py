@@ -31,7 +31,7 @@ def refused(text: str) -> QuerySyntaxError:
 @pytest.mark.parametrize(
     ("text", "place", "found", "expected"),
     [
-        ("", (1, 1), "the end", "EXPLAIN, PROFILE, RECALL, SPREAD, PREDICT or SHOW"),
+        ("", (1, 1), "the end", "EXPLAIN, PROFILE, RECALL, SPREAD, PREDICT, COMPLETE or SHOW"),
         ('RECALL "x" now please', (1, 12), "'now'", "LIMIT, IN SPACE or the end"),
         ('RECALL "x" ; SHOW STATS', (1, 12), "';'", "a word"),
         ('RECALL "x"\n\n  WHERE @', (3, 9), "'@'", "a word, a number"),
@@ -71,6 +71,10 @@ def refused(text: str) -> QuerySyntaxError:
         (f"SHOW PATHS FROM {ONE} TO {ONE} LIMIT 33", (1, 100), "'33'", "from 1 to 32"),
         ('PREDICT "x"', (1, 12), "the end", "GIVEN"),
         (f'PREDICT "x" GIVEN {ONE} HORIZON 7', (1, 64), "'7'", "a duration like 90s"),
+        ("COMPLETE", (1, 9), "the end", "a field of an episode"),
+        ('COMPLETE when = "now"', (1, 10), "'when'", "what, where, who, why, how"),
+        ('COMPLETE why = "a", why = "b"', (1, 21), "'why'", "another field"),
+        ('COMPLETE why = "a" LIMIT 4', (1, 26), "'4'", "from 1 to 3"),
         ("SHOW BELIEFS", (1, 13), "the end", "OF"),
         ("SHOW STATS IN", (1, 14), "the end", "SPACE"),
     ],

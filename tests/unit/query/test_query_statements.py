@@ -31,6 +31,7 @@ from engram.query.syntax import (
     EXPLAIN,
     PROFILE,
     Bound,
+    Complete,
     MemoryCue,
     Order,
     Predict,
@@ -88,6 +89,9 @@ def where(condition: str) -> object:
         (f"PREDICT $c GIVEN {ONE}, $more HORIZON 7d CONFIDENCE >= 0.2 LIMIT 3", Predict(
             Parameter("c", "cue"), (ONE, Parameter("more", "memory")), Span(7, "d"),
             Bound(">=", 0.2), 3)),
+        ('COMPLETE who = "Ada", WHERE = $w, who = "Bo" LIMIT 2', Complete((
+            Compare("who", "=", "Ada"), Compare("where", "=", Parameter("w", "text")),
+            Compare("who", "=", "Bo")), 2)),
         ("SHOW SPACES", ShowSpaces()),
         ("show stats", ShowStats()),
         ("SHOW CONCEPTS LIMIT 2", ShowConcepts(2)),
