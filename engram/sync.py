@@ -96,6 +96,7 @@ class Space:
     belief_history = _space_verb(AsyncSpace.belief_history)
     query = _space_verb(AsyncSpace.query)
     complete = _space_verb(AsyncSpace.complete)
+    recognize = _space_verb(AsyncSpace.recognize)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
+
+from numpy.typing import ArrayLike
 
 from engram.model.limits import QUERY_BUDGET_MS_DEFAULT
+from engram.service.questions import FilterArguments
 from engram.service.strengthened_space import StrengthenedSpace
 
 if TYPE_CHECKING:
     from engram.model.answer import Answer
     from engram.model.completion import Completion
+    from engram.model.recognition import Recognition
 
 
 class QueriedSpace(StrengthenedSpace):
@@ -75,3 +79,26 @@ class QueriedSpace(StrengthenedSpace):
 
         fields = {"what": what, "where": where, "who": who, "why": why, "how": how}
         return await complete(self._core, await self._engine(), fields, limit)
+
+    async def recognize(
+        self,
+        cue: str | None = None,
+        *,
+        embedding: ArrayLike | None = None,
+        limit: int = 5,
+        **filters: Unpack[FilterArguments],
+    ) -> Recognition:
+        """Say how familiar something is, and what it is most like; nothing is accessed by it.
+
+        Args:
+            cue: a text; compared by word and, with an embedder, by meaning.
+            embedding: float[d]; a vector of the space.
+            limit: 1 to 1,000 memories are listed at most.
+            **filters: those of `recall`.
+
+        Raises:
+            What `recall` raises.
+        """
+        from engram.service.recognizing import recognize  # noqa: PLC0415 - as above
+
+        return await recognize(self._core, await self._engine(), cue, embedding, limit, filters)

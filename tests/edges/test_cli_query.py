@@ -101,3 +101,13 @@ def test_an_episode_is_completed(cli: CommandLine) -> None:
     assert found["hypotheses"][0]["fields"]["where"]["value"] == "the garden"
     assert "No memory has anything in common" in cli("complete", "--who", "Bo").out
     assert cli("complete").code == 1
+
+
+def test_a_text_is_recognized(kettles: CommandLine) -> None:
+    answer = kettles("recognize", "the kettle is blue")
+    assert answer.out.startswith("Familiarity 1.00 (1.00 to 1.00): the same text is memory ")
+    found = kettles("recognize", "the kettle was blue", "--limit", "1", "--json").json
+    assert 0 < found["familiarity"] <= 1
+    assert found["identical"] is None
+    assert len(found["nearest"]) == 1
+    assert "removed all 2 memories" in kettles("recognize", "kettle", "--tag", "x").out

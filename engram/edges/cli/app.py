@@ -71,6 +71,7 @@ def _add_memories(app: App, session: Session) -> None:
     queries = QueryCommands(session)
     app.command(queries.query, sort_key=2)
     app.command(queries.complete, sort_key=2)
+    app.command(queries.recognize, sort_key=2)
     app.command(memories.get, sort_key=3)
     app.command(memories.list, sort_key=4)
     app.command(corrections.update, sort_key=5)

@@ -1,4 +1,4 @@
-"""The commands that ask for more than a recall: query, complete."""
+"""The commands that ask for more than a recall: query, complete, recognize."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from engram.edges.cli.memories import STANDARD_INPUT, standard_input
-from engram.edges.cli.options import Labels, SpacePlace
-from engram.edges.cli.wire import memory_value, print_json
+from engram.edges.cli.options import Filters, Labels, SpacePlace
+from engram.edges.cli.wire import memory_value, print_json, recollection_value
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
     from engram.model.answer import Answer, AnswerRow, Plan
     from engram.model.completion import Completion
+    from engram.model.recognition import Recognition
 
 _HERE = SpacePlace()
+_ALL = Filters()
 # What a terminal has room for of a recalled memory; --format json has the rest.
 _SHOWN: Final = ("score", "confidence", "group", "occurred", "content")
 
 
 class QueryCommands:
-    """Commands that carry out statements of the query language, and completions."""
+    """Commands that carry out statements of the query language, complete and recognize."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -95,6 +97,44 @@ class QueryCommands:
             return 0
 
         return int(self._session.run(command))
+
+    def recognize(
+        self,
+        cue: Annotated[str, Parameter(help="What may have been there before, in words.")],
+        /,
+        *,
+        limit: Annotated[int, Parameter(help="How many memories at most.")] = 5,
+        filters: Filters = _ALL,
+        place: SpacePlace = _HERE,
+    ) -> int:
+        """Say how familiar a text is, and which memories it is most like."""
+        settings = place.settings()
+
+        async def command() -> int:
+            async with self._session.space(settings) as space:
+                found = await space.recognize(cue, limit=limit, **filters.arguments())
+            if place.json:
+                print_json(_recognition_value(found))
+            else:
+                self._show_recognition(found)
+            return 0
+
+        return int(self._session.run(command))
+
+    def _show_recognition(self, found: Recognition) -> None:
+        from engram.edges.cli.screen import recollections  # noqa: PLC0415 - not for --help
+
+        console = self._session.console
+        low, high = found.familiarity_interval
+        said = f"Familiarity {found.familiarity:.2f} ({low:.2f} to {high:.2f})"
+        if found.identical is not None:
+            said += f": the same text is memory {found.identical}"
+        console.print(f"{said}.", soft_wrap=True)
+        if found.note is not None:
+            console.print(f"{found.note[0].upper()}{found.note[1:]}.", soft_wrap=True)
+        if found.nearest:
+            console.print()
+            console.print(recollections(console, found.nearest, explain=False))
 
     def _show_completion(self, found: Completion) -> None:
         from engram.edges.cli.screen import table_of  # noqa: PLC0415 - not needed for --help
@@ -180,6 +220,16 @@ def _cell(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return str(value)
+
+
+def _recognition_value(found: Recognition) -> dict[str, Any]:
+    return {
+        "familiarity": found.familiarity,
+        "familiarity_interval": list(found.familiarity_interval),
+        "identical": found.identical,
+        "nearest": [recollection_value(hit, explain=False) for hit in found.nearest],
+        "note": found.note,
+    }
 
 
 def answer_value(answer: Answer) -> dict[str, Any]:
