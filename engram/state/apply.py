@@ -9,7 +9,6 @@ from functools import singledispatch
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engram.model.errors import check
 from engram.model.events import (
@@ -37,24 +36,23 @@ from engram.model.events import (
 )
 from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state import apply_strength
+from engram.state.apply_columns import remembered_many
 from engram.state.apply_edges import (
     associated,
     dissociated,
     forget_edges,
-    link_remembered,
     linked,
     linked_late,
     unlink_alike,
     unlink_row,
 )
 from engram.state.apply_one import remembered_one
-from engram.state.columns import Array, append_alike, take
+from engram.state.columns import take
 from engram.state.concepts import concepts_of, end_concepts, note_replayed, release
 from engram.state.named import rows_named
-from engram.state.particulars import append_particulars, numbered, supersede
+from engram.state.particulars import supersede
 from engram.state.space import (
     ALIVE,
-    DATED,
     ERASED,
     HAS_VECTOR,
     LINKED,
@@ -65,20 +63,6 @@ from engram.state.space import (
 from engram.state.staged import Staged
 
 _NO_VECTOR: Final = np.uint8(0xFF - HAS_VECTOR)
-_EACH_ITS_OWN: Final = (
-    "id_high",
-    "id_low",
-    "recorded_at",
-    "reviewed_at",
-    "occurred_at",
-    "stability_days",
-    "difficulty",
-    "confidence",
-    "kind",
-    "content_key",
-    "seen_count",
-    "flags",
-)
 
 
 def apply(state: SpaceState, event: Event, vectors: Vectors, lsn: int) -> None:
@@ -103,115 +87,7 @@ def _remembered(event: Remembered, state: SpaceState, vectors: Vectors) -> None:
     if event.count == 1:
         remembered_one(state, event, vectors)
     else:
-        _remembered_columns(state, event, vectors)
-
-
-def _remembered_columns(state: SpaceState, event: Remembered, vectors: Vectors) -> None:
-    first, count = state.count, event.count
-    columns = state.columns
-    with_vector = _append_vectors(state, event, vectors)
-    _append_texts(state, event)
-    ids = np.frombuffer(event.ids, "<u8").reshape(-1, 2)
-    recorded_at = np.frombuffer(event.recorded_at, "<i8")
-    keys = np.frombuffer(event.content_keys, "<u8")
-    flags: Array | int = ALIVE | HAS_VECTOR * with_vector.view(np.uint8)
-    if b"\1" in event.dated:
-        flags |= DATED * np.frombuffer(event.dated, "u1")
-    if event.linked:
-        flags |= LINKED * np.frombuffer(event.linked, "u1")
-    append_alike(
-        [columns[name] for name in _EACH_ITS_OWN],
-        (
-            ids[:, 0],
-            ids[:, 1],
-            recorded_at,
-            recorded_at,
-            np.frombuffer(event.occurred_at, "<i8"),
-            np.frombuffer(event.stabilities, "<f4"),
-            np.frombuffer(event.difficulties, "<f4"),
-            np.frombuffer(event.confidences, "<f4"),
-            np.frombuffer(event.kinds, "u1"),
-            keys,
-            1,
-            flags,
-        ),
-        count,
-    )
-    _append_labels(state, event)
-    append_particulars(state, event.particulars, count)
-    _index(state, first, ids[:, 1], keys)
-    if count:
-        state.recorded_last = int.from_bytes(event.recorded_at[-8:], "little", signed=True)
-    if event.linked:
-        link_remembered(state, event)
-
-
-def _append_labels(state: SpaceState, event: Remembered) -> None:
-    """Add the sources, sessions and tags of new rows; for rows without any it is four zeros."""
-    columns = [state.columns[name] for name in ("source", "session", "tag_count", "tag_start")]
-    if not event.labels:
-        append_alike(columns, (0, 0, 0, state.tags.count), event.count)
-        return
-    numbers = np.array([0, *map(state.labels.intern, event.labels)], np.uint32)
-    counts = np.frombuffer(event.tag_counts, "u1")
-    starts = np.cumsum(counts, dtype=np.uint64) - counts + np.uint64(state.tags.count)
-    sources, sessions = (
-        numbers[np.frombuffer(each, "<u4")] for each in (event.sources, event.sessions)
-    )
-    append_alike(columns, (sources, sessions, counts, starts), event.count)
-    state.tags.append(numbered(numbers, np.frombuffer(event.tags, "<u4")))
-
-
-def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> NDArray[np.bool_]:
-    """Take a hot slot for each memory, with its vector; return bool[count]: who has one."""
-    hot, slot = state.hot, state.hot.count
-    norms = np.frombuffer(event.inverse_norms, "<f4")
-    with_vector: NDArray[np.bool_] = ~np.isnan(norms)
-    if event.dimensions and with_vector.any():
-        column = state.vector_column(event.embedder, event.dimensions)
-        rows = vector_rows(vectors, event.dimensions)
-        check(len(rows) == int(with_vector.sum()), "there is a vector for each norm")
-        if len(rows) == event.count:
-            column.append(rows)
-        else:
-            padded = np.zeros((event.count, event.dimensions), np.float32)
-            padded[with_vector] = rows
-            column.append(padded)
-        state.vector_count += len(rows)
-    elif hot.vectors is not None:
-        hot.vectors.append_zeros(event.count)
-    slots = np.arange(slot, slot + event.count, dtype=np.uint32)
-    first = state.count
-    owners = slots if slot == first else np.arange(first, first + event.count, dtype=np.uint32)
-    kept = norms if with_vector.all() else np.where(with_vector, norms, np.float32(0))
-    append_alike((hot.norms, hot.rows, state.columns["place"]), (kept, owners, slots), event.count)
-    return with_vector
-
-
-def _append_texts(state: SpaceState, event: Remembered) -> None:
-    for name, arena, blob, lengths_raw in (
-        ("content", state.hot.contents, event.contents, event.content_bytes),
-        ("metadata", state.hot.metadata, event.metadata, event.metadata_bytes),
-    ):
-        start = arena.append(blob)
-        columns = state.columns[f"{name}_address"], state.columns[f"{name}_bytes"]
-        if not blob:
-            append_alike(columns, (start, 0), event.count)
-            continue
-        lengths = np.frombuffer(lengths_raw, "<u4")
-        addresses = np.cumsum(lengths, dtype=np.uint64)
-        addresses -= lengths
-        addresses += np.uint64(start)
-        append_alike(columns, (addresses, lengths), event.count)
-
-
-def _index(
-    state: SpaceState, first: int, low: NDArray[np.uint64], keys: NDArray[np.uint64]
-) -> None:
-    rows = np.arange(first, first + len(low), dtype=np.uint32)
-    state.ids.add_many(low, rows)
-    taking_part = keys != 0
-    state.content_keys.add_many(keys[taking_part], rows[taking_part])
+        remembered_many(state, event, vectors)
 
 
 @_apply.register

@@ -7,6 +7,7 @@ no copy; changing a stored value copies its page first if a reader may hold it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ PAGE_SHIFT: Final = 16
 PAGE_ROWS: Final = 1 << PAGE_SHIFT
 PAGE_MASK: Final = PAGE_ROWS - 1
 _FIRST_ROWS: Final = 256
+_IS_LITTLE: Final = sys.byteorder == "little"
 
 # 4 MiB a chunk: small spaces hold one short chunk, large ones waste at most a part of the last.
 CHUNK_BYTES: Final = 4 << 20
@@ -65,6 +67,21 @@ class PagedColumn:
             page[offset : offset + taken] = values[done : done + taken]
             self.count += taken
             done += taken
+
+    def append_raw(self, data: bytes | memoryview, rows: int) -> None:
+        """Add `rows` rows given as the raw little-endian bytes of their values.
+
+        As `append`, at a third of what that costs for a group of lone writes: no array is made.
+        """
+        offset = self.count & PAGE_MASK
+        row_bytes = self.dtype.itemsize * (self.width or 1)
+        if offset and offset + rows <= len(self.pages[-1]) and _IS_LITTLE:
+            raw = self.pages[-1].data.cast("B")
+            raw[offset * row_bytes : (offset + rows) * row_bytes] = data
+            self.count += rows
+            return
+        values = np.frombuffer(data, self.dtype.newbyteorder("<"))
+        self.append(values.reshape(-1, self.width) if self.width else values)
 
     def append_one(self, value: Any) -> None:
         """Add one row, at a fifth of what `append` costs for it."""
@@ -158,24 +175,6 @@ class PagedColumn:
             self._shared[number] = False
             self._frozen = None
         return self.pages[number]
-
-
-def append_alike(
-    columns: Sequence[PagedColumn], values: Sequence[Array | float], rows: int
-) -> None:
-    """Add `rows` rows to flat columns, to each its own values, or one value for all of them.
-
-    As `append` to each, at half of what that costs for a group of lone writes.
-    """
-    for column, value in zip(columns, values, strict=True):
-        offset = column.count & PAGE_MASK
-        if offset and offset + rows <= len(column.pages[-1]):
-            column.pages[-1][offset : offset + rows] = value
-            column.count += rows
-        elif isinstance(value, np.ndarray):
-            column.append(value)
-        else:
-            column.append(np.full(rows, value, column.dtype))
 
 
 class RowSet:

@@ -8,7 +8,7 @@ row beyond the reader's count is not its to see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -75,6 +75,28 @@ class KeyIndex:
                     break
                 position = (position + 1) & mask
         return found
+
+    def has_any(self, keys: Iterable[int]) -> bool:
+        """Whether a row is stored under any of the keys; for few of them."""
+        slots, columns, mask = self._table.data, self._keys.pages, self._mask
+        for key in keys:
+            position = key & mask
+            while (row := slots[position]) != _EMPTY:
+                if row != _REMOVED and columns[row >> PAGE_SHIFT].item(row & PAGE_MASK) == key:
+                    return True
+                position = (position + 1) & mask
+        return False
+
+    def add_run(self, keys: Sequence[int], first: int) -> None:
+        """Store the rows from `first` on, one under each key; as `add_many`, for few of them."""
+        self._reserve(len(keys))
+        slots, mask = self._table.data, self._mask
+        for row, key in enumerate(keys, first):
+            position = key & mask
+            while slots[position] != _EMPTY:
+                position = (position + 1) & mask
+            slots[position] = row
+        self._used += len(keys)
 
     def add(self, key: int, row: int) -> None:
         """Store `row` under `key`."""

@@ -11,7 +11,6 @@ from engram.model.errors import check
 from engram.model.events import Remembered
 from engram.model.particulars import LABEL_MASK, PRIORITY_DEFAULT, ParticularColumns
 from engram.state.apply_edges import unlink_row
-from engram.state.columns import append_alike
 from engram.state.concepts import end_concepts
 from engram.state.space import LINKED, SpaceState
 
@@ -22,7 +21,8 @@ def append_particulars(state: SpaceState, given: ParticularColumns | None, count
     """Add the priority of `count` new rows, and when each of them expires."""
     priorities, ends = state.columns["priority"], state.columns["ended_at"]
     if given is None:
-        append_alike((priorities, ends), (PRIORITY_DEFAULT, 0), count)
+        priorities.append_raw(bytes([PRIORITY_DEFAULT]) * count, count)
+        ends.append_raw(bytes(8 * count), count)
         return
     if given.priorities:
         check(len(given.priorities) == count, "there is a priority for each memory")

@@ -56,9 +56,7 @@ def _is_plain(command: Command) -> bool:
 def _are_new(state: SpaceState, keys: array[int]) -> bool:
     """Whether each key stands for another text than the others, and for none that is stored."""
     distinct = set(keys)
-    if len(distinct) < len(keys) or 0 in distinct:
-        return False
-    return bool((state.content_keys.find_many(np.frombuffer(keys, np.uint64)) < 0).all())
+    return len(distinct) == len(keys) and 0 not in distinct and not state.content_keys.has_any(keys)
 
 
 def _event(

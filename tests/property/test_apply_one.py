@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from engram.model.commands import Forget, Remember
 from engram.model.events import Remembered
 from engram.model.particulars import Particulars
-from engram.state.apply import _remembered_columns, apply
+from engram.state.apply import apply
+from engram.state.apply_columns import remembered_many
 from engram.state.decide import decide
 from engram.state.digest import digest
 from engram.state.particulars import supersede
@@ -66,7 +67,7 @@ def _everything(state: SpaceState) -> dict[str, object]:
 def _apply_as_columns(state: SpaceState, event: Event, vectors: Vectors, lsn: int) -> None:
     if isinstance(event, Remembered):
         supersede(state, event)
-        _remembered_columns(state, event, vectors)
+        remembered_many(state, event, vectors)
         state.lsn = lsn
     else:
         apply(state, event, vectors, lsn)

@@ -16,7 +16,7 @@ from engram.state.columns import (
 
 SIZES = st.integers(0, 300) | st.sampled_from([PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1, 40_000])
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["append", "zeros"]), SIZES)
+    st.tuples(st.sampled_from(["append", "raw", "zeros"]), SIZES)
     | st.tuples(st.sampled_from(["set", "view"]), st.integers(0, 1 << 20)),
     max_size=14,
 )
@@ -31,10 +31,13 @@ def test_a_column_holds_what_an_array_holds_and_its_views_never_change(
     column, model = PagedColumn("u4", width), np.zeros(shape, np.uint32)
     views = []
     for number, (what, argument) in enumerate(steps, start=1):
-        if what == "append":
+        if what in {"append", "raw"}:
             values = np.full((argument, *shape[1:]), number, np.uint32)
             values.reshape(-1)[::7] = np.arange(len(values.reshape(-1)[::7]))
-            column.append(values)
+            if what == "append":
+                column.append(values)
+            else:
+                column.append_raw(values.astype("<u4").tobytes(), argument)
             model = np.concatenate([model, values])
         elif what == "zeros":
             column.append_zeros(argument)

@@ -39,6 +39,8 @@ def test_the_index_finds_what_a_dictionary_of_sets_finds(steps: list[tuple[str, 
         column.append(raw)
         if what == "add":
             index.add(keys[0], int(rows[0]))
+        elif len(keys) % 2:
+            index.add_run(keys, len(stored))
         else:
             index.add_many(raw, rows)
         stored += keys
@@ -50,6 +52,7 @@ def test_the_index_finds_what_a_dictionary_of_sets_finds(steps: list[tuple[str, 
     for key, row in zip(asked.tolist(), index.find_many(asked).tolist(), strict=True):
         there = known.get(key, set())
         assert row in there if there else row == -1
+        assert index.has_any([key]) == bool(there)
 
 
 def test_a_reader_on_another_thread_finds_what_was_there_while_the_table_grows() -> None:
