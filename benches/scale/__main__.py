@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -35,6 +36,7 @@ _NOISE: Final = 0.045  # of each of 384 numbers: a length of 0.88 beside the cen
 _TEXT_BYTES: Final = 100
 _LIMIT: Final = 10
 _SETTLE_SECONDS: Final = 1_200.0
+_STAGE_MS_MIN: Final = 0.1
 _MIB: Final = 1 << 20
 _console = Console(width=None if sys.stdout.isatty() else 150)
 
@@ -119,17 +121,24 @@ async def _settled(space: engram.Space, loaded_at: float) -> list[Figure]:
 
 async def _recalls(space: engram.Space, asked: F32, exact: list[set[int]]) -> list[Figure]:
     found, times = 0, []
+    stages: defaultdict[str, list[float]] = defaultdict(list)
     for cue, wanted in zip(asked, exact, strict=True):
         started = time.perf_counter()
         result = await space.recall(embedding=cue, limit=_LIMIT)
         times.append(1_000 * (time.perf_counter() - started))
+        for stage, stage_us in result.timings_us.items():
+            stages[stage].append(stage_us)
+        stages["other"].append(2 * stages["total"][-1] - sum(result.timings_us.values()))
         rows = {int(each.memory.content.split(" ", 1)[0]) for each in result.recollections}
         found += len(rows & wanted)
     share = found / (_LIMIT * len(asked))
+    medians = {stage: float(np.median(each)) / 1_000 for stage, each in stages.items()}
+    parts = [f"{stage} {ms:,.1f}" for stage, ms in medians.items() if ms >= _STAGE_MS_MIN]
     return [
         Figure("recall_at_10 against exact", f"{share:.4f}", ">= 0.98"),
         Figure("recall p50", f"{np.percentile(times, 50):,.1f} ms", "<= 60 ms for 10,000,000"),
         Figure("recall p99", f"{np.percentile(times, 99):,.1f} ms", "<= 200 ms for 10,000,000"),
+        Figure("medians of its stages", f"{', '.join(parts)} ms"),
     ]
 
 

@@ -123,7 +123,14 @@ class TierSegment:
 
     def vectors(self, offsets: U32) -> F32:
         """Return float32[m, d] vectors as they were given, zeros where a body has none."""
-        return self._rows_of(self.vector_file, offsets)
+        d, file = self.dimensions, self.vector_file
+        if not d or not len(offsets):
+            return np.zeros((len(offsets), d), np.float32)
+        blocks, inside = _blocks_of(offsets, file.block_bytes // (4 * d))
+        found = file.through(self._cache, self._owners[0], blocks)
+        # Only the last block of a file may be shorter, and it stands last here too.
+        table = np.frombuffer(found[0] if len(found) == 1 else b"".join(found), np.float32)
+        return table.reshape(-1, d)[inside]
 
     def expect_vectors(self, offsets: U32) -> None:
         """Say that these vectors are about to be read, so that the medium may begin."""
@@ -191,25 +198,17 @@ class TierSegment:
             self._cache.drop(owner)
         self._columns.let_go()
 
-    def _rows_of(self, file: BlockFile, offsets: U32) -> F32:
-        d = self.dimensions
-        if not d or not len(offsets):
-            return np.zeros((len(offsets), d), np.float32)
-        rows = file.block_bytes // (4 * d)
-        blocks, owners = _blocks_of(offsets, rows)
-        found = file.through(self._cache, self._owners[0], blocks)
-        # Only the last block of a file may be shorter, and it stands last here too.
-        table = np.frombuffer(found[0] if len(found) == 1 else b"".join(found), np.float32)
-        inside = offsets - owners * np.uint32(rows)
-        if len(blocks) > 1:
-            inside += np.searchsorted(blocks, owners).astype(np.uint32) * np.uint32(rows)
-        return table.reshape(-1, d)[inside]
 
+def _blocks_of(offsets: U32, rows: int) -> tuple[list[int], list[int]]:
+    """Return the ascending numbers of the blocks of so many rows that hold offsets.
 
-def _blocks_of(offsets: U32, rows: int) -> tuple[list[int], U32]:
-    """Return the numbers of the blocks of so many rows that hold offsets, ascending, and whose."""
-    owners = offsets // np.uint32(rows)
-    return sorted(set(owners.tolist())), owners
+    And where each row is among those of these blocks. A recall wants some five rows of a segment:
+    numpy takes longer for so few.
+    """
+    owners = [divmod(offset, rows) for offset in offsets.tolist()]
+    blocks = sorted({block for block, _ in owners})
+    starts = {block: place * rows for place, block in enumerate(blocks)}
+    return blocks, [starts[block] + inside for block, inside in owners]
 
 
 def _blocks_with(file: BlockFile, offset: int, bytes_count: int) -> range:

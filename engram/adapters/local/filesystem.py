@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -151,8 +151,10 @@ class LocalFilesystem:
 
     def expect(self, handle: Handle, offset: int, bytes_count: int) -> None:
         """Let the system begin to read these bytes, where it knows how."""
-        with suppress(OSError):  # whoever reads them is told what is wrong
+        try:
             system.expect(_local(handle).descriptor, offset, bytes_count)
+        except OSError:  # whoever reads them is told what is wrong
+            return
 
     def write_at(self, handle: Handle, offset: int, buffers: Sequence[ReadableBuffer]) -> None:
         """Write all buffers one after the other from `offset`, looping over short writes."""
