@@ -26,6 +26,7 @@ from engram.query.syntax import (
     Bound,
     Complete,
     Cue,
+    Imagine,
     MemoryCue,
     Order,
     Predict,
@@ -145,6 +146,14 @@ def _predict(cursor: Cursor) -> Predict:
     cue = _cue(cursor)
     cursor.expect("GIVEN")
     return Predict(cue, cursor.names("memory"), **_clauses(cursor, _PREDICT))
+
+
+def _imagine(cursor: Cursor) -> Imagine:
+    return Imagine(_cue(cursor), **_clauses(cursor, _IMAGINE))
+
+
+def _based_on(cursor: Cursor, found: dict[str, Any]) -> None:
+    found["based_on"] = cursor.names("memory")
 
 
 def _complete(cursor: Cursor) -> Complete:
@@ -288,6 +297,12 @@ _PREDICT: Final = {
     "CONFIDENCE": _Clause(2, _confidence),
     **_LIMITED,
 }
+_IMAGINE: Final = {
+    "BASED": _Clause(1, _based_on, "ON"),
+    "NOVELTY": _Clause(2, _value("novelty", "share")),
+    "CONFIDENCE": _Clause(3, _confidence),
+    **_LIMITED,
+}
 _HYPOTHESES: Final = {"LIMIT": _Clause(9, _value("limit", "hypotheses"))}
 _ASSOCIATIONS: Final = {
     "DIRECTION": _Clause(1, _direction),
@@ -303,6 +318,7 @@ _BODIES: Final[dict[str, Callable[[Cursor], Body]]] = {
     "RECALL": _recall,
     "SPREAD": _spread,
     "PREDICT": _predict,
+    "IMAGINE": _imagine,
     "COMPLETE": _complete,
     "SHOW": _show,
 }

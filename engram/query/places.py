@@ -8,6 +8,7 @@ EXAMPLES: Final = {
     "RECALL": 'RECALL "who knew Babbage?" WHERE tag HAS "history" AND confidence >= 0.5 LIMIT 5',
     "SPREAD": "SPREAD FROM 0190a6b4-5c1e-7d3a-9f00-0123456789ab MAX_HOPS 2 VIA temporal, causal",
     "PREDICT": 'PREDICT "rain" GIVEN 0190a6b4-5c1e-7d3a-9f00-0123456789ab HORIZON 7d LIMIT 3',
+    "IMAGINE": 'IMAGINE "a day in London" NOVELTY 0.4 LIMIT 3',
     "COMPLETE": 'COMPLETE who = "Ada", where = "London" LIMIT 3',
     "SHOW": "SHOW ASSOCIATIONS OF 0190a6b4-5c1e-7d3a-9f00-0123456789ab",
 }

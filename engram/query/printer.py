@@ -29,6 +29,7 @@ from engram.query.syntax import (
     Bound,
     Complete,
     Cue,
+    Imagine,
     MemoryCue,
     Predict,
     Recall,
@@ -69,6 +70,13 @@ def _body(body: Body) -> list[str]:
     if isinstance(body, Predict):
         words = ["PREDICT", *_cue(body.cue), "GIVEN", _listed(body.given)]
         words += _clause("HORIZON", body.horizon)
+        if body.confidence is not None:
+            words += ["CONFIDENCE", _bound(body.confidence)]
+        return words + _clause("LIMIT", body.limit)
+    if isinstance(body, Imagine):
+        words = ["IMAGINE", *_cue(body.cue)]
+        words += ["BASED ON", _listed(body.based_on)] if body.based_on else []
+        words += _clause("NOVELTY", body.novelty)
         if body.confidence is not None:
             words += ["CONFIDENCE", _bound(body.confidence)]
         return words + _clause("LIMIT", body.limit)

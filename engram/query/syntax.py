@@ -82,6 +82,16 @@ class Predict(msgspec.Struct, frozen=True, gc=False):
     limit: Count | None = None
 
 
+class Imagine(msgspec.Struct, frozen=True, gc=False):
+    """IMAGINE: blends of what a cue brings to mind."""
+
+    cue: Cue
+    based_on: tuple[Name, ...] = ()
+    novelty: Number | None = None
+    confidence: Bound | None = None
+    limit: Count | None = None
+
+
 class Complete(msgspec.Struct, frozen=True, gc=False):
     """COMPLETE: an episode of which some fields are given."""
 
@@ -145,7 +155,7 @@ Show = (
     | ShowContradictions
     | ShowBeliefs
 )
-Body = Recall | Spread | Predict | Complete | Show
+Body = Recall | Spread | Predict | Imagine | Complete | Show
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):

@@ -30,7 +30,8 @@ class QueriedSpace(StrengthenedSpace):
         """Carry out one statement of the query language (docs/reference/query-language.md).
 
         Args:
-            statement: RECALL, SPREAD, PREDICT, COMPLETE or SHOW; behind EXPLAIN or PROFILE, too.
+            statement: RECALL, SPREAD, PREDICT, IMAGINE, COMPLETE or SHOW, or EXPLAIN or
+                PROFILE and one of them.
             parameters: the values of its `$names`; nothing is spliced into the text.
             budget_ms: what it may be expected to cost, in milliseconds.
 

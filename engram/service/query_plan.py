@@ -29,6 +29,7 @@ from engram.model.limits import LIMIT_MAX
 from engram.query.printer import printed_condition
 from engram.query.syntax import (
     Complete,
+    Imagine,
     Predict,
     Recall,
     ShowAssociations,
@@ -50,6 +51,7 @@ from engram.service.expected_cost import (
     SPREAD_US,
     WORDS_US,
 )
+from engram.service.imagining import SOURCES_MAX
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
@@ -214,6 +216,13 @@ def _predict_step(_: _Size, body: Predict) -> PlanStep:
     return PlanStep("predict", detail, rows, cost)
 
 
+def _imagine_step(size: _Size, body: Imagine) -> PlanStep:
+    rows = _int(body.limit) or RECALL_LIMIT
+    detail = f"blends of up to {SOURCES_MAX} memories that a recall brings to mind"
+    cost = size.rows * SCAN_US + SPREAD_US + FUSE_US + SOURCES_MAX * (HIT_US + RESULT_US)
+    return PlanStep("imagine", detail, rows, cost)
+
+
 def _complete_step(size: _Size, body: Complete) -> PlanStep:
     rows = _int(body.limit) or HYPOTHESES_MAX
     cost = FUSE_US + size.untold * EPISODE_US + size.rows * rows * COMPLETE_US
@@ -245,6 +254,7 @@ def _concepts_step(size: _Size, body: ShowConcepts | ShowBeliefs) -> PlanStep:
 _STEPS: Final[dict[type, Callable[[_Size, Any], PlanStep]]] = {
     Spread: _spread_step,
     Predict: _predict_step,
+    Imagine: _imagine_step,
     Complete: _complete_step,
     ShowPaths: _paths_step,
     ShowAssociations: _associations_step,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engram.model.contradiction import Contradiction
     from engram.model.memory import Memory, SpaceInfo, SpaceStats
     from engram.model.recollection import Recollection
+    from engram.service.imagining import Imagined
     from engram.service.predicting import Following
 
 
@@ -37,6 +38,7 @@ _PREDICTED: Final = (
     "id", "content", "confidence", "after_s", "kind", "occurred", "path", "sources",
 )  # fmt: skip
 _COMPLETED: Final = (*EPISODE_FIELDS, "confidence", "sources", "confidences")
+_BLENDED: Final = (*EPISODE_FIELDS, "confidence", "novelty", "sources")
 _SPREAD: Final = ("memory", "label", "activation", "hops")
 _ASSOCIATED: Final = ("source", "kind", "target", "weight", "confidence", "why", "made_at")
 _WAYS: Final = ("path", "hops", "strength")
@@ -105,6 +107,16 @@ def completed(found: Completion) -> Rows:
         )  # fmt: skip
         rows.append(_sure(_COMPLETED, values, each.confidence, each.evidence))
     return Rows(_COMPLETED, tuple(rows))
+
+
+def blended(found: Iterable[Imagined]) -> Rows:
+    """Return what was imagined: with each the memory that each of its fields was copied from."""
+    rows = []
+    for each in found:
+        told = (each.fields.get(field) for field in EPISODE_FIELDS)
+        values = (*told, each.confidence, each.novelty, each.sources)
+        rows.append(_sure(_BLENDED, values, each.confidence, each.evidence))
+    return Rows(_BLENDED, tuple(rows))
 
 
 def activated(found: Activations) -> Rows:

@@ -8,9 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from engram.model.answer import Answer, Plan
-from engram.model.completion import HYPOTHESES_MAX
 from engram.model.conditions import Among, Moment, Span
-from engram.model.cue import Filters
+from engram.model.cue import NO_FILTERS, Filters
 from engram.model.errors import InvalidRequest, QueryTooCostly
 from engram.model.ids import check_space_id
 from engram.model.limits import LIMIT_MAX
@@ -23,41 +22,30 @@ from engram.query.syntax import (
     PROFILE,
     Body,
     Bound,
-    Complete,
     Cue,
+    Imagine,
     MemoryCue,
     Predict,
     Recall,
-    ShowAssociations,
-    ShowBeliefs,
-    ShowConcepts,
-    ShowContradictions,
-    ShowPaths,
     ShowSpaces,
-    ShowStats,
-    Spread,
     Statement,
     VectorCue,
 )
 from engram.retrieval.confidence import Belief, given
 from engram.retrieval.pipeline import SIMILARITY
-from engram.service import associating, consolidating, query_rows, reading, spreading
-from engram.service.completing import complete
-from engram.service.contradicting import contradictions
+from engram.service import query_rows, reading
+from engram.service.imagining import NOVELTY, SOURCES_MAX, imagined, sources_of
 from engram.service.predicting import believed, following
 from engram.service.query_plan import (
-    EDGE_BUDGET,
     RECALL_LIMIT,
-    SHOW_LIMIT,
     SPACES_PLAN,
-    SPREAD_HOPS,
-    SPREAD_LIMIT,
     Asked,
     asked_of,
     measured,
     measured_whole,
     plan_of,
 )
+from engram.service.query_verbs import VERBS, Done, count_of
 from engram.service.questions import Question
 from engram.service.spaces import space_infos
 
@@ -67,7 +55,6 @@ if TYPE_CHECKING:
     from engram.retrieval.pipeline import Hit
     from engram.service.core import Core
     from engram.service.questions import FilterArguments
-    from engram.service.spreading import SpreadArguments
     from engram.state.space import View
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -89,15 +76,6 @@ class Asker(NamedTuple):
     budget_ms: float
 
 
-class _Done(NamedTuple):
-    """What a verb came to."""
-
-    found: query_rows.Rows
-    result: Any
-    note: str | None = None
-    timings_us: Mapping[str, float] = {}
-
-
 async def query(asker: Asker, text: str, parameters: Mapping[str, object]) -> Answer:
     """Carry out `Space.query`."""
     core = asker.core
@@ -113,7 +91,7 @@ async def query(asker: Asker, text: str, parameters: Mapping[str, object]) -> An
     else:
         engine = core.registry.open_now(space) or await core.registry.open(space)
         plan = await _planned(core, engine, statement, asker.budget_ms)
-    done = _Done(query_rows.Rows((), ()), None)
+    done = Done(query_rows.Rows((), ()), None)
     if statement.mode != EXPLAIN:
         done = await _carried_out(core, engine, body)
     total_us = (core.clock.monotonic() - started) / 1_000
@@ -154,20 +132,20 @@ async def _planned(core: Core, engine: SpaceEngine, statement: Statement, budget
     return plan
 
 
-def _profiled(plan: Plan, done: _Done, total_us: float) -> Plan:
+def _profiled(plan: Plan, done: Done, total_us: float) -> Plan:
     if done.timings_us:
         return measured(plan, done.result, total_us)
     return measured_whole(plan, len(done.found.rows), total_us)
 
 
-async def _carried_out(core: Core, engine: SpaceEngine | None, body: Body) -> _Done:
+async def _carried_out(core: Core, engine: SpaceEngine | None, body: Body) -> Done:
     if isinstance(body, ShowSpaces) or engine is None:
         infos = await space_infos(core)
-        return _Done(query_rows.spaces(infos), infos)
+        return Done(query_rows.spaces(infos), infos)
     return await _VERBS[type(body)](core, engine, body)
 
 
-async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> _Done:
+async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> Done:
     asked = asked_of(body)
     if asked.limit + asked.offset > LIMIT_MAX:
         raise InvalidRequest(
@@ -183,7 +161,7 @@ async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> _Done:
         filters = {"as_of": to_datetime(body.as_of.us * 1_000)}
     result = await reading.recall(core, engine, question, filters)
     note = result.note if result else selection.why_nothing(result)
-    return _Done(query_rows.recalled(result), result, note, result.timings_us)
+    return Done(query_rows.recalled(result), result, note, result.timings_us)
 
 
 def _vector(cue: object) -> object:
@@ -241,7 +219,7 @@ def _sorted_by(view: View, key: str, hit: Hit) -> float:
     return hit.parts[key] if column is None else view.value(column, hit.row)
 
 
-async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> _Done:
+async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> Done:
     horizon = body.horizon
     horizon_ns = round(horizon.seconds * 1e9) if isinstance(horizon, Span) else None
     ids = cast("tuple[str, ...]", body.given)
@@ -249,7 +227,7 @@ async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> _Done:
     if not found.beliefs:
         within = "" if horizon_ns is None else " within the horizon"
         said = f"nothing followed the memories that were given{within}"
-        return _Done(query_rows.predicted((), found), None, said)
+        return Done(query_rows.predicted((), found), None, said)
     question = _question(body.cue, LIMIT_MAX)._replace(
         mode=SIMILARITY,
         filters=Filters(where=Among("id", tuple(found.beliefs))),
@@ -257,12 +235,12 @@ async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> _Done:
             found,
             threshold=getattr(body.cue, "threshold", None),
             holds=_holding(body.confidence),
-            limit=_count(body.limit, RECALL_LIMIT),
+            limit=count_of(body.limit, RECALL_LIMIT),
         ),
     )
     result = await reading.recall(core, engine, question, {})
     note = None if result else "nothing that followed is what was asked for, as surely as that"
-    return _Done(query_rows.predicted(result, found), result, note)
+    return Done(query_rows.predicted(result, found), result, note)
 
 
 def _holding(bound: Bound | None) -> Callable[[float], bool]:
@@ -283,92 +261,29 @@ def _question(cue: Cue, limit: int) -> Question:
     )
 
 
-async def _spread(core: Core, engine: SpaceEngine, body: Spread) -> _Done:
-    arguments: SpreadArguments = {"edge_budget": EDGE_BUDGET}
-    if body.decay is not None:
-        arguments["decay"] = cast("float", body.decay)
-    if body.threshold is not None:
-        arguments["threshold"] = cast("float", body.threshold)
-    if body.kinds:
-        arguments["kinds"] = cast("tuple[str, ...]", body.kinds)
-    found = await spreading.spread(
-        core,
-        engine,
-        cast("tuple[str, ...]", body.sources),
-        _count(body.max_hops, SPREAD_HOPS),
-        _count(body.limit, SPREAD_LIMIT),
-        arguments,
+async def _imagine(core: Core, engine: SpaceEngine, body: Imagine) -> Done:
+    threshold = getattr(body.cue, "threshold", None)
+    ids = tuple(map(str, body.based_on))
+    question = _question(body.cue, SOURCES_MAX)._replace(
+        reinforce=False,
+        filters=Filters(where=Among("id", ids)) if ids else NO_FILTERS,
+        select=None if threshold is None else partial(_alike, threshold),
     )
-    note = None
-    if found.is_partial:
-        note = f"more than {found.edges_count:,} associations; the rest was not followed"
-    elif not len(found):
-        note = "no association leads from there to anything that becomes active enough"
-    return _Done(query_rows.activated(found), found, note)
+    result = await reading.recall(core, engine, question, {})
+    novelty = NOVELTY if body.novelty is None else float(cast("float", body.novelty))
+    holds, limit = _holding(body.confidence), count_of(body.limit, RECALL_LIMIT)
+    found = imagined(sources_of(result), novelty, holds, limit)
+    note = result.note or (None if found else "nothing that came to mind can be told so surely")
+    return Done(query_rows.blended(found), tuple(found), note)
 
 
-async def _complete(core: Core, engine: SpaceEngine, body: Complete) -> _Done:
-    fields: dict[str, list[str]] = {}
-    for each in body.given:
-        fields.setdefault(each.field, []).append(str(each.value))
-    found = await complete(core, engine, fields, _count(body.limit, HYPOTHESES_MAX))
-    return _Done(query_rows.completed(found), found, found.note)
+def _alike(threshold: float, _: View, hits: list[Hit]) -> list[Hit]:
+    return [hit for hit in hits if hit.parts["similarity"] >= threshold]
 
 
-def _count(value: object, otherwise: int) -> int:
-    return otherwise if value is None else cast("int", value)
-
-
-def _kinds(kinds: object) -> tuple[str, ...] | None:
-    return cast("tuple[str, ...]", kinds) or None
-
-
-async def _associations(_: Core, engine: SpaceEngine, body: ShowAssociations) -> _Done:
-    memory, limit = cast("str", body.memory), _count(body.limit, SHOW_LIMIT)
-    direction = body.direction or "out"
-    found = await associating.listed(engine, memory, direction, _kinds(body.kinds), limit)
-    return _Done(query_rows.associated(found), found)
-
-
-async def _paths(_: Core, engine: SpaceEngine, body: ShowPaths) -> _Done:
-    hops = None if body.max_hops is None else cast("int", body.max_hops)
-    search = associating.search_of(body.how or "strongest", _kinds(body.kinds), hops)
-    source, target = cast("str", body.source), cast("str", body.target)
-    found = await associating.paths(engine, source, target, search, _count(body.limit, 1))
-    note = None if found else "no way leads from the one to the other"
-    return _Done(query_rows.ways(found), found, note)
-
-
-async def _contradictions(core: Core, engine: SpaceEngine, body: ShowContradictions) -> _Done:
-    memory = cast("str | None", body.memory)
-    found = await contradictions(core, engine, memory, _count(body.limit, SHOW_LIMIT))
-    return _Done(query_rows.disputed(found), found)
-
-
-async def _concepts(core: Core, engine: SpaceEngine, body: ShowConcepts) -> _Done:
-    found = await consolidating.concepts(core, engine, _count(body.limit, SHOW_LIMIT))
-    return _Done(query_rows.concepts(found), found)
-
-
-async def _beliefs(core: Core, engine: SpaceEngine, body: ShowBeliefs) -> _Done:
-    found = await consolidating.belief_history(core, engine, cast("str", body.concept))
-    return _Done(query_rows.beliefs(found), found)
-
-
-async def _stats(core: Core, engine: SpaceEngine, _: ShowStats) -> _Done:
-    found = reading.statistics(engine, core)
-    return _Done(query_rows.statistics(found), found)
-
-
-_VERBS: Final[dict[type, Callable[[Core, SpaceEngine, Any], Awaitable[_Done]]]] = {
+_VERBS: Final[dict[type, Callable[[Core, SpaceEngine, Any], Awaitable[Done]]]] = {
     Recall: _recall,
-    Spread: _spread,
     Predict: _predict,
-    Complete: _complete,
-    ShowAssociations: _associations,
-    ShowPaths: _paths,
-    ShowContradictions: _contradictions,
-    ShowConcepts: _concepts,
-    ShowBeliefs: _beliefs,
-    ShowStats: _stats,
+    Imagine: _imagine,
+    **VERBS,
 }

@@ -82,7 +82,8 @@ def test_every_statement_has_an_example() -> None:
     for word in (
         "RECALL", "WHERE", "CONFIDENCE", "BASE_RATE", "AS OF", "ORDER BY", "LIMIT", "OFFSET",
         "IN SPACE", "THRESHOLD", "SPREAD", "MAX_HOPS", "DECAY", "VIA", "SHOW SPACES", "SHOW STATS",
-        "SHOW CONCEPTS", "PREDICT", "HORIZON", "COMPLETE", "SHOW ASSOCIATIONS", "SHOW PATHS",
+        "SHOW CONCEPTS", "PREDICT", "HORIZON", "COMPLETE",
+        "IMAGINE", "BASED ON", "NOVELTY", "SHOW ASSOCIATIONS", "SHOW PATHS",
         "SHOW CONTRADICTIONS", "EXPLAIN",
         "PROFILE", "CONTAINS", "MATCHES", "HAS", "IN (", "BETWEEN", "BEFORE", "AFTER", "NOT",
     ):  # fmt: skip

@@ -32,6 +32,7 @@ from engram.query.printer import printed
 from engram.query.syntax import (
     Bound,
     Complete,
+    Imagine,
     MemoryCue,
     Order,
     Predict,
@@ -180,6 +181,14 @@ BODIES = (
         CUES,
         st.lists(values("memory"), min_size=1, max_size=3).map(tuple),
         maybe(values("duration")),
+        maybe(st.builds(Bound, st.sampled_from(COMPARISONS), values("share"))),
+        maybe(values("limit")),
+    )
+    | st.builds(
+        Imagine,
+        CUES,
+        st.lists(values("memory"), max_size=3).map(tuple),
+        maybe(values("share")),
         maybe(st.builds(Bound, st.sampled_from(COMPARISONS), values("share"))),
         maybe(values("limit")),
     )

@@ -49,7 +49,7 @@ class QueryCommands:
         ] = None,
         place: SpacePlace = _HERE,
     ) -> int:
-        """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, COMPLETE, SHOW."""
+        """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, and others."""
         settings = place.settings()
         parameters = dict(map(_parameter, param))
         text = standard_input() if statement == STANDARD_INPUT else statement

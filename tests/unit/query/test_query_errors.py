@@ -31,7 +31,7 @@ def refused(text: str) -> QuerySyntaxError:
 @pytest.mark.parametrize(
     ("text", "place", "found", "expected"),
     [
-        ("", (1, 1), "the end", "EXPLAIN, PROFILE, RECALL, SPREAD, PREDICT, COMPLETE or SHOW"),
+        ("", (1, 1), "the end", "PREDICT, IMAGINE, COMPLETE or SHOW"),
         ('RECALL "x" now please', (1, 12), "'now'", "LIMIT, IN SPACE or the end"),
         ('RECALL "x" ; SHOW STATS', (1, 12), "';'", "a word"),
         ('RECALL "x"\n\n  WHERE @', (3, 9), "'@'", "a word, a number"),
@@ -71,6 +71,8 @@ def refused(text: str) -> QuerySyntaxError:
         (f"SHOW PATHS FROM {ONE} TO {ONE} LIMIT 33", (1, 100), "'33'", "from 1 to 32"),
         ('PREDICT "x"', (1, 12), "the end", "GIVEN"),
         (f'PREDICT "x" GIVEN {ONE} HORIZON 7', (1, 64), "'7'", "a duration like 90s"),
+        ('IMAGINE "x" NOVELTY 2', (1, 21), "'2'", "a number from 0 to 1"),
+        ('IMAGINE "x" BASED 2', (1, 19), "'2'", "ON"),
         ("COMPLETE", (1, 9), "the end", "a field of an episode"),
         ('COMPLETE when = "now"', (1, 10), "'when'", "what, where, who, why, how"),
         ('COMPLETE why = "a", why = "b"', (1, 21), "'why'", "another field"),

@@ -32,6 +32,7 @@ from engram.query.syntax import (
     PROFILE,
     Bound,
     Complete,
+    Imagine,
     MemoryCue,
     Order,
     Predict,
@@ -89,6 +90,9 @@ def where(condition: str) -> object:
         (f"PREDICT $c GIVEN {ONE}, $more HORIZON 7d CONFIDENCE >= 0.2 LIMIT 3", Predict(
             Parameter("c", "cue"), (ONE, Parameter("more", "memory")), Span(7, "d"),
             Bound(">=", 0.2), 3)),
+        ('IMAGINE "x"', Imagine("x")),
+        (f"IMAGINE $c BASED ON {ONE}, {TWO} NOVELTY 0.4 CONFIDENCE > 0.1 LIMIT 2", Imagine(
+            Parameter("c", "cue"), (ONE, TWO), 0.4, Bound(">", 0.1), 2)),
         ('COMPLETE who = "Ada", WHERE = $w, who = "Bo" LIMIT 2', Complete((
             Compare("who", "=", "Ada"), Compare("where", "=", Parameter("w", "text")),
             Compare("who", "=", "Bo")), 2)),

@@ -330,7 +330,7 @@ async def test_a_plan_is_told_and_nothing_carried_out() -> None:
     "statement",
     ["SHOW SPACES", "SHOW STATS", "SHOW CONCEPTS", "SHOW CONTRADICTIONS", "SHOW BELIEFS OF $a",
      "SHOW ASSOCIATIONS OF $a", "SHOW PATHS FROM $a TO $b", "SPREAD FROM $a", 'RECALL "ship"',
-     'PREDICT "ship" GIVEN $a'],
+     'PREDICT "ship" GIVEN $a', 'IMAGINE "ship"', 'COMPLETE who = "Ada"'],
 )  # fmt: skip
 async def test_every_statement_has_a_plan(statement: str) -> None:
     async with ships() as library:
