@@ -55,7 +55,11 @@ def top_k(
         cancel=wanted.cancel,
     )
     sketches.note_scored(scored_count)
-    return best(wanted.k, tail, (cosines, slots)) if len(tail[0]) else (cosines, slots)
+    # Of equal ones the tail's come last, and most often none is as near as the last one found.
+    is_full = len(cosines) == wanted.k
+    if not len(tail[0]) or (is_full and tail[0].item(0) <= cosines.item(-1)):
+        return cosines, slots
+    return best(wanted.k, tail, (cosines, slots))
 
 
 def _parts(

@@ -93,6 +93,21 @@ def test_slots_that_are_not_reached_are_scanned() -> None:
     assert cosines[0] == pytest.approx(1.0)
 
 
+def test_rows_without_sketches_are_listed_where_they_belong() -> None:
+    bodies, index = bodies_of(5_000), SketchIndex()
+    caught_up(index, bodies)
+    query = query_of(3)
+    view = bodies.view()
+    _, before = hot.top_k(_ZIG, view, Wanted(query, 5, 5), index.at(view, _ZIG, rows_max=0))
+    last = view.vectors[0][int(before[-1])]
+    add(bodies, np.stack([-last, last, np.float32(2) * last]))
+    view = bodies.view()
+    sketches = index.at(view, _ZIG, rows_max=0)
+    for k in (4, 5, 6, 7, 8):
+        _, rows = hot.top_k(_ZIG, view, Wanted(query, k, min(k, 5)), sketches)
+        assert rows.tolist() == scan(_ZIG, view, Wanted(query, k, k))[1].tolist()
+
+
 def test_sketches_grow_over_pages_and_readers_keep_theirs() -> None:
     bodies, index = bodies_of(PAGE_ROWS - 100, dimensions=3), SketchIndex()
     caught_up(index, bodies)
