@@ -14,7 +14,8 @@ import pytest
 
 from benches.regression.corpus import DIMENSIONS, texts, unit_rows
 from engram.kernels.selection import select_backend
-from engram.model.commands import Remember, RememberBatch, collect
+from engram.model.collecting import collect
+from engram.model.commands import Remember, RememberBatch
 from engram.model.events import decode, encode
 from engram.retrieval.lexical import WordIndex
 from engram.state.apply import apply

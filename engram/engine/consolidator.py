@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 
 from engram.engine.pace import Pace
-from engram.model.commands import Consolidate, LabelTable, RememberBatch
+from engram.model.collecting import LabelTable
+from engram.model.commands import Consolidate, RememberBatch
 from engram.model.errors import Closed, EngramError, Overloaded
 from engram.model.ids import RANDOM_BYTES_PER_ID, MemoryId
 from engram.model.particulars import ParticularColumns

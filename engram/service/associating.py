@@ -17,7 +17,8 @@ from engram.model.association import (
     Neighbour,
     NewAssociation,
 )
-from engram.model.commands import ANY_KIND, Associate, Dissociate, LabelTable
+from engram.model.collecting import LabelTable
+from engram.model.commands import ANY_KIND, Associate, Dissociate
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.ids import MemoryId, format_id, parse_id
 from engram.model.limits import (

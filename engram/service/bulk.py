@@ -59,7 +59,9 @@ class Bulk(NamedTuple):
         for number, part in enumerate(parts):
             last = done + len(part)
             if given is not None and norms is not None:
-                batch = columns_of(part, given[done:last], norms[done:last], "")
+                batch = await anyio.to_thread.run_sync(
+                    columns_of, part, given[done:last], norms[done:last], ""
+                )
             else:
                 batch = await self._embedded(engine, part)
             if self.request_key is not None:

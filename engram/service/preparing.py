@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engram.model.categories import NUMBERS
-from engram.model.commands import Remember, RememberBatch, collect
+from engram.model.collecting import collect
+from engram.model.commands import Remember, RememberBatch
 from engram.model.details import joined
 from engram.model.errors import InvalidRequest
 from engram.model.ids import RANDOM_BYTES_PER_ID
@@ -166,13 +167,20 @@ def prepare_plain(text: object, confidence: object, chance: bytes) -> Remember:
 
 
 def _text(text: str, chance: bytes) -> Remember:
-    """Return the command of a bare text: `prepare` at half the cost, for bulk loads."""
-    violations: list[str] = []
-    content = _content(text, violations)
-    if violations:
-        raise InvalidRequest(*violations)
-    key = _plain_key(content)
-    return Remember(content, key, 0, 1.0, None, None, None, (), b"", b"", _NO_NORM, "", chance)
+    """Return the command of a bare text: `prepare` at a third of the cost, for bulk loads."""
+    if text.isascii() and len(text) <= CONTENT_BYTES_MAX:
+        content = text.encode()
+    else:
+        violations: list[str] = []
+        content = _content(text, violations)
+        if violations:
+            raise InvalidRequest(*violations)
+    key = _KEY(_HASHER(content, digest_size=_KEY_BYTES).digest(), "little") or 1 if content else 0
+    # By position: arguments by name cost a tenth of all this.
+    return Remember(
+        content, key, 0, 1.0, None, None, None, (), b"", b"", _NO_NORM, "", chance, None, None,
+        True, True,
+    )  # fmt: skip
 
 
 def prepare_many(

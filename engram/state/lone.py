@@ -8,7 +8,8 @@ from typing import Final, cast
 
 import numpy as np
 
-from engram.model.commands import Command, Forget, Remember, Request, collect
+from engram.model.collecting import collect
+from engram.model.commands import Command, Forget, Remember, Request
 from engram.model.errors import (
     DimensionMismatch,
     EmbedderMismatch,

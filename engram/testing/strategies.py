@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from engram.model.association import AUTOMATIC
+from engram.model.collecting import collect
 from engram.model.commands import (
     Associate,
     Command,
@@ -21,7 +22,6 @@ from engram.model.commands import (
     Request,
     Review,
     Suppress,
-    collect,
 )
 from engram.model.ids import MemoryId
 from engram.model.particulars import Particulars

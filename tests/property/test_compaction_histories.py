@@ -11,6 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from engram.model.collecting import collect
 from engram.model.commands import (
     ANY_KIND,
     AdoptEmbedder,
@@ -26,7 +27,6 @@ from engram.model.commands import (
     Remember,
     Review,
     Suppress,
-    collect,
 )
 from engram.model.ids import MemoryId
 from engram.model.memory import Memory

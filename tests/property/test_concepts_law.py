@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engram.model.collecting import collect
 from engram.model.commands import (
     Command,
     Consolidate,
@@ -18,7 +19,6 @@ from engram.model.commands import (
     Remember,
     RememberBatch,
     Suppress,
-    collect,
 )
 from engram.model.events import decode, encode
 from engram.model.ids import MemoryId

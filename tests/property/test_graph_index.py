@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 
 from engram.model.association import ALIVE_EDGE
-from engram.model.commands import (
-    ANY_KIND,
-    Associate,
-    Command,
-    Dissociate,
-    Erase,
-    Forget,
-    Remember,
-    collect,
-)
+from engram.model.collecting import collect
+from engram.model.commands import ANY_KIND, Associate, Command, Dissociate, Erase, Forget, Remember
 from engram.model.ids import MemoryId
 from engram.retrieval import graph as graphs
 from engram.retrieval.graph import GraphIndex, SpaceGraph

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engram.model.collecting import collect
 from engram.model.commands import Remember
 from engram.model.events import encode
 from engram.state.apply import apply
@@ -93,6 +94,11 @@ def test_a_plain_group_becomes_the_same_events_as_any_other(
     for state, decision in zip(states, (plain, other), strict=True):
         _applied(state, decision)
     assert digest(states[0]) == digest(states[1])
+
+
+@given(_groups())
+def test_plain_memories_are_collected_as_any_others(group: list[Remember]) -> None:
+    assert collect(group, "e", 2) == collect(_one_by_one(group), "e", 2)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)), min_size=1))

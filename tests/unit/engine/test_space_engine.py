@@ -15,7 +15,8 @@ from engram.engine.readers import Readers
 from engram.engine.replay import recover
 from engram.engine.space_engine import SpaceEngine
 from engram.kernels.numpy_backend import NumpyBackend
-from engram.model.commands import Command, Forget, Remember, collect
+from engram.model.collecting import collect
+from engram.model.commands import Command, Forget, Remember
 from engram.model.errors import (
     Closed,
     DurabilityError,

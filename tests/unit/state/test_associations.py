@@ -11,15 +11,8 @@ from engram.model.association import (
     ONWARD_WEIGHT,
     AssociationKind,
 )
-from engram.model.commands import (
-    ANY_KIND,
-    Associate,
-    Dissociate,
-    Erase,
-    Forget,
-    Remember,
-    collect,
-)
+from engram.model.collecting import collect
+from engram.model.commands import ANY_KIND, Associate, Dissociate, Erase, Forget, Remember
 from engram.model.errors import AssociationNotFound, InvalidRequest, MemoryNotFound
 from engram.model.ids import MemoryId
 from engram.model.limits import AUTOMATIC_EDGES_MAX, MENTIONS_MAX

@@ -8,7 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from engram.model.commands import Command, Remember, Request, collect
+from engram.model.collecting import collect
+from engram.model.commands import Command, Remember, Request
 from engram.model.errors import DimensionMismatch
 from engram.model.events import decode, encode
 from engram.state.apply import apply

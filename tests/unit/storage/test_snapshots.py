@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engram.engine.opener import open_no_segment
-from engram.model.commands import Forget, Remember, collect
+from engram.model.collecting import collect
+from engram.model.commands import Forget, Remember
 from engram.model.errors import DurabilityError, StorageFailed
 from engram.model.ids import MemoryId
 from engram.state.columns import PAGE_ROWS
