@@ -27,7 +27,7 @@ from engram.retrieval.word_view import WordView
 from engram.state.bodies import NO_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,11 +75,22 @@ class _TermIds(dict[str, int]):
     def __missing__(self, word: str) -> int:
         term = self.tokenizer.term(word)
         term_id = self.terms.add(term)
+        self._keep(word, term_id)
+        return term_id
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Take in words that are about to be looked up, at once where that is quicker."""
+        if self.terms.are_folded:
+            unknown = [word for word in dict.fromkeys(words) if word not in self]
+            numbers = self.terms.add_many([self.tokenizer.term(word) for word in unknown])
+            for word, term_id in zip(unknown, numbers, strict=True):
+                self._keep(word, term_id)
+
+    def _keep(self, word: str, term_id: int) -> None:
         if len(word) <= TERM_CHARACTERS_MAX:
             if len(self) >= WORDS_CACHED_MAX:
                 self.clear()
             self[word] = term_id
-        return term_id
 
     def copy(self) -> _TermIds:
         """Return one that knows the same terms and learns its own."""
@@ -334,6 +345,7 @@ class WordIndex:
             ]
             words_counts[begin:end] = [len(text_words) for text_words in words]
             lengths[begin:end] = [length for _, length in found]
+            self._ids.learn(chain.from_iterable(words))
             ids = map(term_id, chain.from_iterable(words))
             columns.append(np.fromiter(ids, np.uint32, int(words_counts[begin:end].sum())))
         return np.concatenate(columns), words_counts, lengths

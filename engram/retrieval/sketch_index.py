@@ -176,16 +176,18 @@ class SketchIndex:
             if not _is_same(kept.norms[number], bodies.norms[number], page.factors.shape[1]):
                 break
             pages.append({_SIGNS: page.signs, _FACTORS: page.factors})
-        return [{_CENTRE: view.centre}, *pages] if pages else []
+        if pages:
+            pages[0][_CENTRE] = view.centre
+        return pages
 
     def load(self, bodies: HotView, saved: Sequence[Mapping[str, Array]]) -> None:
         """Begin with what was saved of these bodies instead of with nothing."""
-        if not saved or not bodies.vectors or _CENTRE not in saved[0]:
+        if not saved or not bodies.vectors or not {_CENTRE, _SIGNS, _FACTORS} <= saved[0].keys():
             return
         centre, row_bytes = saved[0][_CENTRE], sketch_bits(bodies.vectors[0].shape[1]) // 8
         with self._lock:
             pages: list[SketchPage] = []
-            for found in saved[1:]:
+            for found in saved:
                 factors = found[_FACTORS]
                 signs = found[_SIGNS].reshape(-1, row_bytes, BLOCK_ROWS)
                 check(len(signs) * BLOCK_ROWS == factors.shape[1], "each row has signs and factors")

@@ -44,6 +44,15 @@ def test_folding_changes_no_number_and_no_name() -> None:
     assert [found.add(name) for name in NAMES] == list(range(len(NAMES)))
 
 
+def test_many_are_numbered_as_one_after_the_other() -> None:
+    wanted = ["new", NAMES[3], "w0", "new", "newer", NAMES[503], NAMES[499], "z" * 301]
+    for found in (Terms(), filled(every=600), filled(every=101)):
+        one_by_one = found.copy()
+        assert found.add_many(wanted) == [one_by_one.add(term) for term in wanted]
+        assert list(found) == list(one_by_one)
+        assert found.add_many([]) == []
+
+
 @pytest.mark.parametrize("absent", ["", "w", "w1", "w500é", "z" * 299, "z" * 301, "y"])
 def test_a_term_that_is_not_there_has_no_number(absent: str) -> None:
     assert filled().get(absent) is None
