@@ -141,6 +141,12 @@ class MetadataIndex:
             found = [self._paths[each.path].passing(each, view.count) for each in conditions]
         return np.asarray(np.logical_and.reduce(found), bool)
 
+    def unread(self, view: View, path: str) -> int:
+        """Return how many rows have to be read before a condition at a path is judged."""
+        is_fit = view.numbering == self._numbering and view.erased_lsn <= self._erased_lsn
+        values = self._paths.get(path) if is_fit else None
+        return view.count if values is None else max(0, view.count - values.rows_read)
+
     @property
     def resident_bytes(self) -> int:
         """Bytes of all columns."""

@@ -24,6 +24,7 @@ from engram.model.conditions import (
     Matches,
     Moment,
     Not,
+    reads_bodies,
 )
 from engram.model.limits import LIMIT_MAX
 from engram.query.printer import printed_condition
@@ -139,7 +140,7 @@ def _recall_steps(
     steps = []
     if has_text and view.dimensions and core.embedder is not None:
         steps.append(PlanStep("embed", f"the cue by {view.embedder}", 1, EMBED_US))
-    steps.append(_filter_step(view, body, passing))
+    steps.append(_filter_step(engine, view, body, passing, sampled=sampled))
     found = min(passing, asked.fetched)
     if view.dimensions and (not has_text or core.embedder is not None):
         steps.append(_vector_step(engine, view, found))
@@ -159,16 +160,29 @@ def _recall_steps(
     return tuple(steps)
 
 
-def _filter_step(view: View, body: Recall, passing: int) -> PlanStep:
+def _filter_step(
+    engine: SpaceEngine, view: View, body: Recall, passing: int, *, sampled: bool
+) -> PlanStep:
     said = []
-    if body.where is not None:
+    if body.where is not None and sampled:  # else nobody reads it
         said.append(printed_condition(body.where))
     if isinstance(body.as_of, Moment):
         said.append("what was known then")
-    cost = view.count * FILTER_US if said else 0.0
+    cost = 0.0 if body.where is None and body.as_of is None else view.count * FILTER_US
     if body.where is not None:
-        cost += view.count * body_us(body.where)
+        rows = _rows_read(engine, view, body.where) if sampled else view.count
+        cost += bodies_us(engine, view, body.where, rows)
     return PlanStep("filter", "; ".join(said) or "what lives", passing, cost)
+
+
+def _rows_read(engine: SpaceEngine, view: View, condition: Condition) -> int:
+    """Return of about how many rows bodies are read: those that pass what columns tell."""
+    parts = condition.parts if isinstance(condition, AllOf) else ()
+    cheap = tuple(part for part in parts if not reads_bodies(part))
+    if not cheap:
+        return view.count
+    least = 1 / _SAMPLE_ROWS  # a sample does not tell how much rarer it is
+    return round(view.count * max(least, share_meeting(engine, view, AllOf(cheap))))
 
 
 def _vector_step(engine: SpaceEngine, view: View, found: int) -> PlanStep:
@@ -272,17 +286,20 @@ def _other_step(engine: SpaceEngine, view: View, body: Body) -> PlanStep:
     return _STEPS[type(body)](size, body)
 
 
-def body_us(condition: Condition) -> float:
-    """Return what judging a row by a condition takes beside its columns."""
+def bodies_us(engine: SpaceEngine, view: View, condition: Condition, rows: int) -> float:
+    """Return what judging some rows by a condition takes beside their columns."""
     if isinstance(condition, AllOf | AnyOf):
-        return sum(map(body_us, condition.parts))
+        return sum(bodies_us(engine, view, part, rows) for part in condition.parts)
     if isinstance(condition, Not):
-        return body_us(condition.part)
+        return bodies_us(engine, view, condition.part, rows)
     if isinstance(condition, Matches):
-        return MATCHES_US
+        return rows * MATCHES_US
     if isinstance(condition, Contains) or condition.field == "content":
-        return CONTAINS_US
-    return METADATA_US if condition.field.startswith(METADATA) else 0.0
+        return rows * CONTAINS_US
+    if not condition.field.startswith(METADATA):
+        return 0.0
+    path = condition.field.removeprefix(METADATA)
+    return engine.row_masks.metadata.unread(view, path) * METADATA_US
 
 
 def share_meeting(engine: SpaceEngine, view: View, condition: Condition) -> float:

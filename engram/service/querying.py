@@ -118,15 +118,16 @@ def _check_budget(budget_ms: object) -> None:
 async def _planned(core: Core, engine: SpaceEngine, statement: Statement, budget_ms: float) -> Plan:
     """Return the plan; QueryTooCostly when it is expected to cost more than the budget.
 
-    A sample of rows is looked at only where somebody asks for the plan: what every row costs at
-    most is known without.
+    A sample of rows is looked at only where somebody asks for the plan, or where it would cost too
+    much if every row had to be read.
     """
     body = statement.body
-    sampled = bool(statement.mode)
-    if sampled and engine.view.sealed:
-        plan = await engine.readers.run(lambda _: plan_of(core, engine, body, sampled=True))
-    else:
-        plan = plan_of(core, engine, body, sampled=sampled)
+    plan = plan_of(core, engine, body, sampled=False)
+    if statement.mode or plan.cost_us > budget_ms * 1_000:
+        if engine.view.sealed:
+            plan = await engine.readers.run(lambda _: plan_of(core, engine, body, sampled=True))
+        else:
+            plan = plan_of(core, engine, body, sampled=True)
     if plan.cost_us > budget_ms * 1_000 and statement.mode != EXPLAIN:
         raise QueryTooCostly(plan.cost_us / 1_000, budget_ms, plan.costliest.name)
     return plan

@@ -190,64 +190,6 @@ async def test_activation_spreads_as_far_as_a_statement_says() -> None:
         assert nothing.note is not None
 
 
-async def test_what_followed_is_predicted() -> None:
-    """Forward in time, by temporal and causal associations; what was asked for counts as well."""
-    clock = FakeClock()
-    async with simulated_store(clock=clock) as db:
-        space = await db.space()
-        ids: dict[str, str] = {}
-        for number, text in enumerate(["calm", "clouds", "rain", "flood"]):
-            ids[text] = (
-                await space.remember(
-                    text, embedding=[1.0, number / 4], session="s", confidence=0.8,
-                    occurred_at=OCCURRED + timedelta(days=number),
-                )
-            ).id  # fmt: skip
-        ids["mud"] = (await space.remember("mud", embedding=[1.0, 0.0])).id
-        ids["sand"] = (await space.remember("sand", embedding=[1.0, 0.0])).id
-        await space.associate(ids["rain"], ids["mud"], "causal", weight=1.0, confidence=0.5)
-        await space.associate(ids["rain"], ids["sand"], "semantic", weight=1.0)
-
-        async def predicted(statement: str) -> list[str]:
-            answer = await space.query(statement, {"given": ids["clouds"]})
-            return [row["content"] for row in answer]
-
-        every = await predicted("PREDICT [1, 0] GIVEN $given")
-        assert set(every) == {"rain", "flood", "mud"}
-        assert every[0] == "rain"
-        assert await predicted("PREDICT [1, 0] GIVEN $given HORIZON 1d") == ["rain"]
-        assert await predicted("PREDICT [1, 0] GIVEN $given HORIZON 36h") == ["rain"]
-        assert set(await predicted("PREDICT [1, 0] GIVEN $given HORIZON 2d")) == {"rain", "flood"}
-        assert await predicted("PREDICT [1, 0] GIVEN $given HORIZON 23h") == []
-        assert await predicted("PREDICT [1, 0] GIVEN $given LIMIT 1") == ["rain"]
-        assert await predicted('PREDICT "flood" GIVEN $given') == ["flood"]
-        assert await predicted("PREDICT [1, 0] THRESHOLD 0.99 GIVEN $given") == ["mud"]
-        answer = await space.query("PREDICT [1, 0] GIVEN $given", {"given": ids["clouds"]})
-        rows = {row["content"]: row for row in answer}
-        surest = [row.confidence or 0 for row in answer]
-        assert surest == sorted(surest, reverse=True)
-        some = f"PREDICT [1, 0] GIVEN $given CONFIDENCE >= {surest[1]}"
-        assert len(await predicted(some)) == 2
-        rain = rows["rain"]
-        assert rain["after_s"] == 86_400
-        assert rain["path"] == (ids["clouds"], ids["rain"])
-        assert rain["sources"] == dict.fromkeys(("content", "kind", "occurred"), ids["rain"])
-        assert rain.evidence == (ids["rain"], ids["clouds"])
-        follows = 0.8 * 0.7047  # its confidence, and what a hop of weight 1 leaves
-        alike = await space.recall(embedding=[1.0, 0.0], mode="similarity", tags_none=["x"])
-        of_rain = next(hit for hit in alike if hit.memory.id == ids["rain"])
-        assert rain.confidence == pytest.approx(follows * of_rain.confidence, rel=1e-3)
-        assert rows["mud"].evidence == (ids["mud"], ids["clouds"], ids["rain"])
-        nothing = await space.query("PREDICT [1, 0] GIVEN $given", {"given": ids["mud"]})
-        assert nothing.note == "nothing followed the memories that were given"
-        both = await space.query("PREDICT [1, 0] GIVEN $ids", {"ids": [ids["calm"], ids["clouds"]]})
-        sure = {row["content"]: row.confidence or 0 for row in both}
-        assert set(sure) == {"rain", "flood", "mud"}
-        assert sure["rain"] > (rain.confidence or 0)
-        with pytest.raises(MemoryNotFound):
-            await space.query("PREDICT [1, 0] GIVEN 00000000-0000-7000-8000-000000000000")
-
-
 async def test_what_there_is_is_shown() -> None:
     async with ships() as library:
         a, b, c, *_ = library.ids
@@ -324,6 +266,49 @@ async def test_a_plan_is_told_and_nothing_carried_out() -> None:
         assert explained.plan is not None
         assert explained.plan.steps[0].rows == 2
         assert (await library.space.get(library.ids[1])).access_count == 0
+
+
+async def test_metadata_costs_what_is_not_read_yet() -> None:
+    async with ships() as library:
+        asked, costs = "RECALL [1, 0] WHERE metadata.number > 0", []
+        for statement in (f"EXPLAIN {asked}", asked, f"EXPLAIN {asked}"):
+            answer = await library.space.query(statement)
+            costs += [] if answer.plan is None else [answer.plan.cost_us]
+        assert costs[0] > costs[1]
+
+
+async def test_bodies_cost_what_columns_leave_of_them() -> None:
+    """So that a narrow search in a large space is not refused for its size."""
+    async with ships() as library:
+        await library.space.remember_many(
+            [f"a boat {number} sails" for number in range(1_000)],
+            embeddings=[[0.5, 0.5]] * 1_000,
+        )
+        costs = []
+        for columns in ("", ' AND tag HAS "odd"'):
+            statement = f'RECALL [1, 0] WHERE content MATCHES "*sails*"{columns}'
+            answer = await library.space.query(f"EXPLAIN {statement}")
+            assert answer.plan is not None
+            costs.append(answer.plan.cost_us)
+        assert costs[1] < costs[0] - 3_000
+        narrow = await library.space.query(statement, budget_ms=costs[1] / 1_000 + 0.001)
+        assert len(narrow) == 2
+        with pytest.raises(QueryTooCostly):
+            await library.space.query(
+                'RECALL [1, 0] WHERE content MATCHES "*sails*"', budget_ms=costs[1] / 1_000 + 0.001
+            )
+
+
+async def test_conditions_hold_of_what_was_known_then() -> None:
+    async with ships() as library:
+        then = "AS OF 150 minutes ago"
+        assert await library.asked(f"RECALL [1, 0] {then}") == [0, 1, 2]
+        assert await library.asked(f'RECALL [1, 0] WHERE tag HAS "even" {then}') == [0, 2]
+        either = 'tag HAS "odd" OR content CONTAINS "number 0"'
+        assert await library.asked(f"RECALL [1, 0] WHERE {either} {then}") == [0, 1]
+        await library.space.forget(library.ids[1])
+        assert await library.asked(f"RECALL [1, 0] WHERE {either} {then}") == [0, 1]
+        assert await library.asked(f"RECALL [1, 0] WHERE {either}") == [0, 3]
 
 
 @pytest.mark.parametrize(
