@@ -32,6 +32,7 @@ from engram.state.space import SpaceState
 # A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
 # never: the thread hop (54 to 120 us) costs more than the work.
 LONE: Final = (Remember, Forget)
+_LOOKED_AT: Final = 16
 
 
 class Queue(NamedTuple):
@@ -62,6 +63,7 @@ class Group:
         "done",
         "failure",
         "is_lone",
+        "latest",
         "lsns",
         "memories_count",
         "outcomes",
@@ -70,6 +72,8 @@ class Group:
     def __init__(self, begun: int, done: Moment) -> None:
         self.begun = begun
         """Monotonic time at which the first of them came."""
+        self.latest = begun
+        """About when the last of them came: looked at for each sixteenth."""
         self.bytes_count = self.body_bytes = self.memories_count = 0
         self.commands: list[Command] = []
         self.is_lone = True
@@ -165,7 +169,10 @@ class Line:
         group = groups[-1]
         self.commands_count += 1
         self.bytes_count += size
-        return group, group.add(command, size, added)
+        position = group.add(command, size, added)
+        if position and not position % _LOOKED_AT:
+            group.latest = clock.monotonic()
+        return group, position
 
     def take(self) -> Group:
         """Take out the group that waits longest; there must be one."""

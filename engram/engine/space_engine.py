@@ -26,7 +26,7 @@ from engram.engine.eraser import Eraser
 from engram.engine.groups import LONE, Change, Group, Line, Queue
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.readers import Readers
-from engram.engine.waiting import Moment
+from engram.engine.waiting import Moment, Pace
 from engram.engine.words import Words
 from engram.model.commands import Command
 from engram.model.errors import (
@@ -91,14 +91,13 @@ class SpaceEngine:
         self._clock = clock
         self._state = state
         self._view = state.view()
-        self._line = Line()
+        self._line, self._pace = Line(), Pace()
         self._changes: deque[Change] = deque()
         self._wake = anyio.Event()
         self._closing = False
         self._stopped = anyio.Event()
         self.grown = anyio.Event()
-        """Set, and another one put in its place, when something was committed or moved, or the end
-        came."""
+        """Set, and another put in its place, when something is committed or moved, and last."""
         self._committing: Group | None = None
         self._answering: Moment | None = None
         self._failure: EngramError | None = None
@@ -250,8 +249,9 @@ class SpaceEngine:
                     await self._commit(group)
                     self._committing = None
                     self._note_growth()
-                    if not self._may_commit():  # who was answered may be in the next group
-                        await lowlevel.checkpoint()
+                    waiting = self._line.first if self._may_commit() else None
+                    if waiting is None or self._pace.is_for_one(waiting.latest):
+                        await lowlevel.checkpoint()  # who was answered may be in the next group
         finally:
             self._closing = True
             self._answer_the_rest()
@@ -340,7 +340,7 @@ class SpaceEngine:
             self._failure = group.failure = broken
         finally:
             self._answer_the_rest()
-            if group.done.come():
+            if group.done.come(in_halves=self._pace.is_for_halves):
                 self._answering = group.done
 
     def _answer_the_rest(self) -> None:
@@ -370,7 +370,9 @@ class SpaceEngine:
                 group.settle([Outcome(refusal=refusal)] * decision.taken, first)
                 return
             self._answer_the_rest()
+            self._pace.begin(self._clock.monotonic())
             await self.log.sync(last)
+            self._pace.end(self._clock.monotonic())
             if self.checkpointer is not None:
                 self.checkpointer.note(sum(entry.bytes_count for entry in entries))
             if lone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from engram.engine.waiting import Moment, Moments
+from engram.engine.waiting import Moment, Moments, Pace
 
 pytestmark = pytest.mark.anyio
 
@@ -49,8 +49,27 @@ async def test_of_many_the_first_half_goes_on_before_the_rest() -> None:
         for number in range(130):
             tasks.start_soon(_wait, moment, came, number)
         await anyio.wait_all_tasks_blocked()
-        assert moment.come()
+        assert moment.come(in_halves=True)
         await anyio.wait_all_tasks_blocked()
         assert len(came) == 65
         moment.come_to_the_rest()
     assert sorted(came) == list(range(130))
+
+
+def test_callers_are_halved_when_the_disk_is_quicker_than_they_are() -> None:
+    pace = Pace()
+    pace.end(100)
+    pace.begin(500)
+    pace.end(800)
+    assert pace.is_for_halves
+    pace.begin(1_000)
+    pace.end(1_300)
+    assert not pace.is_for_halves
+
+
+def test_two_groups_become_one_when_the_disk_is_slower_than_all_who_prepare() -> None:
+    pace = Pace()
+    pace.begin(1_000)
+    pace.end(2_000)
+    assert pace.is_for_one(1_400)
+    assert not pace.is_for_one(1_600)
