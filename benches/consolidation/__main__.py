@@ -33,6 +33,9 @@ _PAUSE_S: Final = 0.005
 _console: Final = Console()
 
 
+Work = Callable[[int], Awaitable[object]]
+
+
 class Made:
     """Memories of clusters that repeat from a seed."""
 
@@ -94,12 +97,11 @@ class Caller:
             recalls = await self.until(lambda: bool(took))
         return recalls, took[0]
 
-    async def in_turns(
-        self, name: str, count: int, work: Callable[[int], Awaitable[object]]
-    ) -> None:
+    async def in_turns(self, name: str, count: int, prepare: Work, work: Work) -> None:
         """Show recalls while work on `count` memories is done, some at a time, and between that."""
         quiet, busy, seconds, spent = [], [], 0.0, 0.0
         for _ in range(_TURNS):
+            await prepare(count // _TURNS)
             quiet.append(await self.quiet(_QUIET_S))
             began = time.process_time()
             recalls, took = await self.beside(partial(work, count // _TURNS))
@@ -134,9 +136,14 @@ async def _measure(memories: int, fresh: int) -> None:
             _console.print(f"{memories:,} consolidated: {ended - linked:.2f} s of processor time")
             caller = Caller(space, made)
 
-            async def link(count: int) -> None:
+            async def remember(count: int) -> None:
                 await space.remember_many(made.texts(count), embeddings=made.vectors(count))
+
+            async def link(_: int) -> None:
                 await space.wait_linked()
+
+            async def nothing(_: int) -> None:
+                """Prepare nothing: what was linked waits to be consolidated."""
 
             async def consolidate(count: int) -> None:
                 """Consolidate as it is done once a minute."""
@@ -144,8 +151,8 @@ async def _measure(memories: int, fresh: int) -> None:
                 consolidator = registry.consolidator_of(space.id)
                 await consolidator.consolidate(episodes_max=count, is_urgent=False)
 
-            await caller.in_turns("while linking", fresh, link)
-            await caller.in_turns("while consolidating", fresh, consolidate)
+            await caller.in_turns("while linking", fresh, remember, link)
+            await caller.in_turns("while consolidating", fresh, nothing, consolidate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

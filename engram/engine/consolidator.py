@@ -18,6 +18,7 @@ import anyio
 import msgspec
 import numpy as np
 
+from engram.engine.following import follow
 from engram.engine.pace import Pace
 from engram.model.collecting import LabelTable
 from engram.model.commands import Consolidate, RememberBatch
@@ -77,6 +78,7 @@ class Consolidator:
         """Prepare; without `is_eager` nothing is consolidated before somebody asks for it."""
         self._engine, self._linker = engine, linker
         self._clock, self._entropy, self._activity = clock, entropy, activity
+        self._run_blocking = run
         self._pace = Pace(clock, activity, run, _REST_SHARE)
         self._is_eager = is_eager
         self._lock = anyio.Lock()
@@ -184,6 +186,7 @@ class Consolidator:
             outcome, _ = await self._engine.submit(command)
             if not outcome.created[0]:
                 continue
+            await self._run_blocking(partial(follow, self._engine))
             self.episodes_total += len(rows)
             self._lately.append((self._clock.monotonic(), len(rows)))
             ids = np.asarray(outcome.ids, np.uint64).reshape(-1, 2).tolist()

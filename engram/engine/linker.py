@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import anyio
 import numpy as np
 
+from engram.engine.following import follow
 from engram.engine.pace import Pace
 from engram.model.commands import Link
 from engram.model.cue import NO_FILTERS, Filters
@@ -222,6 +223,7 @@ class Linker:
         if len(late):
             command.late = int(late[-1])
         await engine.submit(command)
+        await self._run_blocking(partial(follow, engine))
         self._note()
 
     async def _likeness(self, view: View) -> Likeness:

@@ -1,6 +1,6 @@
 """Long work in the background, done in pieces between what callers wait for.
 
-Rule 1: while callers are served no piece keeps the interpreter's lock for much longer than 400 us:
+Rule 1: while callers are served no piece keeps the interpreter's lock for much longer than 800 us:
         a recall asks for it some twenty times, and whoever computes in Python lets go of it after
         5 ms only.
 Rule 2: after a piece a recall under way is let through, and where others are served it rests.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PIECE_NS: Final = 400_000
+_PIECE_NS: Final = 800_000
 # While nobody is served: little beside the hops to the thread and back, and soon noticed.
 _LONG_PIECE_NS: Final = 5_000_000
 # 100 ms without a caller count as quiet, as for the word index.

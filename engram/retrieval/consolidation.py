@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engram.kernels.arrays import F32
+    from engram.kernels.arrays import F32, I64
     from engram.retrieval.graph import SpaceGraph
     from engram.state.space import View
 
@@ -185,19 +185,16 @@ def ways_from(view: View, graph: SpaceGraph, rows: NDArray[np.int64]) -> Ways:
     found, base = view.associations, graph.graph
     nodes = found.nodes_of(rows) if len(rows) else np.zeros(0, np.uint32)
     places = np.flatnonzero(nodes < base.nodes_count)
-    starts = base.offsets[nodes[places]].astype(np.int64)
-    counts = base.offsets[nodes[places] + 1].astype(np.int64) - starts
-    begins = np.cumsum(counts) - counts
-    at = np.repeat(starts - begins, counts) + np.arange(int(counts.sum()))
-    numbers, owners = graph.numbers[at].astype(np.int64), np.repeat(places, counts)
-    late = graph.fresh_numbers.astype(np.int64)
-    if len(late) and len(nodes):
-        sources = found.gather("source", late)
-        order = np.argsort(nodes, kind="stable")
-        spot = np.minimum(np.searchsorted(nodes[order], sources), len(nodes) - 1)
-        is_ours = nodes[order][spot] == sources
-        numbers = np.concatenate((numbers, late[is_ours]))
-        owners = np.concatenate((owners, order[spot[is_ours]]))
+    known = nodes[places]
+    of, at = _runs(base.offsets[known], base.offsets[known + np.uint32(1)])
+    numbers, owners = graph.numbers[at].astype(np.int64), places[of]
+    fresh = base.fresh
+    if fresh is not None and len(known):
+        at = np.minimum(np.searchsorted(fresh.sources, known), len(fresh.sources) - 1)
+        late = np.flatnonzero(fresh.sources[at] == known)
+        of, spots = _runs(fresh.offsets[at[late]], fresh.offsets[at[late] + 1])
+        numbers = np.concatenate((numbers, graph.fresh_numbers[spots].astype(np.int64)))
+        owners = np.concatenate((owners, places[late[of]]))
     targets = found.owners_of(found.gather("target", numbers)).astype(np.int64)
     inside = (targets < HUB) & (targets < view.count)
     numbers, owners = numbers[inside], owners[inside]
@@ -208,3 +205,11 @@ def ways_from(view: View, graph: SpaceGraph, rows: NDArray[np.int64]) -> Ways:
         found.gather("weight", numbers).astype(np.float32),
         found.gather("flags", numbers).astype(np.uint8),
     )
+
+
+def _runs(begins: I64, ends: I64) -> tuple[I64, I64]:
+    """Return which run each edge is of and where it stands, for runs of edges."""
+    counts = ends - begins
+    before = np.cumsum(counts) - counts
+    of = np.repeat(np.arange(len(counts)), counts)
+    return of, np.arange(len(of)) + (begins - before)[of]

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 LINKS_COUNT: Final = 4
 """Neighbours a memory is linked to, at most; others may choose it besides."""
 
-DEVIATIONS: Final = 4.0
+DEVIATIONS: Final = 4.5
 """So many standard deviations above the mean of random pairs a link begins: many weak links take
 activation from stronger associations (docs/reference/consolidation.md has the figures)."""
 
 FLOOR_MIN: Final = 0.3
-FLOOR_MAX: Final = 0.6
+FLOOR_MAX: Final = 0.65
 """Where a link begins at any rate: in a space of one topic, or of clusters far apart, random pairs
 say too little."""
 

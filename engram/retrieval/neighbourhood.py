@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engram.retrieval.diversity import telling
 from engram.retrieval.fusion import PARTS, Fused
 from engram.retrieval.interference import interference
 from engram.retrieval.priming import raised, raises
@@ -34,6 +35,8 @@ def adjusted(
 ) -> Fused:
     """Return the best `limit` of the finalists, ranked anew where something bears upon them.
 
+    A concept behind a memory that it was formed of is left out: it says nothing new.
+
     Args:
         view: where the memories and the space's settings are.
         graph: their associations; without, only repetition counts.
@@ -54,10 +57,14 @@ def adjusted(
     if primed is not None and settings.priming:
         by = raises(primed, view, graph, fused.rows)
         scores = raised(scores, by)
-    if left is None and by is None:
+    has_concepts = graph is not None and view.formed_count > 0
+    if left is None and by is None and not has_concepts:
         best = slice(limit)
         return Fused(fused.rows[best], scores[best], parts[:, best], fused.places[best])
-    order = np.argsort(-scores, kind="stable")[:limit]
+    order = np.argsort(-scores, kind="stable")
+    if graph is not None and has_concepts:
+        order = order[telling(view, graph, fused.rows[order])]
+    order = order[:limit]
     return Fused(
         fused.rows[order],
         scores[order],

@@ -113,6 +113,24 @@ async def test_what_is_recalled_can_be_a_concept() -> None:
         assert others.recollections[0].cites == ()
 
 
+async def test_a_concept_is_not_listed_behind_a_memory_that_it_cites() -> None:
+    async with simulated_store() as engram:
+        space = await engram.space()
+        vectors = directions(10, 4)
+        ids = await remembered(space, vectors, 4)
+        await space.consolidate()
+        cue = "topic1 told the 5th time"
+        found = await space.recall(cue, embedding=vectors[5], limit=8)
+        assert found.recollections[0].memory.id == ids[5]
+        assert not any(ids[5] in hit.cites for hit in found)
+        assert len(found) == 8
+        # Before them it is listed, and where none of them is.
+        first = await space.recall(embedding=vectors[5], limit=8)
+        assert ids[5] in first.recollections[0].cites
+        alone = await space.recall(cue, embedding=vectors[5], kinds=["concept"], limit=8)
+        assert ids[5] in alone.recollections[0].cites
+
+
 async def test_too_few_or_too_far_apart_in_time_form_nothing() -> None:
     async with simulated_store() as engram:
         space = await engram.space()
