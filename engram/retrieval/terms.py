@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, bisect_right
-from functools import lru_cache
 from operator import mul
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
 
     U64 = NDArray[np.uint64]
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 SEPARATOR: Final = b"\n"
 """Stands between the terms of a page, and in none of them."""
 
@@ -36,6 +38,7 @@ FOLD_MIN: Final = 1 << 16
 _FOLD_SHARE: Final = 8  # an eighth of all: each fold sorts what is there
 _PAGE_TERMS: Final = 16_384
 _LATELY_MAX: Final = 4_096  # 1 MB at most
+_NOT_ASKED: Final = -1
 _BLANK: Final = "\0"  # begins no term: a text's words hold no control characters
 _TERM_BYTES: Final = 57 + 28  # an ASCII str of CPython with 8 characters, and an int
 
@@ -78,14 +81,31 @@ class _Folded:
     for lately: a lookup takes some 4 us.
     """
 
-    __slots__ = ("_entries", "count", "find", "firsts", "name", "order", "pages")
+    __slots__ = ("_entries", "_found", "_named", "count", "firsts", "order", "pages")
 
     def __init__(self, pages: tuple[_Page, ...], firsts: tuple[int, ...], order: U64) -> None:
         self.pages, self.firsts, self.order = pages, firsts, order
         self.count = len(order)
         self._entries = order.data
-        self.find = lru_cache(_LATELY_MAX)(self._find)
-        self.name = lru_cache(_LATELY_MAX)(self._name)
+        # Dicts, for a cache around a method would keep all this until the next full collection.
+        self._found: dict[str, int | None] = {}
+        self._named: dict[int, str] = {}
+
+    def find(self, term: str) -> int | None:
+        """Return the number of a term, None when it is not here."""
+        number = self._found.get(term, _NOT_ASKED)
+        if number == _NOT_ASKED:
+            number = self._find(term)
+            _keep(self._found, term, number)
+        return number
+
+    def name(self, number: int) -> str:
+        """Return the term of a number."""
+        name = self._named.get(number)
+        if name is None:
+            name = str(self._term(number), "utf-8")
+            _keep(self._named, number, name)
+        return name
 
     def _find(self, term: str) -> int | None:
         entries, data = self._entries, term.encode()
@@ -109,9 +129,6 @@ class _Folded:
             if number is not None:
                 found[terms[place]] = number
         return found
-
-    def _name(self, number: int) -> str:
-        return str(self._term(number), "utf-8")
 
     def _term(self, number: int) -> memoryview:
         page = bisect_right(self.firsts, number) - 1
@@ -249,6 +266,13 @@ class Terms:
         """Bytes of what is folded, and an estimate for the others."""
         folded, fresh, names = self._now
         return folded.resident_bytes + sys.getsizeof(fresh) + len(names) * _TERM_BYTES
+
+
+def _keep(lately: dict[K, V], key: K, value: V) -> None:
+    """Keep what was looked up; a full dict is emptied."""
+    if len(lately) >= _LATELY_MAX:
+        lately.clear()
+    lately[key] = value
 
 
 def _hash(data: bytes) -> int:
