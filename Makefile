@@ -45,7 +45,7 @@ kernels: $(VENV)/.engram-runtime ## build the Zig kernels for this machine
 	@$(RUN) build_kernels.py
 	@touch $(VENV)/.engram-kernels
 
-prove: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the long proofs; HISTORIES="store 41000 100000" runs these alone
+prove: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the long proofs; HISTORIES="store 4000 20000" runs these alone
 	@$(if $(HISTORIES),$(RUN) -m tests.simulation.prove_histories $(HISTORIES),$(RUN) -m pytest -v -s -m prove)
 
 bench: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## measure the workloads on this machine

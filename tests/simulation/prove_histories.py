@@ -1,9 +1,9 @@
 """Runs ranges of seeded histories on two processes: `python -m tests.simulation.prove_histories`.
 
-`... log 0 900000` runs histories of a log, `... store 0 100000` those of stores, `... upkeep 0
-20000` those of stores whose operators erase, compact, convert and back up. Each names the range
+`... log 0 975000` runs histories of a log, `... store 0 20000` those of stores, `... upkeep 0
+5000` those of stores whose operators erase, compact, convert and back up. Each names the range
 first and then after each piece how far they came, so that a run that was interrupted goes on
-with `... store 41000 100000`. A failure names its seed; `run_store_history(seed, open_store)` and
+with `... store 4000 20000`. A failure names its seed; `run_store_history(seed, open_store)` and
 `run_crash_history(seed)` repeat it.
 """
 

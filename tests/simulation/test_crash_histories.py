@@ -6,7 +6,7 @@ from engram.testing.histories import run_crash_histories
 from tests.simulation.prove_histories import prove, seeds_that_failed
 
 HISTORIES = 2_000
-HISTORIES_LONG = 900_000
+HISTORIES_LONG = 975_000
 
 
 def test_what_was_acknowledged_survives_two_thousand_crash_histories() -> None:
@@ -15,8 +15,8 @@ def test_what_was_acknowledged_survives_two_thousand_crash_histories() -> None:
 
 
 @pytest.mark.prove
-def test_what_was_acknowledged_survives_nine_hundred_thousand_crash_histories() -> None:
-    """With the hundred thousand of whole stores these make a million."""
+def test_what_was_acknowledged_survives_near_a_million_crash_histories() -> None:
+    """With the 25,000 of whole stores these make a million."""
     facts = prove("log", 0, HISTORIES_LONG)
     assert facts["histories"] == HISTORIES_LONG
     assert facts["records"] > 10 * HISTORIES_LONG
