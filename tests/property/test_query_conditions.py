@@ -224,3 +224,55 @@ def test_conditions_hold_as_a_slow_reader_finds_them(
                 assert len(few) == min(limit, len(wanted))
 
     anyio.run(story)
+
+
+GRID: Final[dict[str, list[Any]]] = {
+    "kind": ["episodic", "semantic"],
+    "source": ["x", "nobody"],
+    "session": ["y"],
+    "fact_key": ["z"],
+    "content": ["red", "Blue red"],
+    "confidence": [0.25, 0.5, 1],
+    "priority": [1, 3, 3.5],
+    "seen_count": [1, 2],
+    "created": [],
+    "occurred": [Moment(us(BEGIN + timedelta(hours=hour))) for hour in (0, 1)],
+    "metadata.size": [1, 2.5, "red", True],
+}
+ITEMS: Final[list[dict[str, Any]]] = [
+    {"content": "red", "source": "x", "confidence": 0.25, "priority": 1, "metadata": {"size": 1}},
+    {"content": "Blue red", "session": "y", "confidence": 0.5, "metadata": {"size": [2.5, "red"]}},
+    {"content": "green", "kind": "semantic", "fact_key": "z", "metadata": {"size": True}},
+    {"content": "plain", "priority": 3, "source": "w"},
+]
+
+
+def test_every_operator_of_every_field_holds_at_its_bounds() -> None:
+    """As a filter, where there is one, and as a condition."""
+
+    async def story() -> None:
+        clock = FakeClock(us(BEGIN) * 1_000)
+        async with simulated_store(clock=clock) as engram:
+            space = await engram.space()
+            for hour, item in enumerate(ITEMS):
+                occurred = BEGIN + timedelta(hours=hour)
+                await space.remember(embedding=[1.0, 0.0], occurred_at=occurred, **item)
+                clock.advance(3_600 * 1_000_000_000)
+            living = (await space.list()).memories
+            recorded = [Moment(us(memory.recorded_at)) for memory in living[:2]]
+            for field, values in (GRID | {"created": recorded}).items():
+                ordered = FIELDS.get(field, (tuple(COMPARE)[:6],))[0]
+                for value in values:
+                    asked: list[Condition] = [Among(field, (value, values[0]))]
+                    fitting = ("=", "!=") if isinstance(value, bool) else ordered
+                    asked += [Compare(field, name, value) for name in fitting]
+                    if "<" in ordered and not isinstance(value, bool):
+                        asked.append(Between(field, values[0], value))
+                    for condition in asked:
+                        wanted = {memory.id for memory in living if holds(condition, memory)}
+                        for each in (condition, Not(Not(condition))):
+                            text = f"RECALL [1, 0] WHERE {printed_condition(each)}"
+                            answer = await space.query(text)
+                            assert {row["id"] for row in answer} == wanted, text
+
+    anyio.run(story)
