@@ -106,15 +106,20 @@ def top_k(search: Search, view: View, mask: U8 | None) -> tuple[F32, U32]:
     k, done = search.k, search.done
     found = _candidates(search, view, mask, max(CANDIDATES_MIN, CANDIDATES_PER_RESULT * k))
     done("sketches")
+    sure, highest = search.sure or k, found.estimates + found.errors
     order = np.argsort(-found.estimates, kind="stable")
-    first = np.sort(order[: k + max(SPARE_MIN, k // SPARE_SHARE)])
-    cosines = exact(search, view, found.places[first])
-    rows = found.rows[first]
-    if len(first) < len(order):
-        last = len(cosines) - (search.sure or k)
+    is_first = np.zeros(len(order), bool)
+    is_first[order[: k + max(SPARE_MIN, k // SPARE_SHARE)]] = True
+    if len(order) >= sure:
+        # The best estimates are rather too high: what comes near them is read in any case, and a
+        # segment takes as long to ask for one row as to read another of its rows.
+        is_first |= highest > found.estimates[order[sure - 1]]
+    cosines = exact(search, view, found.places[is_first])
+    rows = found.rows[is_first]
+    if len(cosines) < len(order):
+        last = len(cosines) - sure
         worst = np.partition(cosines, last)[last]
-        is_likely = found.estimates + found.errors > worst
-        is_likely[first] = False
+        is_likely = (highest > worst) & ~is_first
         cosines = np.concatenate((cosines, exact(search, view, found.places[is_likely])))
         rows = np.concatenate((rows, found.rows[is_likely]))
     order = np.lexsort((rows, -cosines))[:k]
