@@ -9,7 +9,8 @@ import numpy as np
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.codes.protocol import I8_DIMENSIONS_MAX, MAGNITUDE_MIN
 from engram.kernels.reference import ReferenceBackend
-from engram.model.errors import InvalidRequest, KernelCancelled, check
+from engram.model.errors import KernelCancelled, check
+from engram.testing.kernels.refusals import check_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,12 +278,7 @@ def check_code_refusals(backend: KernelBackend) -> None:
         ("rows", backend.to_bf16, (query,), {}),
     ]  # fmt: skip
     for argument, kernel, positional, named in calls:
-        try:
-            kernel(*positional, **named)
-        except InvalidRequest as error:
-            check(argument in str(error), f"the refusal names {argument}")
-        else:
-            check(condition=False, sentence=f"a wrong {argument} is refused")
+        check_refused(argument, kernel, *positional, **named)
 
 
 def check_codes_cancelled(backend: KernelBackend) -> None:

@@ -13,6 +13,7 @@ from engram.kernels.graph.association_graph import EDGE, AssociationGraph, Fresh
 from engram.kernels.graph.parameters import SpreadParameters
 from engram.kernels.reference import ReferenceBackend
 from engram.model.errors import InvalidRequest, KernelCancelled, check
+from engram.testing.kernels.refusals import check_refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -259,12 +260,7 @@ def check_refusals(backend: KernelBackend) -> None:
         ("parameters", (graph, rows, given, 0.7)),
     ]
     for argument, positional in calls:
-        try:
-            backend.spread(*positional)  # type: ignore[arg-type]
-        except InvalidRequest as error:
-            check(argument in str(error), f"the refusal names {argument}")
-        else:
-            check(condition=False, sentence=f"a wrong {argument} is refused")
+        check_refused(argument, backend.spread, *positional)
 
 
 def check_nothing_is_left(backend: KernelBackend) -> None:

@@ -9,11 +9,10 @@ import numpy as np
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.reference import ReferenceBackend
 from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
-from engram.model.errors import InvalidRequest, KernelCancelled, check
+from engram.model.errors import KernelCancelled, check
+from engram.testing.kernels.refusals import check_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from engram.kernels.arrays import F32, U8
     from engram.kernels.protocol import KernelBackend
 
@@ -180,29 +179,15 @@ def check_refusals(backend: KernelBackend) -> None:
         ("mask", (query, rows, 1), {"mask": np.ones(9, np.bool_)}),
     ]
     for argument, positional, named in calls:
-        _check_refused(argument, backend.top_k_f32, positional, named)
+        check_refused(argument, backend.top_k_f32, *positional, **named)
         many = positional if argument == "quer" else (query[None], *positional[1:])
-        _check_refused(argument, backend.top_k_many_f32, many, named)
+        check_refused(argument, backend.top_k_many_f32, *many, **named)
     outs = (np.ones(8, np.float32), np.ones(9, np.float64), np.ones(18, np.float32)[::2])
     for out in outs:
-        _check_refused("out", backend.similarity_f32, (query, rows), {"out": out})
+        check_refused("out", backend.similarity_f32, query, rows, out=out)
     outs[0].flags.writeable = False
-    _check_refused("out", backend.similarity_f32, (query, rows[:8]), {"out": outs[0]})
-    _check_refused("query", backend.similarity_f32, (rows, rows), {})
-
-
-def _check_refused(
-    argument: str,
-    kernel: Callable[..., object],
-    positional: tuple[object, ...],
-    named: dict[str, object],
-) -> None:
-    try:
-        kernel(*positional, **named)
-    except InvalidRequest as error:
-        check(argument in str(error), f"the refusal names {argument}")
-    else:
-        check(condition=False, sentence=f"a wrong {argument} is refused")
+    check_refused("out", backend.similarity_f32, query, rows[:8], out=outs[0])
+    check_refused("query", backend.similarity_f32, rows, rows)
 
 
 def check_many(backend: KernelBackend) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.reference import ReferenceBackend
 from engram.kernels.words.columns import WordColumns
-from engram.model.errors import InvalidRequest, KernelCancelled, check
+from engram.model.errors import KernelCancelled, check
+from engram.testing.kernels.refusals import check_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,12 +219,7 @@ def check_word_refusals(backend: KernelBackend) -> None:
         ("lengths", lambda: _columns([], mask)),  # type: ignore[arg-type]
     ]
     for argument, call in calls:
-        try:
-            call()
-        except InvalidRequest as error:
-            check(argument in str(error), f"the refusal names {argument}")
-        else:
-            check(condition=False, sentence=f"a wrong {argument} is refused")
+        check_refused(argument, call)
 
 
 def check_search_cancelled(backend: KernelBackend) -> None:
