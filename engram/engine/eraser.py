@@ -122,6 +122,7 @@ class Eraser:
         self._run_blocking = run
         self._pass = _Pass()
         self._asking_count = 0
+        self._unrecorded: set[anyio.Event] = set()
         self._wake = anyio.Event()
         self._scope = anyio.CancelScope()
         self._rest = anyio.CancelScope()
@@ -155,7 +156,7 @@ class Eraser:
         self._settle()
         try:
             self._check_open()
-            await self._engine.submit(Erase(tuple(memories), gone_too))
+            await self._record(Erase(tuple(memories), gone_too))
             passes = await self._wait(self._engine.view.erased_lsn, progress)
         finally:
             self._asking_count -= 1
@@ -179,6 +180,8 @@ class Eraser:
                 while not self.pending:
                     self._wake = anyio.Event()
                     await self._wake.wait()
+                for asked in tuple(self._unrecorded):  # one pass for all that came together
+                    await asked.wait()
                 try:
                     await self._carry_out()
                     retry_ns = RETRY_NS_FIRST
@@ -193,6 +196,16 @@ class Eraser:
         self._closing = True
         self._scope.cancel()
         self._end(self._pass, self._closed())
+
+    async def _record(self, command: Erase) -> None:
+        """Make an erasure durable; a pass that is due waits until it is."""
+        recorded = anyio.Event()
+        self._unrecorded.add(recorded)
+        try:
+            await self._engine.submit(command)
+        finally:
+            self._unrecorded.discard(recorded)
+            recorded.set()
 
     async def _wait(self, lsn: Lsn, progress: Progress | None) -> list[_Pass]:
         """Return once nothing is left of what was erased up to `lsn`, with the passes it took."""
