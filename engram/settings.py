@@ -34,6 +34,7 @@ SHADOW_SHARE_DEFAULT: Final = 0.01
 OVERFLOW_CHOICES: Final = ("error", "fallback", "panic")
 _SECONDS_BY_UNIT: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DATA_ROOT: Final = "~/.local/share/engram"
+_SHELL_HISTORY: Final = "~/.local/state/engram/shell_history"
 
 
 class PerSpace(msgspec.Struct, frozen=True):
@@ -80,12 +81,19 @@ class Settings(msgspec.Struct, frozen=True):
     embedder_api_key: str = ""
     archive: str = ""
     """A place for backups to which log records are copied before the log lets them go."""
+    shell_history: str = _SHELL_HISTORY
+    """The file where `engram shell` keeps what was typed; `off`: none."""
 
     def capacities_of(self, space: str) -> Capacities:
         """Return how many memories each tier of a space holds."""
         return Capacities(
             self.hot_capacity.of(space), self.warm_capacity.of(space), self.cold_capacity.of(space)
         )
+
+    @property
+    def shell_history_path(self) -> Path | None:
+        """Where `engram shell` keeps what was typed, with `~` expanded; None: nowhere."""
+        return None if self.shell_history == "off" else expanded(self.shell_history)
 
     @property
     def data_path(self) -> Path:

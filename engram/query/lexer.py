@@ -6,6 +6,7 @@ One regular expression tells all tokens apart; it goes back over no character mo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from engram.model.errors import QuerySyntaxError
@@ -20,6 +21,7 @@ SPAN: Final = "span"
 PARAMETER: Final = "parameter"
 MARK: Final = "mark"
 END: Final = "end"
+STRANGE: Final = "strange"
 
 # A number, a span or a date ends where a word would end, too: 0190a6b4-5c1e is no number.
 _TOKEN: Final = re.compile(
@@ -40,6 +42,7 @@ _TOKEN: Final = re.compile(
 )
 _EXAMPLE: Final = f"for example: {EXAMPLES['RECALL']}"
 _BLANKS: Final = " \t\r\n\f\v"
+_BLANK: Final = re.compile(f"[{_BLANKS}]")
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
 
@@ -84,6 +87,32 @@ def tokens_of(text: str) -> list[Token]:
             return found
         else:
             found.append(Token(WORD if kind == "id" else kind, kind, value, start))
+
+
+def spans_of(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield kind, start and end of each token, as far as there are any; for those who look on.
+
+    What begins no token is STRANGE up to the next blank; a text without its end is a STRING.
+    """
+    match, at = _TOKEN.match, 0
+    while at < len(text):
+        here = match(text, at)
+        if here is not None:
+            kind = here.lastgroup or END
+            if kind == END:
+                return
+            at, quoted = here.end(), kind in ("double", "single")
+            start = here.start(kind) - (quoted or kind == PARAMETER)
+            yield STRING if quoted else WORD if kind == "id" else kind, start, at
+            continue
+        while text[at] in _BLANKS:
+            at += 1
+        if text[at] in "\"'":
+            yield STRING, at, len(text)
+            return
+        end = _BLANK.search(text, at)
+        at, start = len(text) if end is None else end.start(), at
+        yield STRANGE, start, at
 
 
 def _unescaped(text: str, body: str, at: int) -> str:

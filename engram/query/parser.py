@@ -67,7 +67,11 @@ def parse(text: str) -> Statement:
 
 
 def _parse(text: str) -> Statement:
-    cursor = Cursor(text)
+    return statement_of(Cursor(text))
+
+
+def statement_of(cursor: Cursor) -> Statement:
+    """Return the statement a cursor stands before, as a tree, and go to its end."""
     mode = cursor.one_of((EXPLAIN, PROFILE)) or ""
     body = _body(cursor)
     space = None

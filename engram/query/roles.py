@@ -164,7 +164,7 @@ def _memory_kind(value: object) -> str:
 def _association_kind(value: object) -> str:
     try:
         return AssociationKind.parse(_text(value)).label
-    except InvalidRequest:
+    except (InvalidRequest, ValueError):
         known = ", ".join(kind.label for kind in AssociationKind)
         raise ValueError(f"a kind of association: {known}") from None
 

@@ -26,6 +26,7 @@ from engram.edges.cli.queries import QueryCommands
 from engram.edges.cli.quickstart import Quickstart
 from engram.edges.cli.screen import make_console
 from engram.edges.cli.session import Session
+from engram.edges.cli.shell.commands import ShellCommands
 from engram.edges.cli.spaces import SpaceCommands
 from engram.edges.cli.statistics import StatisticsCommands
 from engram.edges.cli.strengthening import StrengthCommands
@@ -70,6 +71,7 @@ def _add_memories(app: App, session: Session) -> None:
     app.command(memories.recall, sort_key=2)
     queries = QueryCommands(session)
     app.command(queries.query, sort_key=2)
+    app.command(ShellCommands(session).shell, sort_key=2)
     app.command(queries.complete, sort_key=2)
     app.command(queries.recognize, sort_key=2)
     app.command(memories.get, sort_key=3)

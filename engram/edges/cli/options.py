@@ -46,19 +46,22 @@ def json_option(name: str, text: str | None) -> Any:
         ) from error
 
 
-def picture_file(path: Path) -> Callable[[RecallResult], None]:
-    """Return what draws a recall into a file; InvalidRequest when its name or place is wrong."""
+def picture_file(path: Path, said: str = "--graph") -> Callable[[RecallResult], None]:
+    """Return what draws a recall into a file; InvalidRequest when its name or place is wrong.
+
+    `said` is what the user said before the name.
+    """
     from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely given
 
     if path.suffix not in (".html", ".svg"):
-        raise InvalidRequest(f"--graph {str(path)!r} ends neither with .html nor with .svg")
+        raise InvalidRequest(f"{said} {str(path)!r} ends neither with .html nor with .svg")
 
     def draw(result: RecallResult) -> None:
         picture = result.show()
         try:
             path.write_text(picture.html if path.suffix == ".html" else picture.svg, "utf-8")
         except OSError as error:
-            raise InvalidRequest(f"--graph: cannot write {path}: {error.strerror}") from error
+            raise InvalidRequest(f"{said}: cannot write {path}: {error.strerror}") from error
 
     return draw
 

@@ -1,0 +1,140 @@
+"""How answers of the query language are printed: as a table, as JSON, or as JSON a row."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from engram.edges.cli.wire import memory_value, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from engram.model.answer import Answer, AnswerRow, Plan
+
+Form = Literal["table", "json", "ndjson"]
+
+# What a terminal has room for of a recalled memory; JSON has the rest.
+_SHOWN: Final = ("score", "confidence", "group", "occurred", "content")
+
+
+def print_answer(console: Console, answer: Answer, form: Form) -> None:
+    """Print an answer in the form asked for."""
+    if form == "json":
+        print_json(answer_value(answer))
+    elif form == "ndjson":
+        for row in answer:
+            print_json(row_value(row))
+    else:
+        _show(console, answer)
+    sys.stdout.flush()
+
+
+def _show(console: Console, answer: Answer) -> None:
+    from engram.edges.cli.screen import table_of  # noqa: PLC0415 - not needed for --help
+
+    if answer.plan is not None:
+        console.print(table_of(*_plan_cells(answer.plan)))
+        console.print()
+    columns = _SHOWN if set(_SHOWN) <= {*answer.columns} else answer.columns
+    if answer.rows:
+        console.print(table_of(columns, [[cell(row[name]) for name in columns] for row in answer]))
+        console.print()
+    if answer.note is not None:
+        console.print(f"{answer.note[0].upper()}{answer.note[1:]}.", soft_wrap=True)
+    rows = "1 row" if len(answer) == 1 else f"{len(answer):,} rows"
+    said = f"{rows}, {answer.timings_us['total'] / 1_000:.1f} ms"
+    if answer.confidence is not None and answer.confidence_interval is not None:
+        low, high = answer.confidence_interval
+        said += f"; confidence {answer.confidence:.2f} ({low:.2f} to {high:.2f})"
+    console.print(f"{said}.", style="dim", soft_wrap=True)
+
+
+def parameter(given: str) -> tuple[str, Any]:
+    """Return name and value of a parameter; InvalidRequest when there is no name."""
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely needed
+
+        raise InvalidRequest(f"parameter {given!r} is not like NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _plan_cells(plan: Plan) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of a plan, and a line a step."""
+    columns = ["step", "rows", "us", "measured rows", "measured us", "what"]
+    lines = [
+        [
+            step.name,
+            f"{step.rows:,}",
+            f"{step.cost_us:,.0f}",
+            "-" if step.measured_rows is None else f"{step.measured_rows:,}",
+            "-" if step.measured_us is None else f"{step.measured_us:,.0f}",
+            step.detail,
+        ]
+        for step in plan.steps
+    ]
+    if all(step.measured_us is None for step in plan.steps):
+        columns = [*columns[:3], columns[5]]
+        lines = [[*line[:3], line[5]] for line in lines]
+    return columns, lines
+
+
+def cell(value: Any) -> str:
+    """Return a value as a cell of a table shows it."""
+    from engram.edges.cli.screen import day  # noqa: PLC0415 - not needed for --help
+
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, datetime):
+        return day(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def answer_value(answer: Answer) -> dict[str, Any]:
+    """Return an answer as a JSON value; times are ISO 8601 in UTC, costs microseconds."""
+    plan = None if answer.plan is None else _plan_value(answer.plan)
+    interval = answer.confidence_interval
+    return {
+        "statement": answer.statement,
+        "space": answer.space,
+        "columns": list(answer.columns),
+        "rows": [row_value(row) for row in answer],
+        "confidence": answer.confidence,
+        "confidence_interval": None if interval is None else list(interval),
+        "evidence": list(answer.evidence),
+        "note": answer.note,
+        "plan": plan,
+        "timings_us": dict(answer.timings_us),
+    }
+
+
+def row_value(row: AnswerRow) -> dict[str, Any]:
+    """Return one row as a JSON value."""
+    interval = row.confidence_interval
+    return {
+        "fields": {name: _plain(value) for name, value in row.fields.items()},
+        "confidence": row.confidence,
+        "confidence_interval": None if interval is None else list(interval),
+        "evidence": list(row.evidence),
+        "memory": None if row.memory is None else memory_value(row.memory),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _plan_value(plan: Plan) -> dict[str, Any]:
+    from msgspec import to_builtins  # noqa: PLC0415 - seldom asked for
+
+    return {"cost_us": plan.cost_us, "steps": [to_builtins(step) for step in plan.steps]}

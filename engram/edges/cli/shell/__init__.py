@@ -1,0 +1,1 @@
+"""`engram shell`: the query language, statement by statement."""
