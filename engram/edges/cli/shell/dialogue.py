@@ -60,7 +60,7 @@ async def _carry_out(talk: Talk, session: Session, running: _Running, text: str)
                 await carry_out(talk, statement)
         except EngramError as error:
             if isinstance(error, QuerySyntaxError):
-                where = pointed(statement.strip(), error, session.errors.width)
+                where = pointed(talk.asked, error, session.errors.width)
                 session.errors.print(where, style="red", soft_wrap=True)
             session.errors.print(f"{error.code}: {error}", style="red", soft_wrap=True)
             return

@@ -37,7 +37,7 @@ async def run_script(talk: Talk, session: Session) -> None:
             except QuerySyntaxError as error:
                 if talk.form == "table":
                     sys.stdout.flush()
-                    where = pointed(statement.strip(), error, session.errors.width)
+                    where = pointed(talk.asked, error, session.errors.width)
                     session.errors.print(where, style="red", soft_wrap=True)
                 raise
             if talk.is_over:

@@ -36,6 +36,8 @@ class Talk:
         """How answers are printed."""
         self.is_over = False
         """Whether somebody said that it is enough."""
+        self.asked = ""
+        """The statement that was asked last, as it was asked: places in errors are places in it."""
         self._store = store
         self._budget: dict[str, Any] = {} if budget_ms is None else {"budget_ms": budget_ms}
 
@@ -45,6 +47,7 @@ class Talk:
         Raises:
             What `Engram.space` and `Space.query` raise.
         """
+        self.asked = statement
         named = {
             statement[at + 1 : end] for kind, at, end in spans_of(statement) if kind == PARAMETER
         }

@@ -1,0 +1,247 @@
+"""`engram shell`: a script from a pipe, and a talk at a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engram.testing.embedders import HashingEmbedder
+
+if TYPE_CHECKING:
+    from tests.edges.conftest import CommandLine
+
+PATIENCE_S = 60
+# Takes the terminal as its own, so that ctrl-c reaches it, and waits for ever for one cue.
+PROGRAM = """
+import fcntl, functools, sys, termios
+import anyio
+from engram.edges.cli.app import run
+from engram.edges.cli.machine import Machine
+from engram.testing.embedders import HashingEmbedder
+from engram.wiring import open_store
+
+class Waiting(HashingEmbedder):
+    async def embed(self, texts):
+        if "forever" in texts:
+            print("waiting", flush=True)
+            await anyio.sleep_forever()
+        return await super().embed(texts)
+
+def opener(*, settings, clock=None):
+    return open_store(settings=settings, clock=clock, embedder=Waiting())
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None), "9.9.9"))
+"""
+
+
+@pytest.fixture
+def kettles(cli: CommandLine) -> CommandLine:
+    """Return a store with two memories of kettles."""
+    cli("remember", "the kettle is blue", "--tag", "kitchen", "--session", "s")
+    cli("remember", "the kettle is hot", "--session", "s")
+    return cli
+
+
+def test_a_script_is_carried_out_statement_by_statement(
+    kettles: CommandLine, stdin: Callable[[bytes], None]
+) -> None:
+    stdin(b'RECALL $cue\n  WHERE tag HAS "kitchen"\n\\format ndjson\nSHOW SPACES; RECALL "a;b"')
+    answer = kettles("shell", "--param", "cue=kettle", "--param", "other=1")
+    assert (answer.code, answer.err) == (0, "")
+    assert "the kettle is blue" in answer.out
+    assert "1 row, " in answer.out
+    lines = [json.loads(line) for line in answer.out.splitlines() if line.startswith("{")]
+    assert [line["fields"]["id"] for line in lines[:1]] == ["default"]
+    assert len(lines) == 3
+
+
+def test_a_script_ends_at_the_first_failure(
+    kettles: CommandLine, stdin: Callable[[bytes], None]
+) -> None:
+    """Its exit code is that of the failure, and a caret shows where it is."""
+    stdin(b'SHOW SPACES;\n\\explain RECALL "kettle" LIMT 3\nSHOW STATS;\n')
+    answer = kettles("shell")
+    assert answer.code == 1
+    assert "default" in answer.out
+    assert "lsn" not in answer.out
+    lines = answer.err.splitlines()
+    assert lines[0] == 'EXPLAIN RECALL "kettle" LIMT 3'
+    assert lines[1].index("^") == lines[0].index("LIMT")
+    assert "did you mean LIMIT?" in lines[2]
+
+
+def test_errors_of_a_script_are_json_where_answers_are(
+    kettles: CommandLine, stdin: Callable[[bytes], None]
+) -> None:
+    stdin(b"SHOW NOTHING\n")
+    answer = kettles("shell", "--json")
+    assert (answer.code, answer.err) == (1, "")
+    assert answer.json["error"]["code"] == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"\\nonsense", "there is no \\nonsense"),
+        (b"\\format xml", "\\format is one of table, json, ndjson"),
+        (b"\\space A B", "A B"),
+        (b"\\explain", "write it like \\explain STATEMENT"),
+        (b"\\graph a.png RECALL 'x'", "ends neither with .html nor with .svg"),
+        (b"\\graph a.svg SHOW STATS", "draws what RECALL and PREDICT find"),
+        (b"\\params cue", "is not like NAME=VALUE"),
+        (b"RECALL '\xff'", "line 1 of standard input is not UTF-8"),
+        (b"RECALL $cue", "cue"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    kettles: CommandLine, stdin: Callable[[bytes], None], line: bytes, said: str
+) -> None:
+    stdin(line)
+    answer = kettles("shell")
+    assert answer.code == 1
+    assert said in answer.err
+
+
+def test_orders_are_carried_out(
+    kettles: CommandLine, stdin: Callable[[bytes], None], tmp_path: Path
+) -> None:
+    picture = tmp_path / "a picture.svg"
+    stdin(
+        f"""
+\\explain RECALL "kettle";
+\\profile RECALL "kettle"
+\\space
+\\params n=1
+\\params
+RECALL "kettle" LIMIT $n
+\\params n=
+\\params
+\\help
+\\format
+\\space other
+\\graph "{picture}" RECALL "kettle" IN SPACE default
+\\quit
+never understood
+""".encode()
+    )
+    answer = kettles("shell")
+    assert (answer.code, answer.err) == (0, "")
+    assert "measured us" in answer.out
+    assert "$n  1" in answer.out
+    assert "1 row, " in answer.out
+    assert "There are none; " in answer.out
+    assert "\\graph FILE STATEMENT" in answer.out
+    assert "There is no such space yet" in answer.out
+    assert picture.read_text("utf-8").startswith("<svg")
+    assert f"Picture: {picture}" in answer.out
+
+
+class Terminal:
+    """A shell at a pseudo-terminal of its own, 100 columns wide."""
+
+    def __init__(self, store: Path, history: Path) -> None:
+        self.screen = ""
+        self._handle, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        environment = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "ENGRAM_KERNELS": "numpy",
+            "ENGRAM_SHELL_HISTORY": str(history),
+            "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody here tells where the cursor is
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", PROGRAM, "shell", "--data", str(store)],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+
+    def expect(self, said: str) -> str:
+        """Return what is shown up to `said`; the test fails when that does not come."""
+        while said not in self.screen:
+            ready, _, _ = select.select([self._handle], [], [], PATIENCE_S)
+            assert ready, f"{said!r} did not come; there is {self.screen!r}"
+            shown = os.read(self._handle, 65_536).decode(errors="replace")
+            self.screen += re.sub(r"\x1b(?:\[[0-9;?]*[a-zA-Z]|[78=>])", "", shown)
+        before, _, self.screen = self.screen.partition(said)
+        return before
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._handle, keys.encode())
+
+    def leave(self) -> int:
+        """Press ctrl-d on an empty line and return the exit code."""
+        self.type("\x04")
+        return self._process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._handle)
+
+
+@pytest.fixture
+def terminal(cli: CommandLine, tmp_path: Path) -> Iterator[Terminal]:
+    """Return a shell at its first prompt, over a store with one memory."""
+    cli.open_with(embedder=HashingEmbedder())
+    cli("remember", "the kettle is blue")
+    opened = Terminal(cli.path, tmp_path / "state" / "history")
+    try:
+        opened.expect("ctrl-d leaves.")
+        opened.expect("default>")
+        yield opened
+    finally:
+        opened.close()
+
+
+def test_a_talk_at_a_terminal(terminal: Terminal, tmp_path: Path) -> None:
+    """Answers, errors with a caret, several lines, completion, history; ctrl-d leaves with 0."""
+    terminal.type("SHOW SPACES LIMT\r")
+    shown = terminal.expect("INVALID_REQUEST: line 1, column 13")
+    assert "SHOW SPACES LIMT\r\n            ^\r\n" in shown
+    terminal.expect("default>")
+    terminal.type("SHO\t")
+    terminal.expect("SHOW")
+    terminal.type(" STATS\r")
+    terminal.expect("28 rows, ")
+    terminal.expect("default>")
+    terminal.type("SHOW CONTRADICTIONS LIMIT\r")
+    terminal.expect("       >")
+    terminal.type("3\r")
+    terminal.expect("0 rows, ")
+    terminal.expect("default>")
+    terminal.type("\\space other\r")
+    terminal.expect("other>")
+    terminal.type("RECALL\x03")  # ctrl-c lets go of the line
+    terminal.expect("other>")
+    assert terminal.leave() == 0
+    history = tmp_path / "state" / "history"
+    assert history.stat().st_mode & 0o777 == 0o600
+    assert history.parent.stat().st_mode & 0o777 == 0o700
+    assert "+SHOW CONTRADICTIONS LIMIT\n+3\n" in history.read_text("utf-8")
+
+
+def test_ctrl_c_stops_the_statement_and_not_the_shell(terminal: Terminal) -> None:
+    terminal.type('RECALL "forever"; SHOW STATS\r')
+    terminal.expect("waiting")
+    terminal.type("\x03")
+    assert "lsn" not in terminal.expect("stopped")
+    terminal.expect("default>")
+    terminal.type("\\quit\r")
+    assert terminal._process.wait(PATIENCE_S) == 0
