@@ -7,6 +7,7 @@ import pytest
 from engram.edges.cli.shell.pointing import pointed
 from engram.edges.cli.shell.statements import Gatherer, is_unfinished, statements_of
 from engram.model.errors import QuerySyntaxError
+from engram.model.limits import QUERY_CHARACTERS_MAX
 
 
 def told(text: str) -> list[str]:
@@ -73,6 +74,14 @@ def test_a_statement_is_there_as_soon_as_it_ends() -> None:
     assert gatherer.feed("STATS;\n") == ["SHOW\nSTATS"]
     assert gatherer.feed("\\space x\n") == ["\\space x\n"]
     assert gatherer.end() == []
+
+
+def test_what_is_longer_than_any_statement_is_not_gathered_on() -> None:
+    """So a quote that nothing ends does not swallow a script of any length."""
+    gatherer = Gatherer()
+    long = "x" * QUERY_CHARACTERS_MAX
+    assert gatherer.feed(f'RECALL "{long}\n') == [f'RECALL "{long}\n']
+    assert gatherer.feed("SHOW STATS;\n") == ["SHOW STATS"]
 
 
 def caret(statement: str, line: int, column: int, columns: int = 80) -> list[str]:

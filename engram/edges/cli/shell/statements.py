@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from engram.model.errors import InvalidRequest, QuerySyntaxError
+from engram.model.limits import QUERY_CHARACTERS_MAX
 from engram.query.lexer import spans_of
 from engram.query.parser import parse
 from engram.query.places import EXAMPLES
@@ -48,6 +49,8 @@ class Gatherer:
         if not self._rest and _is_order(line) and _BEFORE.match(line) is None:
             return [*found, line]
         more, self._rest = _cut(self._rest + line)
+        if len(self._rest) > QUERY_CHARACTERS_MAX:  # no statement any more, whatever follows
+            more += self.end()
         return found + more
 
     def end(self) -> list[str]:
