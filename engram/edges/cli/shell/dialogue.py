@@ -62,7 +62,7 @@ async def _carry_out(talk: Talk, session: Session, running: _Running, text: str)
             if isinstance(error, QuerySyntaxError):
                 where = pointed(talk.asked, error, session.errors.width)
                 session.errors.print(where, style="red", soft_wrap=True)
-            session.errors.print(f"{error.code}: {error}", style="red", soft_wrap=True)
+            session.errors.print(f"{error.code}: {error}", style="red")
             return
         finally:
             running.scope = None
