@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _METHODS: Final = {"sync": abi.DURABLE_SYNC, "dsync": abi.DURABLE_DSYNC}
 _JOB: Final = abi.DURABLE_JOB
+_FINISHED_BYTES: Final = ctypes.sizeof(ctypes.c_uint32)  # the last field
 
 
 # Where the bytes of a `bytes` lie; of other buffers numpy tells it, which takes longer.
@@ -52,6 +53,7 @@ class _Writer:
     def __init__(self, library: ctypes.CDLL, number: int, done: int) -> None:
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._job = ctypes.create_string_buffer(_JOB.size)
+        self._finished = ctypes.c_uint32.from_buffer(self._job, _JOB.size - _FINISHED_BYTES)
         self.under_way: _UnderWay | None = None
         self._thread = threading.Thread(
             target=library.engram_durable_serve,
@@ -90,9 +92,10 @@ class _Writer:
         """Return the job that has ended and the numbers of its errors; None when none has."""
         if self.under_way is None:
             return None
-        *_, failure, mark_failure, finished = _JOB.unpack(self._job)
-        if not finished:
+        if not self._finished.value:
             return None
+        # Only now: what is read before it may be from before the thread wrote it.
+        *_, failure, mark_failure, _ = _JOB.unpack(self._job)
         job, self.under_way = self.under_way, None
         return job, failure, mark_failure
 
