@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+from cyclopts import Parameter
+
+from engram.edges.cli.options import Labels
 from engram.edges.cli.wire import memory_value, print_json
 
 if TYPE_CHECKING:
@@ -15,6 +18,14 @@ if TYPE_CHECKING:
     from engram.model.answer import Answer, AnswerRow, Plan
 
 Form = Literal["table", "json", "ndjson"]
+
+AnswerForm = Annotated[Form, Parameter(help="A table, one JSON value, or one JSON value a row.")]
+Parameters = Annotated[
+    Labels, Parameter(metavar="NAME=VALUE", help="The value of $NAME: JSON, or else text.")
+]
+Budget = Annotated[
+    float | None, Parameter(help="What a statement may be expected to cost; else 10,000.")
+]
 
 # What a terminal has room for of a recalled memory; JSON has the rest.
 _SHOWN: Final = ("score", "confidence", "group", "occurred", "content")

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from engram.edges.cli.answers import Form, cell, parameter, print_answer
+from engram.edges.cli.answers import (
+    AnswerForm,
+    Budget,
+    Parameters,
+    cell,
+    parameter,
+    print_answer,
+)
 from engram.edges.cli.memories import STANDARD_INPUT, standard_input
 from engram.edges.cli.options import Filters, Labels, SpacePlace
 from engram.edges.cli.wire import print_json, recollection_value
@@ -31,17 +38,9 @@ class QueryCommands:
         statement: Annotated[str, Parameter(help="A statement; - reads it from standard input.")],
         /,
         *,
-        param: Annotated[
-            Labels,
-            Parameter(metavar="NAME=VALUE", help="The value of $NAME: JSON, or else text."),
-        ] = (),
-        format: Annotated[  # noqa: A002 - it is what the option is called
-            Form,
-            Parameter(help="A table, one JSON value, or one JSON value a row."),
-        ] = "table",
-        budget_ms: Annotated[
-            float | None, Parameter(help="What it may be expected to cost; else 10,000.")
-        ] = None,
+        param: Parameters = (),
+        format: AnswerForm = "table",  # noqa: A002 - it is what the option is called
+        budget_ms: Budget = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, and others."""

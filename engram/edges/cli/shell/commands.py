@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from engram.edges.cli.answers import Form, parameter
-from engram.edges.cli.options import Labels, SpacePlace
+from engram.edges.cli.answers import AnswerForm, Budget, Form, Parameters, parameter
+from engram.edges.cli.options import SpacePlace
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
@@ -25,17 +23,9 @@ class ShellCommands:
     def shell(
         self,
         *,
-        param: Annotated[
-            Labels,
-            Parameter(metavar="NAME=VALUE", help="The value of $NAME: JSON, or else text."),
-        ] = (),
-        format: Annotated[  # noqa: A002 - it is what the option is called
-            Form,
-            Parameter(help="A table, one JSON value, or one JSON value a row."),
-        ] = "table",
-        budget_ms: Annotated[
-            float | None, Parameter(help="What a statement may be expected to cost; else 10,000.")
-        ] = None,
+        param: Parameters = (),
+        format: AnswerForm = "table",  # noqa: A002 - it is what the option is called
+        budget_ms: Budget = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Ask in the query language, statement by statement, at a prompt or from a pipe."""
