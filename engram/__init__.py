@@ -17,6 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engram.connecting import connect as connect
+    from engram.edges.client.space import RemoteSpace as RemoteSpace
+    from engram.edges.client.store import RemoteEngram as RemoteEngram
     from engram.model import errors as errors
     from engram.model.memory import Memory as Memory
     from engram.model.recall_result import RecallResult as RecallResult
@@ -31,6 +34,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "open": ("engram.wiring", "open_store"),
     "open_backups": ("engram.wiring", "open_backups"),
+    "connect": ("engram.connecting", "connect"),
+    "RemoteEngram": ("engram.edges.client.store", "RemoteEngram"),
+    "RemoteSpace": ("engram.edges.client.space", "RemoteSpace"),
     "Engram": ("engram.service.store", "Engram"),
     "Space": ("engram.service.space", "Space"),
     "Memory": ("engram.model.memory", "Memory"),
@@ -44,6 +50,9 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 - the names of _HOMES, spelled out for readers and tools
     "open",
     "open_backups",
+    "connect",
+    "RemoteEngram",
+    "RemoteSpace",
     "Engram",
     "Space",
     "Memory",

@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 
 from engram import __version__
 from engram.edges.cli.app import run
-from engram.edges.cli.machine import Finding, Machine
+from engram.edges.cli.machine import ANSWER_SECONDS_MAX, Finding, Machine, Servers
 
 if TYPE_CHECKING:
+    from engram.adapters.local.key_file import KeyFile
+    from engram.adapters.local.server_file import ServerFile
+    from engram.edges.client.store import RemoteEngram
+    from engram.edges.http.server import HttpServer
     from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
     from engram.engine.store import Migration
@@ -74,6 +78,30 @@ async def _repair_space(settings: Settings, *, accept_loss: bool) -> Repair:
     return await repair_space(settings=settings, accept_loss=accept_loss)
 
 
+def _open_server(settings: Settings) -> AbstractAsyncContextManager[HttpServer]:
+    from engram.serving import open_server  # noqa: PLC0415 - as above
+
+    return open_server(settings, __version__)
+
+
+def _server_file(settings: Settings) -> ServerFile:
+    from engram.adapters.local.server_file import ServerFile  # noqa: PLC0415 - as above
+
+    return ServerFile(settings.data_path)
+
+
+def _keys(settings: Settings) -> KeyFile:
+    from engram.serving import make_keys  # noqa: PLC0415 - as above
+
+    return make_keys(settings)
+
+
+def _connect(url: str, settings: Settings) -> AbstractAsyncContextManager[RemoteEngram]:
+    from engram.connecting import connect  # noqa: PLC0415 - as above
+
+    return connect(url, api_key=settings.api_key or None, timeout=ANSWER_SECONDS_MAX)
+
+
 def _program() -> str:
     """Return what the user has to type to call this program again."""
     called = Path(sys.argv[0])
@@ -94,6 +122,7 @@ def main() -> int:
         _open_backups,
         _verify_store,
         _repair_space,
+        Servers(_open_server, _server_file, _keys, _connect),
         _program(),
     )
     return run(sys.argv[1:], machine, __version__)

@@ -1,12 +1,13 @@
-"""One frozen Settings, from defaults < environment < arguments. Units stand in the names."""
+"""One frozen Settings, from defaults < file < environment < arguments. Units stand in the names."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -24,16 +25,26 @@ from engram.model.limits import (
     HISTORY_RETENTION_SECONDS_MAX,
     HOT_CAPACITY_DEFAULT,
     MEMORY_BUDGET_BYTES_MIN,
+    QUERY_BUDGET_MS_DEFAULT,
     SCRUB_BYTES_PER_S_DEFAULT,
     WARM_CAPACITY_DEFAULT,
 )
+from engram.model.quotas import Quotas
 
 KERNEL_CHOICES: Final = ("auto", "zig", "numpy", "shadow")
 ISA_CHOICES: Final = ("auto", "baseline", "avx2", "avx512", "neon")
 SHADOW_SHARE_DEFAULT: Final = 0.01
 OVERFLOW_CHOICES: Final = ("error", "fallback", "panic")
+HTTP_PORT_DEFAULT: Final = 7432
+RATE_BURST_DEFAULT: Final = 100
+_RATE_MAX: Final = 1_000_000.0
+_SECRET_BYTES_MIN: Final = 32
+SECRETS: Final = frozenset(("api_key", "embedder_api_key", "jwt_secret"))
+_PORT_MAX: Final = 65_535
 _SECONDS_BY_UNIT: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DATA_ROOT: Final = "~/.local/share/engram"
+# What begins with a dot is no space to the store.
+_AUDIT_FILE: Final = ".audit.ndjson"
 _SHELL_HISTORY: Final = "~/.local/state/engram/shell_history"
 
 
@@ -66,6 +77,12 @@ class Settings(msgspec.Struct, frozen=True):
     hot_capacity: PerSpace = PerSpace(HOT_CAPACITY_DEFAULT)
     warm_capacity: PerSpace = PerSpace(WARM_CAPACITY_DEFAULT)
     cold_capacity: PerSpace = PerSpace(COLD_CAPACITY_DEFAULT)
+    quota_memories: PerSpace = PerSpace(0)
+    """Memories that may live in a space; 0: no bound but the capacity."""
+    quota_bytes: PerSpace = PerSpace(0)
+    """Their texts, metadata and vectors."""
+    quota_writes_per_s: PerSpace = PerSpace(0)
+    """How many may be stored a second on the long run."""
     history_retention: int = HISTORY_RETENTION_SECONDS_DEFAULT
     """In seconds; 0 keeps no history."""
     checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT
@@ -76,11 +93,31 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether memories are linked to what they are like in the background."""
     consolidation: bool = True
     """Whether concepts are formed once a minute."""
+    create_on_write: bool = True
+    """Whether the first write to a memory space creates it."""
+    query_budget_ms: float = QUERY_BUDGET_MS_DEFAULT
+    """What a statement may be expected to cost where its caller says nothing."""
     embedder: str = "static"
     embedder_url: str = ""
     embedder_api_key: str = ""
     archive: str = ""
     """A place for backups to which log records are copied before the log lets them go."""
+    http_host: str = "127.0.0.1"
+    """Where `engram start` listens."""
+    http_port: int = HTTP_PORT_DEFAULT
+    """0: one that is free."""
+    access: bool = False
+    """Whether the server asks who asks; beyond this machine it does not serve without."""
+    api_key: str = ""
+    """What commands show to a server that has access on."""
+    jwt_secret: str = ""
+    """What tokens are signed with, at least 32 bytes; empty: no token is accepted."""
+    rate_limit: float = 0.0
+    """Requests a second that a memory space may be asked on the long run; 0: no limit."""
+    rate_burst: int = RATE_BURST_DEFAULT
+    """How many of them at once."""
+    audit_log: str = ""
+    """A file; empty: `.audit.ndjson` in the store's directory where access is on; `off`: none."""
     shell_history: str = _SHELL_HISTORY
     """The file where `engram shell` keeps what was typed; `off`: none."""
 
@@ -90,10 +127,34 @@ class Settings(msgspec.Struct, frozen=True):
             self.hot_capacity.of(space), self.warm_capacity.of(space), self.cold_capacity.of(space)
         )
 
+    def quotas_of(self, space: str) -> Quotas:
+        """Return what a space may come to."""
+        found = self.quota_memories, self.quota_bytes, self.quota_writes_per_s
+        return Quotas(*(each.of(space) for each in found))
+
     @property
     def shell_history_path(self) -> Path | None:
         """Where `engram shell` keeps what was typed, with `~` expanded; None: nowhere."""
         return None if self.shell_history == "off" else expanded(self.shell_history)
+
+    @property
+    def audit_path(self) -> Path | None:
+        """Where the server writes down who did what; None: nowhere."""
+        if self.audit_log == "off" or not (self.audit_log or self.access):
+            return None
+        return expanded(self.audit_log) if self.audit_log else self.data_path / _AUDIT_FILE
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs of this machine can reach where the server listens."""
+        from ipaddress import ip_address  # noqa: PLC0415 - only who starts a server asks
+
+        if self.http_host == "localhost":
+            return True
+        try:
+            return ip_address(self.http_host).is_loopback
+        except ValueError:
+            return False
 
     @property
     def data_path(self) -> Path:
@@ -160,21 +221,28 @@ def _memory_budget(text: str) -> int:
 
 
 def _capacity(least: int) -> Callable[[str], PerSpace]:
+    def count(text: str) -> int:
+        if not re.fullmatch(r"\d{1,10}", text, re.ASCII):
+            raise InvalidRequest(
+                f"{text!r} is not a count; write it like 100000, or with another one "
+                "for some spaces: 100000,production=500000"
+            )
+        if not least <= int(text) <= CAPACITY_MAX:
+            raise InvalidRequest(f"{text} is not within {least} to {CAPACITY_MAX}")
+        return int(text)
+
+    return _per_space(count)
+
+
+def _per_space(read_one: Callable[[str], int]) -> Callable[[str], PerSpace]:
     def read(text: str) -> PerSpace:
         default, spaces = None, {}
         for part in text.split(","):
-            name, _, count = part.strip().rpartition("=")
-            if not re.fullmatch(r"\d{1,10}", count, re.ASCII):
-                raise InvalidRequest(
-                    f"{part.strip()!r} is not a count; write it like 100000, or with another one "
-                    "for some spaces: 100000,production=500000"
-                )
-            if not least <= int(count) <= CAPACITY_MAX:
-                raise InvalidRequest(f"{count} is not within {least} to {CAPACITY_MAX}")
+            name, _, number = part.strip().rpartition("=")
             if name:
-                spaces[_space(name)] = int(count)
+                spaces[_space(name)] = read_one(number)
             else:
-                default = int(count)
+                default = read_one(number)
         if default is None:
             raise InvalidRequest(f"{text!r} has no count for the spaces it does not name")
         return PerSpace(default, spaces)
@@ -192,6 +260,16 @@ def _share(text: str) -> float:
     return share
 
 
+def _milliseconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < inf:
+        raise InvalidRequest(f"{text!r} is not a number of milliseconds above 0, like 10000")
+    return number
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
@@ -204,6 +282,35 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 def _space(text: str) -> str:
     check_space_id(text)
     return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > _PORT_MAX:
+        raise InvalidRequest(f"{text!r} is not a port from 0 to {_PORT_MAX}")
+    return int(text)
+
+
+def _jwt_secret(text: str) -> str:
+    # RFC 7518 section 3.2: a key of HS256 is at least as long as the hash.
+    if len(text.encode()) < _SECRET_BYTES_MIN:
+        raise InvalidRequest(f"a secret has at least {_SECRET_BYTES_MIN} bytes; make a longer one")
+    return text
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0.0 <= rate <= _RATE_MAX:
+        raise InvalidRequest(f"{text!r} is not a number of requests a second, like 100; 0 is none")
+    return rate
+
+
+def _burst(text: str) -> int:
+    if not re.fullmatch(r"\d{1,7}", text, re.ASCII) or not int(text):
+        raise InvalidRequest(f"{text!r} is not a number of requests from 1 to 9999999")
+    return int(text)
 
 
 def _switch(text: str) -> bool:
@@ -221,19 +328,46 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "hot_capacity": _capacity(0),
     "warm_capacity": _capacity(0),
     "cold_capacity": _capacity(1),
+    "quota_memories": _capacity(0),
+    "quota_bytes": _per_space(bytes_of),
+    "quota_writes_per_s": _capacity(0),
     "checkpoint_log_bytes": _checkpoint_log_bytes,
     "history_retention": _history_retention,
     "scrub_bytes_per_s": bytes_of,
     "linker": _switch,
     "consolidation": _switch,
+    "create_on_write": _switch,
+    "query_budget_ms": _milliseconds,
+    "http_port": _port,
+    "access": _switch,
+    "jwt_secret": _jwt_secret,
+    "rate_limit": _rate,
+    "rate_burst": _burst,
 }
 
 
+class Given(NamedTuple):
+    """What a configuration file says of a setting."""
+
+    text: str
+    """As its environment variable would say it."""
+    place: str
+    key: str
+
+
+def process_environment() -> Mapping[str, str]:
+    """Return the environment of this process."""
+    return os.environ
+
+
 def load_settings(
-    environment: Mapping[str, str] | None = None, **arguments: str | None
+    environment: Mapping[str, str] | None = None,
+    file: Mapping[str, Given] | None = None,
+    **arguments: str | None,
 ) -> Settings:
     """Return the settings in force; arguments that are None count as not given.
 
+    No file is read here: `file` is what one says (`engram.config.loading` reads it).
     Raises InvalidRequest that names everything that is wrong and what it may be.
     """
     environment = os.environ if environment is None else environment
@@ -243,7 +377,11 @@ def load_settings(
         value, source = arguments.get(name), ""
         if value is None:
             value = environment.get(f"ENGRAM_{name.upper()}") or None
-            source = f"ENGRAM_{name.upper()}={value}: "
+            shown = "***" if name in SECRETS else value
+            source = f"ENGRAM_{name.upper()}={shown}: "
+        if value is None and file and name in file:
+            value, place, key = file[name]
+            source = f"{place}: {key}: "
         if value is None:
             continue
         try:

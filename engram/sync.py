@@ -22,12 +22,15 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from engram.edges.client.limits import TIMEOUT_SECONDS
 from engram.ports import Embedder
 from engram.service.space import Space as AsyncSpace
 from engram.service.store import Engram as AsyncEngram
+from engram.service.waited import Subscription
 from engram.wiring import FROM_SETTINGS, open_store
 
 if TYPE_CHECKING:
+    from engram.edges.client.waited import RemoteEngram
     from engram.kernels.protocol import KernelBackend
     from engram.model.memory import ResidentBytes
 
@@ -97,10 +100,19 @@ class Space:
     query = _space_verb(AsyncSpace.query)
     complete = _space_verb(AsyncSpace.complete)
     recognize = _space_verb(AsyncSpace.recognize)
+    search = _space_verb(AsyncSpace.search)
+    export_to = _space_verb(AsyncSpace.export_to)
+    import_from = _space_verb(AsyncSpace.import_from)
+    replay = _space_verb(AsyncSpace.replay)
+    labels = _space_verb(AsyncSpace.labels)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)
     reembed = _space_verb(AsyncSpace.reembed)
+
+    def subscribe(self, topic: str = "activities", *, after: int | None = None) -> Subscription:
+        """Follow what is committed to the space; see `engram.Space.subscribe`."""
+        return Subscription(self._portal, self._space.subscribe(topic, after=after))
 
 
 class Engram:
@@ -163,12 +175,31 @@ def open(  # noqa: A001 - engram.sync.open mirrors engram.open
     *,
     embedder: Embedder | str | None = FROM_SETTINGS,
     kernels: str | None = None,
+    config: str | os.PathLike[str] | bool | None = None,
 ) -> Iterator[Engram]:
     """Open the store at `path` until the block is left; see `engram.open` for what may go wrong."""
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(
-            open_store(path, embedder=embedder, kernels=kernels)
+            open_store(path, embedder=embedder, kernels=kernels, config=config)
         ) as engram,
     ):
         yield Engram(portal, engram)
+
+
+@contextmanager
+def connect(
+    url: str, *, api_key: str | None = None, timeout: float | None = TIMEOUT_SECONDS
+) -> Iterator[RemoteEngram]:
+    """Lend the store that a server has open until the block is left; see `engram.connect`."""
+    # Who opens a store here needs no client.
+    from engram.connecting import connect as connected  # noqa: PLC0415
+    from engram.edges.client.waited import RemoteEngram  # noqa: PLC0415 - as above
+
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(
+            connected(url, api_key=api_key, timeout=timeout)
+        ) as engram,
+    ):
+        yield RemoteEngram(portal, engram)

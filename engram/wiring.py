@@ -24,6 +24,7 @@ from engram.adapters.local.machine import (
     memory_budget_default,
     take_blocks_from_system,
 )
+from engram.adapters.local.memory_ahead import provide
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
 from engram.engine.checking import StoreReport
@@ -218,9 +219,12 @@ async def repair_space(
 def make_tiers(settings: Settings, filesystem: Filesystem) -> Tiers:
     """Return what the store has for its bodies: where segments are, and how much RAM."""
     budget = settings.memory_budget or memory_budget_default()
-    if budget < LEAN_BYTES:
+    is_lean = budget < LEAN_BYTES
+    if is_lean:
         take_blocks_from_system()
-    return Tiers(Segments(filesystem), budget, settings.capacities_of, give_back)
+    ahead = None if is_lean else provide
+    sizes = settings.capacities_of, give_back, ahead, settings.quotas_of
+    return Tiers(Segments(filesystem), budget, *sizes)
 
 
 def _archives(settings: Settings, clock: Clock, entropy: Entropy) -> list[Repository]:
@@ -230,6 +234,16 @@ def _archives(settings: Settings, clock: Clock, entropy: Entropy) -> list[Reposi
     return [Repository(open_archive(settings.archive, entropy), clock, entropy)]
 
 
+async def _settings_in(config: str | os.PathLike[str] | bool | None) -> Settings:
+    """Return what the environment says, over what a file says where one was asked for."""
+    if not config:
+        return load_settings()
+    from engram.config.loading import load_configuration  # noqa: PLC0415 - seldom asked for
+
+    file = None if config is True else config
+    return (await anyio.to_thread.run_sync(load_configuration, file)).settings
+
+
 @asynccontextmanager
 async def open_store(
     path: str | os.PathLike[str] | None = None,
@@ -237,6 +251,7 @@ async def open_store(
     embedder: Embedder | str | None = FROM_SETTINGS,
     kernels: str | None = None,
     settings: Settings | None = None,
+    config: str | os.PathLike[str] | bool | None = None,
     filesystem: Filesystem | None = None,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
@@ -252,6 +267,8 @@ async def open_store(
             left out, what the settings name.
         kernels: auto, zig, numpy or shadow; left out, what the settings name.
         settings: left out, read from the environment.
+        config: a configuration file that says what the environment does not, or True for the one
+            that the command line reads; left out, no file is read.
         filesystem: where bytes go; left out, this machine's disk.
         clock: tells the time; left out, this machine's clocks.
         entropy: the source of chance; left out, the operating system's.
@@ -260,11 +277,12 @@ async def open_store(
         on_migration: told, in a worker thread, how far a store of an older format is on its way.
 
     Raises:
+        InvalidRequest: a setting is not one, or `config` is not a file of settings.
         StoreInUse: another process holds the store.
         StoreTooNew, LogCorrupted, StorageFailed: the store cannot be opened.
         BackendUnavailable, EmbedderUnavailable: what was asked for by name is not there.
     """
-    settings = settings or load_settings()
+    settings = settings or await _settings_in(config)
     root = str(settings.data_path if path is None else expanded(path))
     filesystem = filesystem or LocalFilesystem(root)
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
@@ -303,7 +321,7 @@ async def open_store(
                 run=run_blocking,
             )
             facts = entropy, logs.log_bytes_of, store.store_id, archives
-            core = Core(registry, backend, chosen, clock, *facts)
+            core = Core(registry, backend, chosen, clock, *facts, *_limits_of(settings))
             try:
                 await registry.sweep()
                 if not await registry.exists(DEFAULT_SPACE):
@@ -324,3 +342,8 @@ async def open_store(
     if failure is not None:
         # Out here the caller meets its own exception and not a group of one.
         raise failure
+
+
+def _limits_of(settings: Settings) -> tuple[float, bool]:
+    """Return what a statement may cost, and whether a write creates its space."""
+    return settings.query_budget_ms, settings.create_on_write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,8 @@ from hypothesis import settings
 # Links and concepts come when they come; a test that is about them
 # asks for them. Children inherit it.
 os.environ["ENGRAM_LINKER"] = os.environ["ENGRAM_CONSOLIDATION"] = "off"
+# What the user of this machine has configured is no part of any test.
+os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no such directory")
 
 
 # No test is timed: a busy machine is no fault of what is tested.

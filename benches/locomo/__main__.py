@@ -20,6 +20,15 @@ from rich.table import Table
 from benches.locomo.ablation import ablations, ablations_linked
 from benches.locomo.answers import Asked, remembered
 from benches.locomo.baselines import combined, compare, ranked
+from benches.locomo.calibration import (
+    EMBEDDERS,
+    Judgement,
+    by_way,
+    calibration,
+    fitted,
+    judgements,
+    left_out,
+)
 from benches.locomo.choosing import chosen_without
 from benches.locomo.conversations import Conversation
 from benches.locomo.embedding import OnceEmbedder
@@ -32,6 +41,7 @@ from benches.locomo.measures import (
     recall_at,
 )
 from engram.adapters.embedders.loading import load_embedder
+from engram.model.relevance import relevance
 from engram.ports import Embedder
 
 _console: Final = Console(width=None if sys.stdout.isatty() else 150)
@@ -55,10 +65,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="choose the weights for each conversation on the others",
     )
+    parser.add_argument(
+        "--calibration",
+        action="store_true",
+        help="compare stated relevance with what was evidence, with every embedder, and fit it",
+    )
+    parser.add_argument(
+        "--beside", type=Path, nargs="+", help="files of another kind, to calibrate on as well"
+    )
     options = parser.parse_args(arguments)
     conversations = [each for path in options.data for each in load(path)]
     if options.leave_one_out and len(conversations) < _CONVERSATIONS_MIN:
         parser.error("--leave-one-out needs two conversations or more")
+    if options.calibration:
+        anyio.run(_calibrate, options, conversations)
+        return 0
     anyio.run(_measure, options, conversations)
     return 0
 
@@ -155,6 +176,57 @@ async def _show_left_out(asked: Sequence[Asked], ours: Scores) -> None:
             f"{ours.headline_of(number).mean():.3f}",
         )
     table.add_row("all", "", f"{total / questions:.3f}", f"{ours.headline.mean():.3f}")
+    _console.print(table)
+
+
+async def _calibrate(options: argparse.Namespace, conversations: Sequence[Conversation]) -> None:
+    kinds = {"data": await _judged(conversations)}
+    if options.beside:
+        kinds["beside"] = await _judged([each for path in options.beside for each in load(path)])
+    for name, judged in kinds.items():
+        said = {"fitted on the other conversations": left_out(judged)}
+        if others := [each for other, each in kinds.items() if other != name]:
+            weights = fitted(*others)
+            said["fitted on the other kind"] = [relevance(one.grounds, weights) for one in judged]
+        _show_calibration(name, judged, said)
+    for name, weights in {n: fitted(each) for n, each in kinds.items()}.items():
+        _console.print(f"fitted on {name}: {weights}")
+    _console.print(f"fitted on all: {fitted(*kinds.values())}")
+
+
+async def _judged(conversations: Sequence[Conversation]) -> list[Judgement]:
+    judged: list[Judgement] = []
+    for embedder in EMBEDDERS:
+        with tempfile.TemporaryDirectory(prefix="engram-locomo-") as place:
+            judged += await judgements(conversations, embedder, Path(place) / "store")
+    return judged
+
+
+def _show_calibration(
+    title: str, judged: Sequence[Judgement], fits: dict[str, list[float]]
+) -> None:
+    """Print how well what was stated of memories agrees with what they were."""
+    said = fits | {
+        "relevance": [relevance(each.grounds) for each in judged],
+        "confidence": [each.confidence for each in judged],
+    }
+    table = Table(title=title)
+    table.add_column("recalled with")
+    for name in ("stated", "expected error", "Brier", "right above wrong", "right"):
+        table.add_column(name, justify="right")
+    for way, places in by_way(judged):
+        some = [judged[place] for place in places]
+        right = sum(each.is_right for each in some) / len(some)
+        for name, stated in said.items():
+            found = calibration([stated[place] for place in places], some)
+            table.add_row(
+                f"{way}: {found.size:,}",
+                name,
+                f"{found.error:.3f}",
+                f"{found.brier:.4f}",
+                f"{found.order:.3f}",
+                f"{right:.3f}",
+            )
     _console.print(table)
 
 

@@ -54,7 +54,7 @@ class Asked(NamedTuple):
 
 @asynccontextmanager
 async def remembered(
-    conversations: Sequence[Conversation], embedder: Embedder, directory: Path
+    conversations: Sequence[Conversation], embedder: Embedder | None, directory: Path
 ) -> AsyncIterator[list[Asked]]:
     """Remember each conversation in a space of its own: a turn a memory, in its session.
 

@@ -88,7 +88,7 @@ class _Missing:
 
 
 class _FrozenCDLL(ctypes.CDLL):
-    """A library in which absent functions are found when they are called."""
+    """A library in which absent functions are found missing when they are called."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -99,6 +99,10 @@ class _FrozenCDLL(ctypes.CDLL):
             missing = _Missing(name)
             setattr(self, name, missing)
             return missing
+
+
+class _FrozenPyDLL(_FrozenCDLL, ctypes.PyDLL):
+    """The same, whose calls keep the interpreter's lock."""
 
 
 class FrozenBackend(ZigBackend):
@@ -114,8 +118,14 @@ class FrozenBackend(ZigBackend):
             raise CannotCompare(
                 f"not comparable: the frozen library has ABI {version}, today's {abi.ABI_VERSION}"
             )
-        _declare(library, path.with_name(build_kernels.BINDINGS.name))
+        self._bindings = path.with_name(build_kernels.BINDINGS.name)
+        _declare(library, self._bindings)
         super(ZigBackend, self).__init__(library)
+
+    def _holding(self, library: ctypes.CDLL) -> ctypes.CDLL:
+        held = _FrozenPyDLL(library._name, handle=library._handle)  # noqa: SLF001 - the same one
+        _declare(held, self._bindings)
+        return held
 
 
 def _declare(library: ctypes.CDLL, bindings: Path) -> None:

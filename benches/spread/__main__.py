@@ -67,20 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _measured(place: Path, options: argparse.Namespace) -> Table:
     random = np.random.default_rng(1)
     async with engram.open(place / "store", embedder=None) as db:
-        space, ids = await db.space("spread"), list[str]()
-        for first in range(0, options.memories, _BATCH):
-            texts = [f"memory {number}" for number in range(first, first + _BATCH)]
-            ids += (await space.remember_many(texts)).ids
-        for _ in range(0, options.edges, _BATCH):
-            await space.associate_many(
-                {"source_id": ids[one], "target_id": ids[two], "weight": weight}
-                for (one, two), weight in zip(
-                    random.integers(0, len(ids), (_BATCH, 2)).tolist(),
-                    random.uniform(0.3, 1.0, _BATCH).tolist(),
-                    strict=True,
-                )
-                if one != two
-            )
+        space = await db.space("spread")
+        ids = await filled(space, options.memories, options.edges, random)
         await anyio.sleep(2)  # the graph is laid out in the background
         title = f"{options.memories:,} memories, {options.edges:,} associations, {_HOPS} hops"
         table = Table("seeds", "threshold", "fan", "edges", "kernel us", "library us", "over by us",
@@ -92,6 +80,26 @@ async def _measured(place: Path, options: argparse.Namespace) -> Table:
             ]
             table.add_row(*map(str, case), *await _row(db, space, case, queries, options.rounds))
     return table
+
+
+async def filled(space: Any, memories: int, edges: int, random: np.random.Generator) -> list[str]:
+    """Remember texts, associate them at random, and return their ids."""
+    ids = list[str]()
+    for first in range(0, memories, _BATCH):
+        texts = [f"memory {number}" for number in range(first, min(first + _BATCH, memories))]
+        ids += (await space.remember_many(texts)).ids
+    for first in range(0, edges, _BATCH):
+        count = min(_BATCH, edges - first)
+        await space.associate_many(
+            {"source_id": ids[one], "target_id": ids[two], "weight": weight}
+            for (one, two), weight in zip(
+                random.integers(0, len(ids), (count, 2)).tolist(),
+                random.uniform(0.3, 1.0, count).tolist(),
+                strict=True,
+            )
+            if one != two
+        )
+    return ids
 
 
 async def _row(db: Any, space: Any, case: Case, queries: list[list[str]], rounds: int) -> list[str]:

@@ -66,7 +66,7 @@ async def create(
         await repository.note_erased(raw for source in sources for raw in source.erased)
         now = repository.clock.now()
         manifest = Manifest(_new_id(repository, now), now, store_id.hex(), spaces)
-        await _publish(repository, lock, manifest)
+        await publish(repository, lock, manifest)
     upload.finish()
     return Created(manifest, upload.objects_stored, upload.bytes_stored)
 
@@ -91,7 +91,8 @@ def _new_id(repository: Repository, now: int) -> str:
     return f"{made_at:%Y%m%dT%H%M%SZ}-{repository.entropy.token(_TOKEN_BYTES).hex()}"
 
 
-async def _publish(repository: Repository, lock: Lock, manifest: Manifest) -> None:
+async def publish(repository: Repository, lock: Lock, manifest: Manifest) -> None:
+    """Write what makes a backup one; Conflict when the lock was broken meanwhile."""
     await lock.write_if_held()
     await repository.put_manifest(manifest)
     if not await lock.is_held():

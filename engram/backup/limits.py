@@ -32,3 +32,6 @@ LOCK_REFRESH_NS: Final = 60 * 1_000_000_000
 # 1 hour without a sign of life, in nanoseconds: then a lock is left over from a process that died.
 # Far above the refresh, so that clocks of two machines may differ by minutes.
 LOCK_STALE_NS: Final = 3_600 * 1_000_000_000
+
+# 4 KiB of what says which repository it is: two short fields.
+CONFIG_BYTES_MAX: Final = 4096

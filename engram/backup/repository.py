@@ -19,7 +19,12 @@ import anyio.to_thread
 import msgspec
 
 from engram.backup.erasing import ID_BYTES
-from engram.backup.limits import ERASED_BYTES_MAX, MANIFEST_BYTES_MAX, OBJECT_BYTES_MAX
+from engram.backup.limits import (
+    CONFIG_BYTES_MAX,
+    ERASED_BYTES_MAX,
+    MANIFEST_BYTES_MAX,
+    OBJECT_BYTES_MAX,
+)
 from engram.backup.manifest import FOLDER as MANIFESTS
 from engram.backup.manifest import Manifest, decode_manifest, encode_manifest, id_in, manifest_name
 from engram.backup.objects import FOLDER as OBJECTS
@@ -36,7 +41,6 @@ FORMAT: Final = 1
 _ID_BYTES: Final = 16
 _ERASED: Final = "erased"
 _ERASED_SUFFIX: Final = ".ids"
-_CONFIG_BYTES_MAX: Final = 4096
 
 
 class _Config(msgspec.Struct):
@@ -128,13 +132,19 @@ class Repository:
 
     def read_object(self, address: str) -> bytes:
         """Return what `get_object` does; blocks."""
+        data = self.stored(address)
+        try:
+            return unpack(address, data)
+        except Unreadable as exc:
+            raise ArchiveCorrupted(self.location, object_name(address), str(exc)) from exc
+
+    def stored(self, address: str) -> bytes:
+        """Return an object as it is kept, not looked at; ArchiveCorrupted without one. Blocks."""
         name = object_name(address)
         try:
-            return unpack(address, self.archive.get(name, OBJECT_BYTES_MAX))
+            return self.archive.get(name, OBJECT_BYTES_MAX)
         except FileNotFoundError:
             raise ArchiveCorrupted(self.location, name, "it is missing") from None
-        except Unreadable as exc:
-            raise ArchiveCorrupted(self.location, name, str(exc)) from exc
 
     async def note_erased(self, ids: Iterable[bytes]) -> None:
         """Keep a list of erased memories, 16 bytes an id, that every restore goes by."""
@@ -146,16 +156,18 @@ class Repository:
     async def erased(self) -> frozenset[bytes]:
         """Return the ids of all lists; ArchiveCorrupted when one is damaged."""
         found: set[bytes] = set()
-        for name in await self.run(self.archive.list, _ERASED):
-            if not name.endswith(_ERASED_SUFFIX):
-                continue
+        for name in await self.erased_lists():
             data = await self.run(self.archive.get, name, ERASED_BYTES_MAX)
-            if name != f"{_ERASED}/{address_of(data)}{_ERASED_SUFFIX}" or len(data) % ID_BYTES:
-                raise ArchiveCorrupted(
-                    self.location, name, "it does not hold what it is named after"
-                )
+            try:
+                check_erased_list(name, data)
+            except Unreadable as exc:
+                raise ArchiveCorrupted(self.location, name, str(exc)) from exc
             found.update(data[at : at + ID_BYTES] for at in range(0, len(data), ID_BYTES))
         return frozenset(found)
+
+    async def erased_lists(self) -> list[str]:
+        """Return the names of the lists of erased memories."""
+        return [each for each in await self.run(self.archive.list, _ERASED) if is_erased_list(each)]
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
         """Return what a blocking call returns, made in a worker thread."""
@@ -168,13 +180,29 @@ class Repository:
 
     def _read_config(self) -> _Config | None:
         try:
-            data = self.archive.get(CONFIG, _CONFIG_BYTES_MAX)
+            data = self.archive.get(CONFIG, CONFIG_BYTES_MAX)
         except FileNotFoundError:
             return None
         try:
-            config = msgspec.json.decode(data, type=_Config)
+            return config_of(data, self.location)
         except msgspec.MsgspecError as exc:
             raise ArchiveCorrupted(self.location, CONFIG, f"it cannot be read: {exc}") from exc
-        if config.format > FORMAT:
-            raise StoreTooNew(self.location, config.format, FORMAT)
-        return config
+
+
+def config_of(data: bytes, location: str) -> _Config:
+    """Return what config.json holds; StoreTooNew, or a MsgspecError when it is none."""
+    config = msgspec.json.decode(data, type=_Config)
+    if config.format > FORMAT:
+        raise StoreTooNew(location, config.format, FORMAT)
+    return config
+
+
+def is_erased_list(name: str) -> bool:
+    """Whether a list of erased memories may stand there."""
+    return name.startswith(f"{_ERASED}/") and name.endswith(_ERASED_SUFFIX)
+
+
+def check_erased_list(name: str, data: bytes) -> None:
+    """Raise Unreadable unless the bytes are the list of that name."""
+    if name != f"{_ERASED}/{address_of(data)}{_ERASED_SUFFIX}" or len(data) % ID_BYTES:
+        raise Unreadable("it does not hold what it is named after")

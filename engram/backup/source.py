@@ -137,17 +137,31 @@ class SpaceSource:
 async def open_source(
     engine: SpaceEngine, filesystem: Filesystem, store_id: bytes
 ) -> AsyncIterator[BackupSource]:
-    """Lend the source of a space as it is now; its files and its log are held meanwhile."""
+    """Lend the source of a space as it is now; its files and its log are held meanwhile.
+
+    Memories that were erased are erased in its files: the log behind them names none. A record of
+    one is restored blank, and without its session and labels others would be linked in another way.
+
+    Raises:
+        StorageFailed: the space cannot be read, or a snapshot that is needed not be written.
+        Closed: the space is being closed.
+    """
     checkpointer = engine.checkpointer
     if checkpointer is None:
         raise InvariantViolated("a space that serves has a checkpointer")
-    async with checkpointer.pinned() as pin:
-        base, files = await to_thread.run_sync(
-            _base_of, filesystem, Identity(store_id, engine.space), pin
-        )
-        frozen = await engine.between_groups(lambda state: state.freeze())
-        log_bytes = checkpointer.status.log_bytes
-        yield SpaceSource(engine.space, engine.log, frozen, filesystem, base, files, log_bytes)
+    while True:
+        async with checkpointer.pinned() as pin:
+            frozen = await engine.between_groups(lambda state: state.freeze())
+            if frozen.erasures.lsn_last() <= pin.lsn:
+                base, files = await to_thread.run_sync(
+                    _base_of, filesystem, Identity(store_id, engine.space), pin
+                )
+                log_bytes = checkpointer.status.log_bytes
+                yield SpaceSource(
+                    engine.space, engine.log, frozen, filesystem, base, files, log_bytes
+                )
+                return
+        await checkpointer.checkpoint()
 
 
 def _base_of(

@@ -26,8 +26,10 @@ from engram.model.errors import Closed, EngramError, Overloaded
 from engram.model.ids import RANDOM_BYTES_PER_ID, MemoryId
 from engram.model.particulars import ParticularColumns
 from engram.retrieval.consolidation import EPISODES_MAX, by_priority, waiting
-from engram.retrieval.forming import Concept, planning
+from engram.retrieval.forming import NAME, Concept, planning
+from engram.retrieval.named_concepts import Wanted, naming
 from engram.state.concepts import CONCEPT_KIND
+from engram.state.current import id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -59,6 +61,25 @@ class Consolidation(NamedTuple):
     formed: int
     grown: int
     concepts: tuple[MemoryId, ...]
+
+
+class Formed(NamedTuple):
+    """A concept that was asked for by name: its id, None where too few episodes are there for one.
+
+    `older` is what stood for the name before, itself where nothing changed.
+    """
+
+    concept: MemoryId | None
+    older: MemoryId | None
+    episodes: int
+
+
+class _Naming(NamedTuple):
+    """What is recorded of a concept that was asked for by name."""
+
+    command: Consolidate
+    rows: NDArray[np.int64]
+    older: MemoryId | None
 
 
 class Consolidator:
@@ -130,6 +151,51 @@ class Consolidator:
                     progress(done.episodes, total)
             return done
 
+    async def form(self, name: str, episodes: Sequence[MemoryId]) -> Formed:
+        """Remember the concept of a name, which cites these episodes and those it did before.
+
+        Raises:
+            MemoryNotFound, InvalidRequest: the name is the id of no memory, or of no concept; or
+                the concept is hidden.
+            Overloaded: memories were forgotten or changed all the time.
+            DurabilityError: the disk failed.
+            Closed: the space is being closed.
+        """
+        async with self._lock:
+            for _ in range(_ATTEMPTS_MAX):
+                if self._is_closed:
+                    raise Closed(f"memory space {self._engine.space!r}")
+                steps = self._named(Wanted(self._engine.space, name, episodes))
+                found = await self._pace.work_off(steps, partial(bool, True))
+                if isinstance(found, Formed):
+                    return found
+                outcome, _ = await self._engine.submit(found.command)
+                if not outcome.created[0]:
+                    continue
+                await self._run_blocking(partial(follow, self._engine))
+                self._note(len(found.rows))
+                (pair,) = np.asarray(outcome.ids, np.uint64).reshape(-1, 2).tolist()
+                return Formed(MemoryId(*pair), found.older, len(found.rows))
+            raise Overloaded("consolidation_attempts_max", _ATTEMPTS_MAX)
+
+    def _named(self, wanted: Wanted) -> Generator[None, None, Formed | _Naming]:
+        """Return what is to be recorded, or what is there anyway."""
+        engine = self._engine
+        view = engine.view
+        graph = engine.graph.at(view)
+        yield
+        found = yield from naming(view, graph, engine.row_masks.metadata, wanted)
+        older = None if found.older < 0 else id_of(view, found.older)
+        if found.concept is None:
+            return Formed(older, older, len(found.rows))
+        chance = self._entropy.token(RANDOM_BYTES_PER_ID)
+        return _Naming(_command(view, found.rows, (found.concept,), chance), found.rows, older)
+
+    def _note(self, episodes: int) -> None:
+        """Count episodes that were replayed."""
+        self.episodes_total += episodes
+        self._lately.append((self._clock.monotonic(), episodes))
+
     async def run(self) -> None:
         """Look for new work once a minute until closed."""
         if not self._is_eager:
@@ -187,8 +253,7 @@ class Consolidator:
             if not outcome.created[0]:
                 continue
             await self._run_blocking(partial(follow, self._engine))
-            self.episodes_total += len(rows)
-            self._lately.append((self._clock.monotonic(), len(rows)))
+            self._note(len(rows))
             ids = np.asarray(outcome.ids, np.uint64).reshape(-1, 2).tolist()
             grown = sum(concept.supersedes >= 0 for concept in concepts)
             return Consolidation(
@@ -271,8 +336,9 @@ def _batch(view: View, concepts: Sequence[Concept], chance: bytes) -> RememberBa
 
 
 def _facts(concept: Concept) -> dict[str, object]:
-    return {
+    facts: dict[str, object] = {
         "coherence": round(concept.coherence, 6),
         "episodes": len(concept.rows),
         "terms": list(concept.terms),
     }
+    return facts if concept.name is None else facts | {NAME: concept.name}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engram.model.commands import Command
     from engram.model.ids import MemoryId
     from engram.ports import Clock
+    from engram.retrieval.records import RecordColumns
     from engram.state.outcomes import Outcome
     from engram.state.space import SpaceState
     from engram.wal.protocol import Log, Lsn
@@ -60,6 +61,7 @@ class Erasable(Protocol):
     space: str
     log: Log
     words: Words
+    records: RecordColumns
 
     @property
     def view(self) -> View:
@@ -246,6 +248,7 @@ class Eraser:
 
     async def _steps(self, one: _Pass) -> None:
         engine, snapshots = self._engine, self._snapshots
+        engine.records.clear()
         await self._run_blocking(partial(engine.words.erase, engine.view))
         one.step(1)
         async with self._moving:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import anyio
@@ -32,7 +32,7 @@ from engram.state.space import SpaceState
 # A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
 # never: the thread hop (54 to 120 us) costs more than the work.
 LONE: Final = (Remember, Forget)
-_LOOKED_AT: Final = 16
+_LOOKED_AT: Final = 4
 
 
 class Queue(NamedTuple):
@@ -69,36 +69,18 @@ class Group:
         "outcomes",
     )
 
-    def __init__(self, begun: int, done: Moment) -> None:
+    def __init__(self, begun: int, done: Moment, *, is_lone: bool) -> None:
         self.begun = begun
         """Monotonic time at which the first of them came."""
         self.latest = begun
-        """About when the last of them came: looked at for each sixteenth."""
+        """About when the last of them came: looked at for each fourth."""
         self.bytes_count = self.body_bytes = self.memories_count = 0
         self.commands: list[Command] = []
-        self.is_lone = True
+        self.is_lone = is_lone
         self.done = done
         self.outcomes: Sequence[Outcome] = []
         self.lsns: list[int] = []
         self.failure: EngramError | None = None
-
-    def takes(self, command: Command, bytes_count: int) -> bool:
-        """Whether the command may join: lone commands up to a limit, a bulk command alone."""
-        if not self.commands:
-            return True
-        is_lone = self.is_lone and type(command) in LONE
-        if not is_lone or len(self.commands) >= GROUP_COUNT_MAX:
-            return False
-        return self.bytes_count + bytes_count <= PART_BYTES_MAX
-
-    def add(self, command: Command, bytes_count: int, added: tuple[int, int]) -> int:
-        """Take the command in and return its position; `added` is what `bytes_added` says."""
-        self.body_bytes += added[0]
-        self.memories_count += added[1]
-        self.commands.append(command)
-        self.is_lone = type(command) in LONE
-        self.bytes_count += bytes_count
-        return len(self.commands) - 1
 
     def settle(self, outcomes: Sequence[Outcome], lsn: int) -> None:
         """Note what became of the next commands; `lsn` is where that is durable."""
@@ -107,6 +89,11 @@ class Group:
         else:
             self.outcomes = [*self.outcomes, *outcomes]
         self.lsns += [lsn] * len(outcomes)
+
+    def fail(self, failure: EngramError) -> None:
+        """Let who waits for it know that nothing comes of it."""
+        self.failure = failure
+        self.done.come()
 
     def remembered(self, position: int) -> Remembered:
         """Return the durable outcome of a Remember, or raise why there is none."""
@@ -153,23 +140,34 @@ class Line:
         bodies and the memories that it adds.
         """
         if type(command) is Remember and command.is_plain:
-            body_bytes = len(command.content) + len(command.vector)
-            size, added = body_bytes + ROW_BYTES_MAX, (body_bytes, 1)
+            body_bytes, memories_count = len(command.content) + len(command.vector), 1
+            size, is_lone = body_bytes + ROW_BYTES_MAX, True
         else:
-            size, added = recorded_bytes_max(command), bytes_added(command)
+            body_bytes, memories_count = bytes_added(command)
+            size, is_lone = recorded_bytes_max(command), type(command) in LONE
         if self.commands_count >= QUEUE_COUNT_MAX:
             raise Overloaded("queue_count_max", QUEUE_COUNT_MAX)
         if self.commands_count and self.bytes_count + size > QUEUE_BYTES_MAX:
             raise Overloaded("queue_bytes_max", QUEUE_BYTES_MAX)
         if check_room is not None:
-            check_room(*added)
-        groups = self._groups
-        if not groups or not groups[-1].takes(command, size):
-            groups.append(Group(clock.monotonic(), self._moments.next()))
-        group = groups[-1]
+            check_room(body_bytes, memories_count)
+        group = self._groups[-1] if self._groups else None
+        # Lone commands join each other up to a limit, a bulk command is alone.
+        if (
+            group is None
+            or not (is_lone and group.is_lone)
+            or len(group.commands) >= GROUP_COUNT_MAX
+            or group.bytes_count + size > PART_BYTES_MAX
+        ):
+            group = Group(clock.monotonic(), self._moments.next(), is_lone=is_lone)
+            self._groups.append(group)
         self.commands_count += 1
         self.bytes_count += size
-        position = group.add(command, size, added)
+        position = len(group.commands)
+        group.commands.append(command)
+        group.bytes_count += size
+        group.body_bytes += body_bytes
+        group.memories_count += memories_count
         if position and not position % _LOOKED_AT:
             group.latest = clock.monotonic()
         return group, position
@@ -181,12 +179,12 @@ class Line:
         self.bytes_count -= group.bytes_count
         return group
 
-    def fail(self, failure: EngramError) -> None:
-        """Let all that wait know that nothing comes of it."""
+    def fail(self, failure: EngramError, taken: Iterable[Group] = ()) -> None:
+        """Let all that wait, and these groups, know that nothing comes of it."""
+        for group in taken:
+            group.fail(failure)
         while self._groups:
-            group = self.take()
-            group.failure = failure
-            group.done.come()
+            self.take().fail(failure)
 
 
 class Change:

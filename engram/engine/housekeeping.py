@@ -9,7 +9,7 @@ Rule 4: writes wait for a step that makes room for them, and are refused when no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -17,6 +17,7 @@ import anyio
 import numpy as np
 
 from engram.engine.activity import Activity
+from engram.engine.ahead import Ahead, Provide
 from engram.engine.budget import Budget
 from engram.engine.replay import RunBlocking
 from engram.engine.segments import Segments
@@ -31,13 +32,15 @@ from engram.engine.tiers import (
     rows_to_seal,
     unused,
 )
+from engram.engine.write_rate import held_to
 from engram.model.capacities import Capacities
 from engram.model.errors import Closed, EngramError
 from engram.model.memory import ResidentBytes
+from engram.model.quotas import Quotas
 from engram.ports import Clock
 from engram.state.gathering import body_bytes
 from engram.state.moves import Landing, Move, Rows, exchange, searched_count, without
-from engram.state.space import View
+from engram.state.space import SpaceState, View
 
 # 100 ms without a caller count as idle, as for the word index; a step that may wait for that waits
 # 10 s at most: a store that is never idle must move bodies too.
@@ -45,6 +48,9 @@ _IDLE_NS: Final = 100_000_000
 _PATIENCE_NS: Final = 10_000_000_000
 # 1 s after a recall what it found comes up, together with what others found meanwhile.
 _GATHER_NS: Final = 1_000_000_000
+# So many spaces that did not change are measured again before each step: of a thousand open ones
+# most never do, and their indexes grow in the background for a while.
+_TURNS: Final = 16
 _NO_ROWS: Final[Rows] = np.zeros(0, np.uint32)
 
 
@@ -52,13 +58,15 @@ class Tiers(NamedTuple):
     """What a store has for its bodies.
 
     Where segments are, how many bytes may be resident, how many memories a tier of a space holds,
-    and what hands freed RAM back to the system.
+    what hands freed RAM back to the system, and what asks it for RAM before it is needed.
     """
 
     segments: Segments
     budget_bytes: int
     capacities_of: Callable[[str], Capacities]
     give_back: Callable[[], None]
+    provide: Provide | None = None
+    quotas_of: Callable[[str], Quotas] | None = None
 
 
 class TierStatus(NamedTuple):
@@ -87,12 +95,14 @@ class Housekeeping:
     ) -> None:
         self.budget = Budget(tiers.budget_bytes, tiers.segments.cache)
         self._segments = tiers.segments
-        self._capacities_of = tiers.capacities_of
-        self._give_back = tiers.give_back
+        self._capacities_of, self._quotas_of = tiers.capacities_of, tiers.quotas_of
+        self._give_back, self._provide = tiers.give_back, tiers.provide
         self._clock = clock
         self._activity = activity
         self._run_blocking = run
         self._kept: dict[str, Kept] = {}
+        self._resident: Counter[str] = Counter()
+        self._turn = 0
         self._wake = anyio.Event()
         self._scope = anyio.CancelScope()
         self.moving = anyio.Lock()
@@ -101,16 +111,29 @@ class Housekeeping:
 
     def add(self, engine: Tended) -> Capacities:
         """Look after a space from now on; return its capacities."""
+        self._forget(engine.space)
         kept = self._kept[engine.space] = Kept(engine, self._capacities_of(engine.space))
-        self._measure()
-        self._wake.set()
+        kept.ahead = None if self._provide is None else Ahead(self._clock, self._provide)
+        self._measure([kept])
+        if not self._is_small(kept):
+            self._wake.set()
         return kept.capacities
+
+    def room_check(self, space: str, state: SpaceState) -> Callable[[int, int], None]:
+        """Return what lets memories of a space in, and let its state be held to its quotas."""
+        quotas = Quotas() if self._quotas_of is None else self._quotas_of(space)
+        return held_to(quotas, space, state, self._clock, self.check_room)
 
     async def remove(self, space: str) -> None:
         """Look after a space no more; a step under way ends first."""
-        self._kept.pop(space, None)
+        self._forget(space)
         async with self.moving:
             return
+
+    def _forget(self, space: str) -> None:
+        kept = self._kept.pop(space, None)
+        if kept is not None:
+            self._resident.subtract(kept.resident)
 
     def grown(self, engine: Tended, body_bytes: int, count: int) -> None:
         """Note that bodies came into RAM."""
@@ -118,6 +141,8 @@ class Housekeeping:
         kept = self._kept.get(engine.space)
         if kept is None:
             return
+        if kept.ahead is not None:
+            kept.ahead.grown(engine.view.hot, body_bytes)
         limits = kept.capacities
         if self.budget.excess_bytes or engine.view.hot.count >= limits.hot + limits.segment:
             self._wake.set()
@@ -128,6 +153,10 @@ class Housekeeping:
             return True
         self._wake.set()
         return False
+
+    def has_room(self, body_bytes: int) -> bool:
+        """Whether these bodies may come into RAM, without waiting or being refused."""
+        return self.budget.admits(body_bytes)
 
     def check_room(self, body_bytes: int, count: int) -> None:
         """Refuse memories for which no room can be made; Overloaded names the budget."""
@@ -156,11 +185,9 @@ class Housekeeping:
 
     def resident(self) -> ResidentBytes:
         """Return the bytes that all open spaces hold in RAM, by what they are for."""
-        sums: Counter[str] = Counter()
-        for kept in self._kept.values():
-            sums.update(kept.engine.resident_parts())
+        self._measure(self._kept.values())
         cache = self._segments.cache.counts().resident_bytes
-        return ResidentBytes(**sums, cache=cache, moving=self.budget.moving_bytes)
+        return ResidentBytes(**self._resident, cache=cache, moving=self.budget.moving_bytes)
 
     async def run(self) -> None:
         """Do step after step until closed."""
@@ -201,9 +228,10 @@ class Housekeeping:
         """Do the first step that any space needs; return whether there was one."""
         with anyio.CancelScope(shield=True):
             async with self.moving:
-                self._measure()
+                self._measure(self._to_measure())
                 now = self._clock.monotonic()
-                due = [kept for kept in self._kept.values() if kept.retry_at <= now]
+                spaces = (kept for kept in self._kept.values() if not self._is_small(kept))
+                due = [kept for kept in spaces if kept.retry_at <= now]
                 for kept in sorted(due, key=lambda each: -each.engine.view.hot.count):
                     if self._closing:
                         return False
@@ -246,15 +274,22 @@ class Housekeeping:
                 return
             begun = self._activity.begun
             await self._clock.sleep_until(self._clock.monotonic() + _IDLE_NS)
-            if self._activity.begun == begun or self.budget.excess_bytes:
+            if self._activity.begun == begun or self._is_urgent(kept):
                 return
 
-    def _measure(self) -> None:
-        for kept in self._kept.values():
-            kept.hot_bytes = kept.engine.resident_parts()["hot"]
-        held = self.resident()
-        fixed = held.columns + held.keys + held.words + held.sealed + held.sketches
-        self.budget.measured(fixed, held.hot)
+    def _measure(self, spaces: Iterable[Kept]) -> None:
+        for kept in spaces:
+            self._resident.update(kept.measure())
+        hot = self._resident["hot"]
+        self.budget.measured(self._resident.total() - hot, hot)
+
+    def _to_measure(self) -> set[Kept]:
+        """Return the spaces that changed, and some others whose indexes may have grown."""
+        spaces = list(self._kept.values())
+        turns = range(self._turn, self._turn + min(_TURNS, len(spaces)))
+        self._turn = turns.stop % max(1, len(spaces))
+        others = {spaces[number % len(spaces)] for number in turns}
+        return others.union(each for each in spaces if each.has_changed)
 
     def _plan(self, kept: Kept) -> Plan | None:
         """Return the next step of a space, None when everything is where it belongs. Blocks."""
@@ -294,8 +329,14 @@ class Housekeeping:
         if count or size:
             size = max(size, held - self.budget.hot_bytes_kept)
             found = rows_to_seal(view, kept.engine.accesses, now, count=count, bytes_count=size)
-            return found, above >= 2 * limits.segment or self.budget.excess_bytes > 0
+            return found, self._is_urgent(kept)
         return _NO_ROWS, False
+
+    def _is_urgent(self, kept: Kept) -> bool:
+        """Whether so many bodies must leave RAM that callers may wait for it."""
+        limits = kept.capacities
+        above = kept.engine.view.hot.count - limits.hot
+        return above >= 2 * limits.segment or self.budget.excess_bytes > 0
 
     async def _carry_out(self, kept: Kept, plan: Plan) -> None:
         engine, view = kept.engine, plan.view

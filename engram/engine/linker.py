@@ -67,6 +67,13 @@ class _Sampled(NamedTuple):
     likeness: Likeness
 
 
+class Backlog(NamedTuple):
+    """How many memories wait to be linked, and for how many seconds the oldest of them has."""
+
+    memories: int
+    seconds: float
+
+
 class Linker:
     """The links of one space. `run` makes them; belongs to the event loop of the engine."""
 
@@ -101,11 +108,23 @@ class Linker:
     @property
     def lag(self) -> int:
         """How many living memories with a vector are not linked yet."""
+        return len(self._unlinked(self._engine.view))
+
+    @property
+    def backlog(self) -> Backlog:
+        """What `lag` is, and how long the oldest of these memories has been there."""
         view = self._engine.view
+        rows = self._unlinked(view)
+        if not len(rows):
+            return Backlog(0, 0.0)
+        oldest = int(view.gather("recorded_at", rows).min())
+        return Backlog(len(rows), max(0, self._clock.now() - oldest) / 1e9)
+
+    def _unlinked(self, view: View) -> NDArray[np.int64]:
         if not view.dimensions:
-            return 0
+            return np.zeros(0, np.int64)
         fresh = _linkable(view, np.arange(self._position(view), view.count))
-        return len(fresh) + len(_late(view))
+        return np.concatenate((fresh, _late(view)))
 
     async def wait(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - as its caller
         """Link what is there without a rest; return what `lag` is after it, or after `timeout`.

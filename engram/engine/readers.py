@@ -28,6 +28,9 @@ T = TypeVar("T")
 # 4 threads: two cores are busy with two scans; more callers wait in line instead of thrashing.
 THREADS_MAX: Final = 4
 
+# 4 searches: whoever else wants the event loop waits for one part of each, 1 ms in all.
+IN_PARTS_MAX: Final = 4
+
 
 class _Call:
     """One search on its way: what to run, and what came of it."""
@@ -83,6 +86,8 @@ class Readers:
         self._threads: list[threading.Thread] = []
         self._waiting_count = 0
         self._closed = False
+        self.turns = anyio.Semaphore(IN_PARTS_MAX, fast_acquire=True)
+        """Held by each search that is carried out part by part on the event loop."""
         native = lowlevel.current_token().native_token
         # asyncio's loop and trio's token have the same call under two names.
         self._call_soon: Callable[[Callable[[], object]], object] = getattr(

@@ -29,6 +29,7 @@ from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.scrubber import Scrubber
 from engram.engine.space_directories import SpaceDirectories
 from engram.engine.space_engine import SpaceEngine
+from engram.engine.space_locks import SpaceLocks
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import (
     Closed,
@@ -101,7 +102,7 @@ class SpaceRegistry:
         self._linkers: dict[str, Linker] = {}
         self._entropy = entropy
         self._consolidators: dict[str, Consolidator] = {}
-        self._locks: dict[str, anyio.Lock] = {}
+        self.locks = SpaceLocks(clock)
         self._closed = False
         self._readers = Readers(None if run is in_thread else run)
         self._activity = Activity()
@@ -130,7 +131,7 @@ class SpaceRegistry:
         after a failure that failure again until the store is reopened.
         """
         check_space_id(space)
-        async with self._locks.setdefault(space, anyio.Lock()):
+        async with self.locks.held(space):
             return await self._open(space, create=create)
 
     async def recover_all(self, at_once_max: int = RECOVERIES_AT_ONCE_MAX) -> list[str]:
@@ -162,7 +163,7 @@ class SpaceRegistry:
     async def create(self, space: str) -> SpaceEngine:
         """Make a new space; SpaceAlreadyExists when its id is taken."""
         check_space_id(space)
-        async with self._locks.setdefault(space, anyio.Lock()):
+        async with self.locks.held(space):
             if await self.exists(space):
                 raise SpaceAlreadyExists(space)
             return await self._open(space, create=True)
@@ -175,7 +176,7 @@ class SpaceRegistry:
                 "memory space 'default' is always there and cannot be deleted; forget its "
                 "memories one by one, or delete the whole data root"
             )
-        async with self._locks.setdefault(space, anyio.Lock()):
+        async with self.locks.held(space):
             if not await self.exists(space):
                 raise SpaceNotFound(space)
             engine = self._engines.pop(space, None)
@@ -193,7 +194,7 @@ class SpaceRegistry:
         in a space of this id, unless `replace` is set: then that one is removed in the same step.
         """
         check_space_id(space)
-        async with self._locks.setdefault(space, anyio.Lock()):
+        async with self.locks.held(space):
             if not replace:
                 await self._check_empty(space)
             hidden = self._directories.hidden_name()

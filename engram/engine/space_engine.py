@@ -1,7 +1,7 @@
 """One memory space at work: one writer, group commit, views for readers.
 
 Rule 1: the state changes only after the log said that the events are durable.
-Rule 2: commands that wait while a group is on its way to the disk form the next group.
+Rule 2: commands that wait while a group is on its way to the disk form the next group (`parts`).
 Rule 3: a caller that gives up loses only its answer; its command is carried out or refused whole.
 Rule 4: after a failure nothing more is accepted until the space is opened again.
 """
@@ -11,21 +11,30 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import anyio
 import anyio.to_thread
 from anyio import lowlevel
 
 from engram.engine.access_recorder import AccessRecorder
-from engram.engine.accesses import Accesses
 from engram.engine.activity import Activity
-from engram.engine.checkpointer import Checkpointer, Frozen
-from engram.engine.compactor import Compactor
-from engram.engine.eraser import Eraser
-from engram.engine.groups import LONE, Change, Group, Line, Queue
+from engram.engine.beside import Beside
+from engram.engine.checkpointer import Frozen
+from engram.engine.feed import Feed
+from engram.engine.groups import Change, Group, Line, Queue
 from engram.engine.housekeeping import Housekeeping
+from engram.engine.parts import (
+    AHEAD_COUNT_MIN,
+    Part,
+    decided,
+    gather,
+    gather_ahead,
+    may_follow,
+    unexpected,
+)
 from engram.engine.readers import Readers
+from engram.engine.staging import synced
 from engram.engine.waiting import Moment, Pace
 from engram.engine.words import Words
 from engram.model.commands import Command
@@ -34,33 +43,21 @@ from engram.model.errors import (
     DurabilityError,
     EngramError,
     InvalidRequest,
-    InvariantViolated,
     Overloaded,
-    check,
 )
-from engram.model.events import encode
-from engram.model.limits import (
-    HISTORY_RETENTION_SECONDS_DEFAULT,
-    WORDS_BACKLOG_ROWS_MAX,
-)
+from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
 from engram.ports import Clock
-from engram.retrieval.facts import FactIndex
-from engram.retrieval.filters import RowMasker
-from engram.retrieval.graph import GraphIndex
-from engram.retrieval.sketch_index import SketchIndex
-from engram.retrieval.vectors import UnrelatedCosine
-from engram.state.apply import apply
-from engram.state.decide import decide
-from engram.state.lone import may_block
-from engram.state.outcomes import Decision, Outcome
+from engram.state.outcomes import Outcome
 from engram.state.space import SpaceState, View
 from engram.storage.snapshot_content import capture
-from engram.wal.protocol import Entry, Log
+from engram.wal.protocol import Log
 
 T = TypeVar("T")
 
+_TURNS: Final = 2  # of the loop: in the second one whoever was just answered has come again
 
-class SpaceEngine:
+
+class SpaceEngine(Beside):
     """A recovered space. `run` must be running for `submit` to return."""
 
     def __init__(
@@ -75,21 +72,13 @@ class SpaceEngine:
         *,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
     ) -> None:
-        self.space = space
-        self.history_retention_ns = history_retention_ns
-        self.log = log
-        self.words, self.graph = Words(), GraphIndex()
-        self.accesses = Accesses()
+        super().__init__()
+        self.space, self.feed = space, Feed(space)
+        self.log, self.history_retention_ns = log, history_retention_ns
         self.unrecorded = AccessRecorder(self.submit, clock)
-        self.unrelated_cosine = UnrelatedCosine()
-        self.row_masks, self.sketches, self.facts = RowMasker(), SketchIndex(), FactIndex()
         self.readers, self.activity = readers, activity or Activity()
         self.groups_committed = 0
-        self.checkpointer: Checkpointer | None = None
-        self.compactor: Compactor | None = None
-        self.eraser: Eraser | None = None
-        self._clock = clock
-        self._state = state
+        self._clock, self._state = clock, state
         self._view = state.view()
         self._line, self._pace = Line(), Pace()
         self._changes: deque[Change] = deque()
@@ -99,10 +88,11 @@ class SpaceEngine:
         self.grown = anyio.Event()
         """Set, and another put in its place, when something is committed or moved, and last."""
         self._committing: Group | None = None
+        self._next: Part | None = None  # what is written right after the group at hand
         self._answering: Moment | None = None
         self._failure: EngramError | None = None
         self._housekeeping = housekeeping
-        self._check_room = None if housekeeping is None else housekeeping.check_room
+        self._check_room = None if housekeeping is None else housekeeping.room_check(space, state)
         if housekeeping is not None:
             state.cold_capacity = housekeeping.add(self).cold
 
@@ -143,15 +133,15 @@ class SpaceEngine:
         """Note that the memories in `rows` of `view` were listed: accesses, better near."""
         if view.numbering != self._view.numbering:
             return
-        now = self._clock.now()
-        self.unrecorded.note(rows, now, session)
+        self.unrecorded.note(rows, now := self._clock.now(), session)
         if self._housekeeping is not None and view.sealed:
             self.accesses.note(rows, now)
             self._housekeeping.look()
 
     def wake_up(self) -> None:
         """Look again whether what waits may be written."""
-        self._wake.set()
+        if self._line.first is not None:
+            self._wake.set()
 
     async def submit(self, command: Command) -> tuple[Outcome, int]:
         """Return the durable outcome of a command and the LSN it is at.
@@ -167,6 +157,12 @@ class SpaceEngine:
         await group.done.wait()
         return group.answer(position)
 
+    def _check_serving(self) -> None:
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        if self._closing:
+            raise Closed(f"memory space {self.space!r}")
+
     def enlist(self, command: Command) -> tuple[Group, int]:
         """Take a command in, as `submit`; `answer` of its group tells once `done` has come."""
         if self._failure is not None:
@@ -178,12 +174,6 @@ class SpaceEngine:
         if not position:
             self._wake.set()
         return group, position
-
-    @property
-    def checkpoints(self) -> Checkpointer:
-        """Who takes the snapshots of this space."""
-        check(self.checkpointer is not None, "the registry gives each space a checkpointer")
-        return cast("Checkpointer", self.checkpointer)
 
     async def freeze(self) -> Frozen:
         """Return all that the space is now, to be saved; raises what `between_groups` does."""
@@ -197,12 +187,6 @@ class SpaceEngine:
 
         return await self.between_groups(freeze)
 
-    @property
-    def compactions(self) -> Compactor:
-        """Who drops the rows of this space that nobody may ask about any more."""
-        check(self.compactor is not None, "the registry gives each space a compactor")
-        return cast("Compactor", self.compactor)
-
     async def between_groups(
         self, change: Callable[[SpaceState], T], published: Callable[[T], None] | None = None
     ) -> T:
@@ -214,10 +198,7 @@ class SpaceEngine:
 
         Raises what `change` raises, and Closed or the space's failure as `submit` does.
         """
-        if self._failure is not None:
-            raise self._failure.with_traceback(None)
-        if self._closing:
-            raise Closed(f"memory space {self.space!r}")
+        self._check_serving()
         waiting = Change(change, published)
         self._changes.append(waiting)
         self._wake.set()
@@ -230,11 +211,11 @@ class SpaceEngine:
         """Commit group after group until the engine is closed."""
         try:
             while True:
-                if self._changes:
+                if self._changes and self._next is None:
                     self._answer_the_rest()
                     with anyio.CancelScope(shield=True):
                         await self._change(self._changes.popleft())
-                while not self._changes and not self._may_commit():
+                while self._next is None and not self._changes and not self._may_commit():
                     self._answer_the_rest()
                     if self._closing and self._line.first is None:
                         return
@@ -242,15 +223,17 @@ class SpaceEngine:
                     await self._wake.wait()
                 if self._failure is not None:
                     return
-                if not self._may_commit():
+                if self._next is None and not self._may_commit():
                     continue
-                self._committing = group = self._line.take()
+                group = self._line.take() if self._next is None else self._next.group
+                self._committing = group
                 with anyio.CancelScope(shield=True):
                     await self._commit(group)
-                    self._committing = None
+                    self._committing = None if self._next is None else self._next.group
                     self._note_growth()
                     waiting = self._line.first if self._may_commit() else None
-                    if waiting is None or self._pace.is_for_one(waiting.latest):
+                    is_for_one = waiting is None or self._pace.is_for_one(waiting.latest)
+                    if is_for_one and self._next is None:
                         await lowlevel.checkpoint()  # who was answered may be in the next group
         finally:
             self._closing = True
@@ -285,6 +268,7 @@ class SpaceEngine:
         """
         self.words = words
         self.accesses.clear()
+        self.records.clear()
         self.unrecorded.renumber(self._view)
         if self._housekeeping is not None:
             self._housekeeping.renumbered(self.space)
@@ -321,7 +305,7 @@ class SpaceEngine:
 
     async def _commit(self, group: Group) -> None:
         try:
-            if self._housekeeping is not None and not self._closing:
+            if self._housekeeping is not None and not self._closing and self._next is None:
                 self._housekeeping.check_room(group.body_bytes, group.memories_count)
             while len(group.outcomes) < len(group.commands):
                 await self._commit_part(group)
@@ -332,12 +316,7 @@ class SpaceEngine:
         except DurabilityError as error:
             self._failure = group.failure = error
         except Exception as error:  # noqa: BLE001 - whatever it was, the space must stop
-            broken = InvariantViolated(
-                f"memory space {self.space!r} stopped after an unexpected "
-                f"{type(error).__name__}: {error}; reopen it, and please report this"
-            )
-            broken.__cause__ = error
-            self._failure = group.failure = broken
+            self._failure = group.failure = unexpected(self.space, error)
         finally:
             self._answer_the_rest()
             if group.done.come(in_halves=self._pace.is_for_halves):
@@ -350,50 +329,71 @@ class SpaceEngine:
             self._answering = None
 
     async def _commit_part(self, group: Group) -> None:
-        commands = group.commands[len(group.outcomes) :]
-        lone = isinstance(commands[0], LONE)
-        now = self._clock.now()
-        if lone and not may_block(self._state, commands):
-            decision = decide(self._state, self.space, commands, now)
-        else:
-            decision = await anyio.to_thread.run_sync(
-                decide, self._state, self.space, commands, now
-            )
-        check(decision.taken > 0, "deciding a group makes progress")
-        if decision.events:
-            first = self._state.lsn
-            entries = [Entry(*encode(event, vectors)) for event, vectors in decision.events]
+        part, self._next = self._next, None
+        if part is None:
+            commands, now = group.commands[len(group.outcomes) :], self._clock.now()
+            decision = await decided(self._state, self.space, commands, now)
             try:
-                last = self.log.append(entries, expected_last_lsn=first)
+                part = gather(self.log, group, decision, self._state.lsn)
             except InvalidRequest as refusal:
                 # The log's records are smaller than ours: nothing was taken, the space goes on.
-                group.settle([Outcome(refusal=refusal)] * decision.taken, first)
+                group.settle([Outcome(refusal=refusal)] * decision.taken, self._state.lsn)
                 return
+            if decision.events:
+                self._pace.begin(self._clock.monotonic())
+        else:
+            self._pace.go_on()
+        if part.decision.events:
             self._answer_the_rest()
-            self._pace.begin(self._clock.monotonic())
-            await self.log.sync(last)
-            self._pace.end(self._clock.monotonic())
-            if self.checkpointer is not None:
-                self.checkpointer.note(sum(entry.bytes_count for entry in entries))
-            if lone:
-                self._apply(decision, first)
-            else:
-                await anyio.to_thread.run_sync(self._apply, decision, first)
-            self._view = self._state.view()
-            self.groups_committed += 1
-            if self._view.count - self.words.rows_indexed > WORDS_BACKLOG_ROWS_MAX:
-                with suppress(EngramError):  # the write itself is done; see `indexing`
-                    await anyio.to_thread.run_sync(
-                        self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
-                    )
-        group.settle(decision.outcomes, self._state.lsn)
+            await self._written(part)
+        group.settle(part.decision.outcomes, self._state.lsn)
 
-    def _apply(self, decision: Decision, first: int) -> None:
-        for number, (event, vectors) in enumerate(decision.events, start=1):
-            apply(self._state, event, vectors, first + number)
+    async def _written(self, part: Part) -> None:
+        """Wait until a part is durable, then apply it."""
+        is_lone = part.group.is_lone
+        if is_lone:
+            await self._look_ahead(part)
+            await self.log.sync(part.last)
+        else:
+            await synced(self.log, part.last, self._state, part.decision)
+        self._pace.end(self._clock.monotonic())
+        if self.checkpointer is not None:
+            self.checkpointer.note(part.bytes_count)
+        if is_lone:
+            part.apply(self._state)
+        else:
+            await anyio.to_thread.run_sync(part.apply, self._state)
+        self._view = self._state.view()
+        self.groups_committed += 1
+        if self.feed.followers_count:
+            self.feed.push(part.decision.events, part.first)
+        if self._view.count - self.words.rows_indexed > WORDS_BACKLOG_ROWS_MAX:
+            with suppress(EngramError):  # the write itself is done; see `indexing`
+                await anyio.to_thread.run_sync(
+                    self.words.follow, self._view, WORDS_BACKLOG_ROWS_MAX
+                )
+
+    async def _look_ahead(self, part: Part) -> None:
+        """Have a part written, and decide about the next group meanwhile if that may be."""
+        if len(part.group.commands) < AHEAD_COUNT_MIN or not part.ends_group:
+            return
+        self.log.begin(part.last)
+        for _ in range(_TURNS):
+            await lowlevel.checkpoint()
+            group = self._line.first
+            if group is None or self._changes or not may_follow(part, group, self._pace):
+                continue
+            house, bodies = self._housekeeping, part.group.body_bytes + group.body_bytes
+            if house is None or house.has_room(bodies):
+                now = self._clock.now()
+                self._next = gather_ahead(self.log, self._state, self.space, part, group, now)
+            if self._next is not None:
+                self._line.take()
+            return
 
     def _fail_waiting(self, failure: EngramError) -> None:
-        self._line.fail(failure)
+        following, self._next = self._next, None
+        self._line.fail(failure, [] if following is None else [following.group])
         while self._changes:
             change = self._changes.popleft()
             change.error = failure

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from engram.engine.accesses import Accesses
+from engram.engine.ahead import Ahead
 from engram.engine.checkpointer import Checkpointer
 from engram.engine.tiers import Sealing
 from engram.model.capacities import Capacities
@@ -50,13 +51,32 @@ class Kept:
     def __init__(self, engine: Tended, capacities: Capacities) -> None:
         self.engine = engine
         self.capacities = capacities
-        self.hot_bytes = 0
+        self.ahead: Ahead | None = None
+        self.resident: dict[str, int] = {}
+        """Bytes in RAM by what they are for, as they were measured last."""
+        self._measured_at: tuple[int, ...] = ()
         self.recalled: Rows = _NO_ROWS
         self.checked: object = None  # the segments that were looked through for dead bodies
         self.steps = 0
         self.error: str | None = None
         self.retry_at = 0
         self.retry_ns = RETRY_NS_FIRST
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes of bodies in RAM, as they were measured last."""
+        return self.resident.get("hot", 0)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether readers see something else than when it was measured."""
+        return self._measured_at != _mark(self.engine.view)
+
+    def measure(self) -> dict[str, int]:
+        """Measure again; return by how much each of its bytes grew."""
+        before, self.resident = self.resident, self.engine.resident_parts()
+        self._measured_at = _mark(self.engine.view)
+        return {name: count - before.get(name, 0) for name, count in self.resident.items()}
 
     def failed(self, error: EngramError, now: int) -> None:
         """Note why a step failed, and when to try again."""
@@ -67,6 +87,11 @@ class Kept:
         """Note that a step was done."""
         self.steps += 1
         self.error, self.retry_ns = None, RETRY_NS_FIRST
+
+
+def _mark(view: View) -> tuple[int, ...]:
+    """Return what tells a view from others, without keeping it."""
+    return id(view), view.lsn, view.hot.count
 
 
 class Plan(NamedTuple):

@@ -96,7 +96,8 @@ class Store:
             LogCorrupted: neither STORE nor any log tells the id.
             StorageFailed: the medium cannot be read.
         """
-        names = filesystem.list("")
+        # What begins with a dot, such as the log of a server, is no space.
+        names = [name for name in filesystem.list("") if not name.startswith(".")]
         if not any(name == STORE_FILE or filesystem.list(f"{name}/wal") for name in names):
             raise InvalidRequest(
                 f"there is no store at {path}; name its directory with --data or ENGRAM_DATA_ROOT"

@@ -35,14 +35,22 @@ class Pace:
         """Note that it is durable."""
         self._ended, self._writing_ns = now, now - self._begun
 
+    def go_on(self) -> None:
+        """Note that the next group was ready, and is on its way since the last one was durable."""
+        self._begun, self._preparing_ns = self._ended, 0
+
     @property
     def is_for_halves(self) -> bool:
         """Whether who has waited for one group should become two."""
         return self._writing_ns < self._preparing_ns
 
     def is_for_one(self, latest: int) -> bool:
-        """Whether two groups should become one: those of the one that waits came until `latest`."""
-        return self._writing_ns > 2 * (latest - self._begun)
+        """Whether two groups should become one: those of the one that waits came until `latest`.
+
+        To prepare a write, from then to its answer, takes about twice as long as for its caller to
+        come again; and there are two groups of them.
+        """
+        return self._writing_ns > 4 * (latest - self._begun)
 
 
 class Moments:
@@ -66,22 +74,27 @@ class Moments:
 class Moment:
     """Comes once, to many in two halves. Belongs to its event loop."""
 
-    __slots__ = ("_count", "_create_future", "_events", "_futures")
+    __slots__ = ("_count", "_create_future", "_events", "_futures", "_has_come")
 
     def __init__(self, create_future: Callable[[], Any] | None) -> None:
         self._create_future = create_future
         self._events = None if create_future is not None else (anyio.Event(), anyio.Event())
         self._futures: list[Any] = []
         self._count = 0
+        self._has_come = False
 
     def wait(self) -> Awaitable[None]:
-        """Return what one caller awaits, once, before the moment has come."""
+        """Return what one caller awaits, once."""
         self._count += 1
         if self._events is not None:
             return self._events[self._count & 1].wait()
-        future: Awaitable[None] = self._create_future()  # type: ignore[misc]
-        self._futures.append(future)
-        return future
+        future: Any = self._create_future()  # type: ignore[misc]
+        if self._has_come:
+            future.set_result(None)
+        else:
+            self._futures.append(future)
+        waited: Awaitable[None] = future
+        return waited
 
     def come(self, *, in_halves: bool = False) -> bool:
         """Let who waits go on; who was cancelled meanwhile is passed over.
@@ -89,6 +102,7 @@ class Moment:
         When it is to come in halves to many, only the first half goes on; then this returns True,
         and `come_to_the_rest` must be called soon.
         """
+        self._has_come = True
         is_halved = in_halves and self._count >= _HALVED_MIN
         if self._events is not None:
             self._events[0].set()

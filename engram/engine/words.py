@@ -132,6 +132,14 @@ class Words:
                 self._snapshot = self._index.snapshot()
             return self._snapshot
 
+    def is_due(self, view: View) -> bool:
+        """Whether `at` has more to do for `view` than to index, or has to wait for somebody."""
+        return (
+            self._removed_count < view.forgotten_count
+            or self._erased_lsn < view.erased_lsn
+            or self._lock.locked()
+        )
+
     def ready(self, view: View) -> WordView | None:
         """Return the index if it has come as far as `view`, else None; never waits."""
         snapshot = self._snapshot

@@ -24,14 +24,20 @@ ARENA_THREAD_STATS_COUNT = 3
 DURABLE_SYNC = 0
 DURABLE_DSYNC = 1
 DURABLE_CLOSE = 2
+DURABLE_PAST = 3
+DURABLE_FAILURE_SHIFT = 8
+DURABLE_MARK_FAILURE_SHIFT = 20
 FUSION_PARTS_MAX = 16
-DURABLE_JOB = Struct("@PPNNNiiIIII")
+DURABLE_JOB = Struct("@PPNNNiiII")
 SPREAD_CALL = Struct("@PPPPPNPP")
 COLLECT_CALL = Struct("@PPPPP")
 TRAILS_CALL = Struct("@PPPPNPNNNPNPPPPPPNP")
 SCORED_ROWS = Struct("@PPN")
 SKETCHED_CALL = Struct("@PNNPPNPNNNNPNPPNPP")
+GATHERED_COLUMN = Struct("@PNNNN")
+GATHER_CALL = Struct("@PNIPNP")
 TOP_CALL = Struct("@PNPNPPPPNP")
+SIMILARITY_AT_CALL = Struct("@PNPNNPNP")
 SKETCH_PART = Struct("@PPPPPNIffI")
 
 
@@ -163,12 +169,12 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_rerank_f32.restype = c_int64
-    library.engram_durable_serve.argtypes = [
+    library.engram_write_durably.argtypes = [
         c_void_p,
         c_int32,
         c_int32,
     ]
-    library.engram_durable_serve.restype = c_int32
+    library.engram_write_durably.restype = c_int32
     library.engram_learn_arrays.argtypes = [
         c_size_t,
         c_size_t,
@@ -279,6 +285,10 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_top_k_sketched.restype = c_int64
+    library.engram_gather_records.argtypes = [
+        c_void_p,
+    ]
+    library.engram_gather_records.restype = c_int32
     library.engram_top_k_f32_call.argtypes = [
         c_void_p,
     ]
@@ -307,6 +317,10 @@ def declare(library: CDLL) -> None:
         c_void_p,
     ]
     library.engram_similarity_f32.restype = c_int32
+    library.engram_similarity_at_f32.argtypes = [
+        c_void_p,
+    ]
+    library.engram_similarity_at_f32.restype = c_int32
     library.engram_normalize_f32.argtypes = [
         c_void_p,
         c_size_t,

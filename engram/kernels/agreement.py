@@ -23,6 +23,7 @@ EXACT: Final = frozenset(
     {
         "bit_top_k",
         "bound_sketches",
+        "gather_records",
         "quantize_bits",
         "quantize_i8",
         "spread",
@@ -79,7 +80,13 @@ def compare(
 
 
 def _parts(result: Any) -> list[NDArray[Any]]:
-    return [np.asarray(part) for part in (result if isinstance(result, tuple) else (result,))]
+    """Return the arrays of a result; of records each field is one."""
+    arrays = [np.asarray(part) for part in (result if isinstance(result, tuple) else (result,))]
+    return [
+        part
+        for array in arrays
+        for part in ([array[name] for name in array.dtype.names] if array.dtype.names else [array])
+    ]
 
 
 def _is_ranking(kernel: str, parts: list[NDArray[Any]]) -> bool:
@@ -193,7 +200,13 @@ def _limits(arguments: Mapping[str, Any], meant: NDArray[Any]) -> NDArray[np.flo
     query, rows = arguments.get("query"), arguments.get("rows")
     if isinstance(query, np.ndarray) and isinstance(rows, np.ndarray) and len(meant) == len(rows):
         return _score_limits("", arguments, meant, np.arange(len(rows)))
-    return np.asarray(_TOLERANCE * np.maximum(1.0, np.abs(meant)), np.float64)
+    share = _TOLERANCE
+    if isinstance(query, np.ndarray) and "pages" in arguments:
+        # As `_score_limits` has it of unit rows: the lengths of these are not looked at.
+        share = max(share, 8 * _EPS * float(np.sqrt(len(query)))) * max(
+            1.0, float(np.linalg.norm(query))
+        )
+    return np.asarray(share * np.maximum(1.0, np.abs(meant)), np.float64)
 
 
 def _query(arguments: Mapping[str, Any], number: int) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.fusion.numpy_kernels import NumpyFusion
 from engram.kernels.graph.numpy_kernels import NumpyGraph
 from engram.kernels.nearest.numpy_kernels import NumpyNearest
+from engram.kernels.records.numpy_kernels import NumpyRecords
 from engram.kernels.sketches.numpy_kernels import NumpySketches
 from engram.kernels.trails.numpy_kernels import NumpyTrails
 from engram.kernels.vectors.numpy_kernels import NumpyVectors
@@ -21,6 +22,7 @@ class NumpyBackend(
     NumpyFusion,
     NumpyGraph,
     NumpyNearest,
+    NumpyRecords,
     NumpySketches,
     NumpyTrails,
     NumpyVectors,

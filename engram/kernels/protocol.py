@@ -15,6 +15,7 @@ from engram.kernels.forgetting.protocol import ForgettingKernels
 from engram.kernels.fusion.protocol import FusionKernels
 from engram.kernels.graph.protocol import GraphKernels
 from engram.kernels.nearest.protocol import NearestKernels
+from engram.kernels.records.protocol import RecordKernels
 from engram.kernels.sketches.protocol import SketchKernels
 from engram.kernels.trails.protocol import TrailKernels
 from engram.kernels.vectors.protocol import VectorKernels
@@ -29,6 +30,7 @@ class KernelBackend(
     FusionKernels,
     GraphKernels,
     NearestKernels,
+    RecordKernels,
     SketchKernels,
     TrailKernels,
     VectorKernels,

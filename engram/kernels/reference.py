@@ -9,6 +9,7 @@ from engram.kernels.forgetting.reference import ReferenceForgetting
 from engram.kernels.fusion.reference import ReferenceFusion
 from engram.kernels.graph.reference import ReferenceGraph
 from engram.kernels.nearest.reference import ReferenceNearest
+from engram.kernels.records.reference import ReferenceRecords
 from engram.kernels.sketches.reference import ReferenceSketches
 from engram.kernels.trails.reference import ReferenceTrails
 from engram.kernels.vectors.reference import ReferenceVectors
@@ -21,6 +22,7 @@ class ReferenceBackend(
     ReferenceFusion,
     ReferenceGraph,
     ReferenceNearest,
+    ReferenceRecords,
     ReferenceSketches,
     ReferenceTrails,
     ReferenceVectors,

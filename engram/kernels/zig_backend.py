@@ -11,6 +11,7 @@ from engram.kernels.forgetting.zig_kernels import ZigForgetting
 from engram.kernels.fusion.zig_kernels import ZigFusion
 from engram.kernels.graph.zig_kernels import ZigGraph
 from engram.kernels.nearest.zig_kernels import ZigNearest
+from engram.kernels.records.zig_kernels import ZigRecords
 from engram.kernels.sketches.zig_kernels import ZigSketches
 from engram.kernels.trails.zig_kernels import ZigTrails
 from engram.kernels.vectors.zig_kernels import ZigVectors
@@ -33,6 +34,7 @@ class ZigBackend(
     ZigFusion,
     ZigGraph,
     ZigNearest,
+    ZigRecords,
     ZigSketches,
     ZigTrails,
     ZigVectors,

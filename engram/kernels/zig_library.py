@@ -15,12 +15,28 @@ _LIBRARY_NAMES: Final = {"win32": "engram_kernels.dll", "darwin": "libengram_ker
 
 _loaded: dict[int, ctypes.CDLL] = {}
 
+HELD_ITEMS_MAX: Final = 512
+"""Elements up to which a short call keeps the interpreter's lock: it ends within some 50 us.
+
+Where two threads recall, a call that gives it up has to wait for the other one to give it back.
+"""
+
 
 class ZigFamily:
-    """The end of the chain of families: each takes from the library what it calls."""
+    """The end of the chain of families: each takes from the library what it calls.
+
+    `_held` is the same library, whose calls keep the interpreter's lock: for what ends sooner than
+    another thread would wake up.
+    """
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+        self._library, self._held = library, self._holding(library)
+
+    def _holding(self, library: ctypes.CDLL) -> ctypes.CDLL:
+        """Return the same library, declared, for calls that keep the lock."""
+        held = ctypes.PyDLL(library._name, handle=library._handle)  # noqa: SLF001 - the same one
+        abi.declare(held)
+        return held
 
 
 def library_path() -> Path:

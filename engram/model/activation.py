@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat, starmap
 from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.model.ids import format_id
+from engram.model.ids import format_id, format_ids
 
 
 class Activation(NamedTuple):
@@ -52,6 +53,20 @@ class Activations(Sequence[Activation]):
     def __len__(self) -> int:
         """Return how many are listed."""
         return len(self._columns.activations)
+
+    def __iter__(self) -> Iterator[Activation]:
+        """Iterate them; all together take half of what they take one by one."""
+        return starmap(Activation, self.fields())
+
+    def fields(self) -> Iterator[tuple[str | None, str | None, float, int]]:
+        """Iterate the fields of each, sooner than the same as objects."""
+        columns, labels = self._columns, self._columns.labels
+        halves = np.stack((columns.id_high, columns.id_low), axis=1)
+        ids: list[str | None] = [*format_ids(halves.astype(">u8").tobytes())]
+        for at in labels:
+            ids[at] = None
+        names = map(labels.get, range(len(ids))) if labels else repeat(None, len(ids))
+        return zip(ids, names, columns.activations.tolist(), columns.hops.tolist(), strict=True)
 
     @overload
     def __getitem__(self, position: int) -> Activation: ...

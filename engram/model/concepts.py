@@ -31,6 +31,8 @@ class Concept(msgspec.Struct, frozen=True):
     terms: tuple[str, ...]
     episodes: tuple[str, ...]
     """The ids of the episodes it was formed from, in the order they were recorded."""
+    name: str | None = None
+    """What somebody called it, in CONSOLIDATE; None: nobody did."""
 
 
 class Belief(msgspec.Struct, frozen=True):
@@ -44,3 +46,4 @@ class Belief(msgspec.Struct, frozen=True):
     terms: tuple[str, ...]
     episodes: tuple[str, ...]
     """The ids of the episodes it stood on, erased ones and those let go of aside."""
+    name: str | None = None

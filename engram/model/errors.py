@@ -5,15 +5,20 @@ EngramError
 |   |-- InvalidRequest       one or more fields break a rule; lists every violation
 |   |   `-- QuerySyntaxError  a statement of the query language cannot be read
 |   |-- QueryTooCostly
+|   |-- Unauthorized         a server knows nobody by the key or token it was shown
+|   |-- Forbidden
+|   |   `-- SpaceForbidden
 |   |-- SpaceNotFound
 |   |-- SpaceAlreadyExists
 |   |-- MemoryNotFound
 |   |   `-- MemorySuperseded  another memory took its place
 |   |-- AssociationNotFound
 |   |-- BackupNotFound
+|   |-- ChangesGone          the log does not go back as far as was asked
 |   |-- DimensionMismatch
 |   |-- EmbedderMismatch
 |   |-- VectorsWouldBeLost
+|   |-- QuotaReached         a space holds as much as it may
 |   |-- Conflict
 |   |-- BackendUnavailable   a kernel backend was asked for by name and is not there
 |   |-- ArenaExhausted       a kernel needs more scratch memory than its thread's arena has
@@ -22,8 +27,13 @@ EngramError
 |   |-- UnknownEvent
 |   `-- Closed
 |-- Overloaded               nobody's: the same request, later
+|   |-- FellBehind           a follower was slower than the writers
+|   |-- RateLimited
+|   |   `-- WritesLimited    more is to be stored than a quota lets be in a second
 |   `-- KernelCancelled      a kernel was stopped before its end
 |-- Unavailable              a dependency's: later, or without it
+|   |-- ServerUnreachable
+|   |-- NoAnswerInTime       a server was silent for as long as the client waits
 |   |-- EmbedderUnavailable
 |   `-- ArchiveUnavailable
 |-- DurabilityError          the operator's: stop, look at the disk
@@ -37,19 +47,52 @@ EngramError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from engram.model.error_branches import (
+    ChangesGone,
+    DurabilityError,
+    EngramError,
+    FellBehind,
+    InvariantViolated,
+    Overloaded,
+    RequestError,
+    Unavailable,
+    check,
+)
+from engram.model.refusals import (
+    Forbidden,
+    KernelCancelled,
+    NoAnswerInTime,
+    QueryTooCostly,
+    QuotaReached,
+    RateLimited,
+    ServerUnreachable,
+    SpaceForbidden,
+    Unauthorized,
+    WritesLimited,
+)
 
-
-class EngramError(Exception):
-    """Base of every error Engram raises on purpose."""
-
-    code: ClassVar[str] = "INTERNAL_ERROR"
-
-
-class RequestError(EngramError):
-    """Raised when the request itself must change; repeating it will fail again."""
-
-    code = "INVALID_REQUEST"
+# What is told here of another module; the classes below are told anyway.
+__all__ = [
+    "ChangesGone",
+    "DurabilityError",
+    "EngramError",
+    "FellBehind",
+    "Forbidden",
+    "InvariantViolated",
+    "KernelCancelled",
+    "NoAnswerInTime",
+    "Overloaded",
+    "QueryTooCostly",
+    "QuotaReached",
+    "RateLimited",
+    "RequestError",
+    "ServerUnreachable",
+    "SpaceForbidden",
+    "Unauthorized",
+    "Unavailable",
+    "WritesLimited",
+    "check",
+]
 
 
 class InvalidRequest(RequestError):
@@ -67,19 +110,6 @@ class QuerySyntaxError(InvalidRequest):
         (self.line, self.column), self.found, self.expected = place, found, expected
         where = f"line {self.line}, column {self.column}"
         super().__init__(f"{where}: found {found}, expected {expected}{hint and f'; {hint}'}")
-
-
-class QueryTooCostly(RequestError):
-    """Raised when a statement is expected to cost more than its budget; nothing was carried out."""
-
-    code = "OVER_BUDGET"
-
-    def __init__(self, estimate_ms: float, budget_ms: float, step: str) -> None:
-        self.estimate_ms, self.budget_ms, self.step = estimate_ms, budget_ms, step
-        super().__init__(
-            f"the statement is expected to take {estimate_ms:,.1f} ms, most of it for {step}, over "
-            f"its budget of {budget_ms:,.1f} ms; narrow it (see EXPLAIN), or raise budget_ms"
-        )
 
 
 class SpaceNotFound(RequestError):
@@ -279,33 +309,6 @@ class Closed(RequestError):
         super().__init__(f"{what} is closed; open it again before using it")
 
 
-class Overloaded(EngramError):
-    """Raised when a named limit is reached; the same request may pass later."""
-
-    code = "OVERLOADED"
-
-    def __init__(self, limit: str, value: int) -> None:
-        self.limit, self.value = limit, value
-        super().__init__(f"{limit} of {value} is reached; try again later, or raise {limit}")
-
-
-class KernelCancelled(Overloaded):
-    """Raised when a kernel stopped because whoever asked no longer wanted the answer."""
-
-    code = "DEADLINE_EXCEEDED"
-
-    def __init__(self) -> None:
-        EngramError.__init__(
-            self, "the search was stopped before it ended; allow it more time, or ask for less"
-        )
-
-
-class Unavailable(EngramError):
-    """Raised when something Engram depends on does not answer."""
-
-    code = "UNAVAILABLE"
-
-
 class EmbedderUnavailable(Unavailable):
     """Raised when the embedder cannot be reached or cannot be loaded."""
 
@@ -326,12 +329,6 @@ class ArchiveUnavailable(Unavailable):
             f"cannot {operation} {location}: {reason}; check its address, the credentials and the "
             "network, then try again"
         )
-
-
-class DurabilityError(EngramError):
-    """Raised when the disk did not do what durability needs; an operator must look."""
-
-    code = "DATA_LOSS"
 
 
 class StorageFailed(DurabilityError):
@@ -388,13 +385,3 @@ class ArchiveCorrupted(DurabilityError):
             f"are whole with `engram backup verify {location}` and use one of them; delete that "
             "object, and the next backup stores it again if the store still holds what was in it"
         )
-
-
-class InvariantViolated(EngramError):
-    """Raised when Engram finds itself in a state that must not exist: a bug."""
-
-
-def check(condition: object, sentence: str) -> None:
-    """Raise InvariantViolated with `sentence` unless `condition` holds, also under `python -O`."""
-    if not condition:
-        raise InvariantViolated(sentence)

@@ -51,6 +51,8 @@ class SpaceHealth(msgspec.Struct, frozen=True):
     """What was found damaged at opening or since; the space serves from something else."""
     errors: tuple[str, ...] = ()
     """Why the last checkpoint, or the last move between tiers, failed; both are tried again."""
+    consolidation_rate: float = 0.0
+    """Episodes replayed a second over the last 60 s."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True):

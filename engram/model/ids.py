@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from binascii import hexlify
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -17,8 +18,11 @@ DEFAULT_SPACE: Final = "default"
 SPACE_RULE: Final = "^[a-z0-9_-]{1,64}$"
 _SPACE = re.compile(r"[a-z0-9_-]{1,64}")
 _MEMORY = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
-_MEMORIES = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} )*")
-_MEMORY_CHARACTERS: Final = 36
+_DASHES_AT: Final = (8, 13, 18, 23)
+_CHARACTERS: Final = 36
+_DIGITS: Final = 32
+_PLACES: Final = tuple(at for at in range(_CHARACTERS) if at not in _DASHES_AT)
+_STRIDE: Final = _CHARACTERS + 1  # the characters of an id, and a space
 _VERSION_BITS: Final = 0x7000
 _VARIANT_BITS: Final = 0x8000_0000_0000_0000
 _LOW_62_BITS: Final = 0x3FFF_FFFF_FFFF_FFFF
@@ -41,6 +45,20 @@ def format_id(high: int, low: int) -> str:
     """Return the canonical text of the id whose halves are given."""
     digits = _HALVES.pack(high, low).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def format_ids(raw: bytes) -> list[str]:
+    """Return the canonical texts of ids of 16 bytes each, one after the other, high halves first.
+
+    Of fifty it takes half the time that one after the other takes, of ten rather longer.
+    """
+    digits = hexlify(raw)
+    count = len(digits) // _DIGITS
+    texts = bytearray(b"-" * (_CHARACTERS * count))
+    for at, place in enumerate(_PLACES):
+        texts[place::_CHARACTERS] = digits[at::_DIGITS]
+    whole = texts.decode("ascii")
+    return [whole[at : at + _CHARACTERS] for at in range(0, len(whole), _CHARACTERS)]
 
 
 def mint_id(now: int, chance: bytes) -> MemoryId:
@@ -82,6 +100,22 @@ def parse_ids(texts: Sequence[str]) -> bytes:
         joined = " ".join((*texts, ""))
     except TypeError:
         joined = ""
-    if len(joined) == len(texts) * (_MEMORY_CHARACTERS + 1) and _MEMORIES.fullmatch(joined):
-        return bytes.fromhex(joined.replace("-", ""))
+    if _are_cut_alike(joined, len(texts)):
+        try:
+            halves = bytes.fromhex(joined.replace("-", ""))
+        except ValueError:
+            halves = b""
+        if len(halves) == len(texts) * _HALVES.size:
+            return halves
     return b"".join([_HALVES.pack(*parse_id(text)) for text in texts])
+
+
+def _are_cut_alike(joined: str, count: int) -> bool:
+    """Whether a dash, and behind each of so many ids a space, stand just where they should."""
+    return (
+        len(joined) == count * _STRIDE
+        and joined.count(" ") == count
+        and joined.count("-") == count * len(_DASHES_AT)
+        and joined[_STRIDE - 1 :: _STRIDE] == " " * count
+        and all(joined[at::_STRIDE] == "-" * count for at in _DASHES_AT)
+    )

@@ -186,6 +186,24 @@ QUERY_DEPTH_MAX: Final = 64
 # 1,000 values after IN, as many as a recall lists: one answer may narrow the next question.
 QUERY_VALUES_MAX: Final = 1_000
 
-# 10,000 ms a statement may be expected to take unless its caller says otherwise: who waits longer
-# than ten seconds should have said so.
+# 10,000 ms a statement may be expected to take unless its caller or the settings say otherwise: who
+# waits longer than ten seconds should have said so.
 QUERY_BUDGET_MS_DEFAULT: Final = 10_000.0
+
+# 1,000 episodes that one statement has a concept cite: as many as a recall lists, and far more than
+# one text can tell of.
+CONCEPT_EPISODES_MAX: Final = 1_000
+
+# 256 characters of the name of a concept, as of every name in the language.
+CONCEPT_NAME_CHARACTERS_MAX: Final = 256
+
+# 1,024 changes of a space wait for who follows it: a record of the log each, some seconds of busy
+# writing; whoever is further behind reads the log.
+FEED_CHANGES_COUNT_MAX: Final = 1_024
+
+# 65,536 ids in them, as texts some 6 MB: six parts of a bulk load at its fullest.
+FEED_IDS_COUNT_MAX: Final = 65_536
+
+# 1,024 ids or changes that one follower reads ahead from the log: a thousand that come back at once
+# must not hold the past of a space a thousand times.
+FOLLOWER_READ_COUNT_MAX: Final = 1_024

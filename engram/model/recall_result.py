@@ -79,8 +79,8 @@ class RecallResult(msgspec.Struct, frozen=True):
             low, high = hit.confidence_interval
             lines += ["", f"{rank}. {excerpt(hit.memory.content)}"]
             lines.append(
-                f"   {hit.group}, score {hit.score:.3f}, confidence {hit.confidence:.2f} "
-                f"({low:.2f} to {high:.2f})"
+                f"   {hit.group}, score {hit.score:.3f}, relevance {hit.relevance:.2f}, "
+                f"confidence {hit.confidence:.2f} ({low:.2f} to {high:.2f})"
             )
             if hit.explanation:
                 lines.append(f"   {hit.explanation}")

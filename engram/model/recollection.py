@@ -9,6 +9,7 @@ import msgspec
 
 from engram.model.explanation import PathStep
 from engram.model.memory import Memory
+from engram.model.relevance import Grounds, Standing, grounds_of, relevance
 
 
 class Interval(NamedTuple):
@@ -25,7 +26,9 @@ class Recollection(msgspec.Struct, frozen=True):
     (docs/reference/recall.md); `group` is vivid, associated or reconstructed. `path` is the
     strongest way over associations that leads to the memory, from one that the cue found; empty
     when none does. `matched_terms`, `explanation` and `paths`, all ways that were told apart, are
-    filled in when the recall was asked to explain.
+    filled in when the recall was asked to explain. `meaning` and `words` are what it has in common
+    with the cue itself, from 0 to 1; `lead` is by how much the best scored higher than the next, 0
+    for the others; `rank` is how many scored higher.
     """
 
     memory: Memory
@@ -40,6 +43,21 @@ class Recollection(msgspec.Struct, frozen=True):
     paths: tuple[tuple[PathStep, ...], ...] = ()
     cites: tuple[str, ...] = ()
     """Of a concept that consolidation formed: the ids of the memories it was formed of."""
+    meaning: float = 0.0
+    words: float = 0.0
+    lead: float = 0.0
+    rank: int = 0
+
+    @property
+    def grounds(self) -> Grounds:
+        """What its relevance is computed from."""
+        standing = Standing(self.meaning, self.words, self.lead, self.rank)
+        return grounds_of(self.score, self.parts, standing)
+
+    @property
+    def relevance(self) -> float:
+        """How likely the memory is what was asked for, from 0 to 1, as judgements have it."""
+        return relevance(self.grounds)
 
 
 class QueryAnalysis(msgspec.Struct, frozen=True):

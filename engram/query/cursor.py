@@ -9,19 +9,29 @@ from engram.model.conditions import Parameter, Span
 from engram.model.errors import QuerySyntaxError
 from engram.query.lexer import (
     END,
+    MARK,
     MOMENT,
     NUMBER,
     PARAMETER,
     SPAN,
+    STRANGE,
     STRING,
     WORD,
     Token,
     tokens_of,
+    unended,
 )
 from engram.query.places import EXAMPLES, place_of
 from engram.query.roles import CHECKS, ago_of, is_unit, plain, time
 
 _SHOWN_CHARACTERS: Final = 40
+_NAMED: Final = ("memory", "space", "concept")
+"""Roles of what has a name of its own, which may look like a number or a time."""
+_OPERATORS_MEANT: Final = {"=>": ">=", "=<": "<=", "==": "=", "<>": "!="}
+_STRANGE_HINTS: Final = {
+    ";": "one statement at a time, without a ; behind it",
+    **dict.fromkeys("\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb", "a text is put in \" or '"),
+}
 _NAMES: Final = frozenset((WORD, NUMBER, MOMENT, SPAN))
 
 
@@ -80,13 +90,18 @@ class Cursor:
         """Return what is wrong at a token, by default the one it stands on."""
         tried = [] if token is not None else self._tried
         token = token or self.token
+        if token.kind == STRANGE:
+            said = unended(self._text, token.at)
+            if said is not None:
+                return said
+            hint = _STRANGE_HINTS.get(token.value, hint)
         wanted = list(dict.fromkeys([*tried, *expected]))
-        said = f"{', '.join(wanted[:-1])} or {wanted[-1]}" if len(wanted) > 1 else wanted[0]
+        told = f"{', '.join(wanted[:-1])} or {wanted[-1]}" if len(wanted) > 1 else wanted[0]
         hints = [hint or self._meant(token, wanted)]
         if self.example:
             hints.append(f"for example: {self.example}")
         place = place_of(self._text, token.at)
-        return QuerySyntaxError(place, _shown(token), said, "; ".join(filter(None, hints)))
+        return QuerySyntaxError(place, _shown(token), told, "; ".join(filter(None, hints)))
 
     def misnamed(self, known: Sequence[str], what: str) -> QuerySyntaxError:
         """Return the error for a name that is none of those there are."""
@@ -95,6 +110,13 @@ class Cursor:
         return self.error(f"{what}: {', '.join(known)}", hint=hint)
 
     def _meant(self, token: Token, wanted: Sequence[str]) -> str:
+        before = self._tokens[self._at - 1] if self._at else token
+        if before.kind == MARK and before.at + len(before.key) == token.at:
+            meant = _OPERATORS_MEANT.get(before.key + token.key)
+            if meant is not None:
+                return f"did you mean {meant}?"
+        if before.kind == MOMENT and token.kind == NUMBER:
+            return "a time of day is joined to its day by a T: 2026-03-14T15:09"
         if token.kind not in (WORD, STRING):
             return ""
         words = [word for each in wanted for word in each.partition(": ")[2].split(", ")]
@@ -129,7 +151,7 @@ class Cursor:
             self.move()
             return self._span(role, token)
         if token.kind == MOMENT:
-            if role not in ("time", "memory", "space"):
+            if role not in ("time", *_NAMED):
                 hint = "a time compares with created and occurred; a text is put in quotes"
                 raise self.error(_wanted(role), hint=hint)
             return self.move().value
@@ -137,7 +159,7 @@ class Cursor:
 
     def _named(self, role: str, token: Token) -> object:
         """Return what a bare word says: a name, true, false or now."""
-        is_name = token.kind == WORD and role in ("memory", "space", "association kind")
+        is_name = token.kind == WORD and role in (*_NAMED, "association kind")
         if is_name or (token.key == "NOW" and role == "time"):
             return self.move().value
         if token.key in ("TRUE", "FALSE"):
@@ -156,7 +178,7 @@ class Cursor:
 
     def _ago(self, role: str, number: float, token: Token) -> object:
         """Return a number, a name that looks like one, or so many units ago."""
-        if role in ("memory", "space"):
+        if role in _NAMED:
             return token.value
         if role != "time" or self.token.kind != WORD or not is_unit(self.token.value):
             return number
@@ -166,7 +188,7 @@ class Cursor:
         return found
 
     def _span(self, role: str, token: Token) -> object:
-        if role in ("memory", "space"):
+        if role in _NAMED:
             return token.value
         if role == "time":
             self.expect("AGO")
@@ -205,5 +227,8 @@ def _nearest(word: str, known: Sequence[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415 - for errors only
 
     spelled = {each.lower(): each for each in known}
+    begun = [each for each in spelled if each.startswith((f"{word.lower()}_", f"{word.lower()}s"))]
+    if len(begun) == 1:  # MAX HOPS is nearer to MAX_HOPS than to AS
+        return spelled[begun[0]]
     found = get_close_matches(word.lower(), spelled, n=1, cutoff=0.6)
     return spelled[found[0]] if found else None

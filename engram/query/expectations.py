@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from engram.model.errors import InvalidRequest, QuerySyntaxError
 from engram.query.cursor import Cursor
-from engram.query.lexer import Token
+from engram.query.lexer import STRANGE, Token
 from engram.query.parser import statement_of
 
 _OPEN: Final = "open"
@@ -18,9 +18,10 @@ _OPEN: Final = "open"
 WORDS: Final = frozenset(
     {
         *("AFTER", "AGO", "AND", "AS", "ASC", "ASSOCIATIONS", "BASED", "BASE_RATE", "BEFORE"),
-        *("BELIEFS", "BETWEEN", "BOTH", "BY", "COMPLETE", "CONCEPTS", "CONFIDENCE", "CONTAINS"),
-        *("CONTRADICTIONS", "DECAY", "DESC", "DIRECTION", "EXPLAIN", "FROM", "GIVEN", "HAS"),
-        *("HORIZON", "IMAGINE", "IN", "LIMIT", "MATCHES", "MAX_HOPS", "NOT", "NOVELTY", "OF"),
+        *("BELIEFS", "BETWEEN", "BOTH", "BY", "COMPLETE", "CONCEPTS", "CONFIDENCE", "CONSOLIDATE"),
+        *("CONTAINS", "CONTRADICTIONS", "DEADLINE", "DECAY", "DESC", "DIRECTION", "EXPLAIN"),
+        *("FROM", "GIVEN", "HAS", "HORIZON", "IMAGINE", "IN", "INTO", "LIMIT", "MATCHES"),
+        *("MAX_HOPS", "NOT", "NOVELTY", "OF"),
         *("OFFSET", "ON", "OR", "ORDER", "OUT", "PATHS", "PREDICT", "PROFILE", "RECALL"),
         *("SHORTEST", "SHOW", "SPACE", "SPACES", "SPREAD", "STATS", "STRONGEST", "THRESHOLD"),
         *("TO", "VIA", "WHERE"),
@@ -57,6 +58,8 @@ class _Probe(Cursor):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+        if self._tokens[-1].kind == STRANGE:
+            raise self.error("another character", token=self._tokens[-1])
         self._tokens[-1] = Token(_OPEN, _OPEN, "", len(text))
         self.token = self._tokens[0]
         self.key = self.token.key

@@ -50,7 +50,7 @@ METADATA_FIELD: Final = Field((*COMPARISONS, IN, BETWEEN), "scalar")
 """Of every path into metadata; only texts and numbers have an order."""
 
 ORDER_KEYS: Final = (
-    "score", "confidence", "similarity", "lexical", "activation", "retrievability", "created",
-    "occurred", "priority",
+    "score", "relevance", "confidence", "similarity", "lexical", "activation", "retrievability",
+    "created", "occurred", "priority",
 )  # fmt: skip
 """What a recall may be sorted by; confidence is that of the recall."""

@@ -57,7 +57,11 @@ class Token(NamedTuple):
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Return the tokens of a statement, an END last; QuerySyntaxError where there is none."""
+    """Return the tokens of a statement, an END last.
+
+    Where something begins no token, that is a STRANGE one and the last: what stands before may be
+    wrong already. QuerySyntaxError for what is too long, or escaped wrongly.
+    """
     if len(text) > QUERY_CHARACTERS_MAX:
         raise QuerySyntaxError(
             (1, QUERY_CHARACTERS_MAX + 1),
@@ -70,7 +74,8 @@ def tokens_of(text: str) -> list[Token]:
     while True:
         here = match(text, at)
         if here is None:
-            raise _strange(text, at)
+            start = _behind_blanks(text, at)
+            return [*found, Token(STRANGE, STRANGE, text[start], start)]
         kind, at = here.lastgroup or END, here.end()
         value: Any = here.group(kind)
         start = here.start(kind)
@@ -105,8 +110,7 @@ def spans_of(text: str) -> Iterator[tuple[str, int, int]]:
             start = here.start(kind) - (quoted or kind == PARAMETER)
             yield STRING if quoted else WORD if kind == "id" else kind, start, at
             continue
-        while text[at] in _BLANKS:
-            at += 1
+        at = _behind_blanks(text, at)
         if text[at] in "\"'":
             yield STRING, at, len(text)
             return
@@ -138,15 +142,18 @@ def _unescaped(text: str, body: str, at: int) -> str:
     return _ESCAPE.sub(one, body)
 
 
-def _strange(text: str, at: int) -> QuerySyntaxError:
-    """Return the error for what begins no token."""
+def _behind_blanks(text: str, at: int) -> int:
     while text[at] in _BLANKS:
         at += 1
+    return at
+
+
+def unended(text: str, at: int) -> QuerySyntaxError | None:
+    """Return the error for a text without its end, or a $ without a name, at a STRANGE token."""
     place, character = place_of(text, at), text[at]
     if character in "\"'":
         hint = f"write \\{character} where the text itself holds one; {_EXAMPLE}"
         return QuerySyntaxError(place, "a text without its end", f"a closing {character}", hint)
     if character == "$":
         return QuerySyntaxError(place, "$ without a name", "a parameter like $cue", _EXAMPLE)
-    wanted = "a word, a number, a quoted text or a $parameter"
-    return QuerySyntaxError(place, repr(character), wanted, _EXAMPLE)
+    return None

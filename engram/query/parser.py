@@ -25,6 +25,7 @@ from engram.query.syntax import (
     Body,
     Bound,
     Complete,
+    Consolidate,
     Cue,
     Imagine,
     MemoryCue,
@@ -81,7 +82,8 @@ def statement_of(cursor: Cursor) -> Statement:
         cursor.expect("SPACE")
         space = cursor.value("space")
     if cursor.token.kind != END:
-        raise cursor.error("the end")
+        hint = "OFFSET follows LIMIT: LIMIT 10 OFFSET 20" if cursor.key == "OFFSET" else ""
+        raise cursor.error("the end", hint=hint)
     return Statement(body, mode, space)
 
 
@@ -120,10 +122,10 @@ def _cue(cursor: Cursor) -> Cue:
     try:
         parse_id(token.value)
     except InvalidRequest:
-        said = f'"{token.value}"' if token.value else '"who knew Babbage?"'
+        hint = f'a text is put in quotes: "{token.value}"' if token.kind == WORD else ""
         raise cursor.error(
             "a text in quotes", "the id of a memory", "a vector in brackets", "a $parameter",
-            hint=f"a text is put in quotes: RECALL {said}",
+            hint=hint,
         ) from None  # fmt: skip
     return MemoryCue(cursor.move().value)
 
@@ -158,6 +160,16 @@ def _imagine(cursor: Cursor) -> Imagine:
 
 def _based_on(cursor: Cursor, found: dict[str, Any]) -> None:
     found["based_on"] = cursor.names("memory")
+
+
+def _consolidate(cursor: Cursor) -> Consolidate:
+    cue, where = None, None
+    if cursor.take("WHERE"):
+        where = condition_of(cursor)
+    else:
+        cue = _cue(cursor)
+    cursor.expect("INTO")
+    return Consolidate(cue, where, cursor.value("concept"))
 
 
 def _complete(cursor: Cursor) -> Complete:
@@ -316,6 +328,7 @@ _ASSOCIATIONS: Final = {
 _PATHS: Final = {
     "VIA": _Clause(1, _kinds),
     "MAX_HOPS": _Clause(1, _value("max_hops", "hops")),
+    "DEADLINE": _Clause(1, _value("deadline", "deadline")),
     "LIMIT": _Clause(9, _value("limit", "paths")),
 }
 _BODIES: Final[dict[str, Callable[[Cursor], Body]]] = {
@@ -323,6 +336,7 @@ _BODIES: Final[dict[str, Callable[[Cursor], Body]]] = {
     "SPREAD": _spread,
     "PREDICT": _predict,
     "IMAGINE": _imagine,
+    "CONSOLIDATE": _consolidate,
     "COMPLETE": _complete,
     "SHOW": _show,
 }

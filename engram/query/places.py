@@ -9,6 +9,7 @@ EXAMPLES: Final = {
     "SPREAD": "SPREAD FROM 0190a6b4-5c1e-7d3a-9f00-0123456789ab MAX_HOPS 2 VIA temporal, causal",
     "PREDICT": 'PREDICT "rain" GIVEN 0190a6b4-5c1e-7d3a-9f00-0123456789ab HORIZON 7d LIMIT 3',
     "IMAGINE": 'IMAGINE "a day in London" NOVELTY 0.4 LIMIT 3',
+    "CONSOLIDATE": 'CONSOLIDATE WHERE tag HAS "history" INTO babbage',
     "COMPLETE": 'COMPLETE who = "Ada", where = "London" LIMIT 3',
     "SHOW": "SHOW ASSOCIATIONS OF 0190a6b4-5c1e-7d3a-9f00-0123456789ab",
 }

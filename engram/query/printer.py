@@ -28,6 +28,7 @@ from engram.query.syntax import (
     Body,
     Bound,
     Complete,
+    Consolidate,
     Cue,
     Imagine,
     MemoryCue,
@@ -47,7 +48,7 @@ from engram.query.syntax import (
 
 _BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,29 +62,41 @@ def printed(statement: Statement) -> str:
 
 
 def _body(body: Body) -> list[str]:
-    if isinstance(body, Recall):
-        return _recall(body)
-    if isinstance(body, Spread):
-        words = ["SPREAD FROM", _listed(body.sources), *_clause("MAX_HOPS", body.max_hops)]
-        words += _clause("DECAY", body.decay) + _clause("THRESHOLD", body.threshold)
-        return words + _via(body.kinds) + _clause("LIMIT", body.limit)
-    if isinstance(body, Predict):
-        words = ["PREDICT", *_cue(body.cue), "GIVEN", _listed(body.given)]
-        words += _clause("HORIZON", body.horizon)
-        if body.confidence is not None:
-            words += ["CONFIDENCE", _bound(body.confidence)]
-        return words + _clause("LIMIT", body.limit)
-    if isinstance(body, Imagine):
-        words = ["IMAGINE", *_cue(body.cue)]
-        words += ["BASED ON", _listed(body.based_on)] if body.based_on else []
-        words += _clause("NOVELTY", body.novelty)
-        if body.confidence is not None:
-            words += ["CONFIDENCE", _bound(body.confidence)]
-        return words + _clause("LIMIT", body.limit)
-    if isinstance(body, Complete):
-        given = ", ".join(map(_compare, body.given))
-        return ["COMPLETE", given, *_clause("LIMIT", body.limit)]
-    return ["SHOW", *_SHOWN[type(body)](body)]
+    written = _WRITTEN.get(type(body))
+    return ["SHOW", *_SHOWN[type(body)](body)] if written is None else written(body)
+
+
+def _spread(body: Spread) -> list[str]:
+    words = ["SPREAD FROM", _listed(body.sources), *_clause("MAX_HOPS", body.max_hops)]
+    words += _clause("DECAY", body.decay) + _clause("THRESHOLD", body.threshold)
+    return words + _via(body.kinds) + _clause("LIMIT", body.limit)
+
+
+def _predict(body: Predict) -> list[str]:
+    words = ["PREDICT", *_cue(body.cue), "GIVEN", _listed(body.given)]
+    words += _clause("HORIZON", body.horizon)
+    if body.confidence is not None:
+        words += ["CONFIDENCE", _bound(body.confidence)]
+    return words + _clause("LIMIT", body.limit)
+
+
+def _imagine(body: Imagine) -> list[str]:
+    words = ["IMAGINE", *_cue(body.cue)]
+    words += ["BASED ON", _listed(body.based_on)] if body.based_on else []
+    words += _clause("NOVELTY", body.novelty)
+    if body.confidence is not None:
+        words += ["CONFIDENCE", _bound(body.confidence)]
+    return words + _clause("LIMIT", body.limit)
+
+
+def _consolidate(body: Consolidate) -> list[str]:
+    words = ["CONSOLIDATE", *([] if body.cue is None else _cue(body.cue))]
+    words += [] if body.where is None else ["WHERE", printed_condition(body.where)]
+    return [*words, "INTO", _value(body.into)]
+
+
+def _complete(body: Complete) -> list[str]:
+    return ["COMPLETE", ", ".join(map(_compare, body.given)), *_clause("LIMIT", body.limit)]
 
 
 def _recall(body: Recall) -> list[str]:
@@ -120,6 +133,7 @@ def _paths(body: ShowPaths) -> list[str]:
     words = ["PATHS FROM", _value(body.source), "TO", _value(body.target)]
     words += [] if body.how is None else [body.how.upper()]
     words += _via(body.kinds) + _clause("MAX_HOPS", body.max_hops)
+    words += _clause("DEADLINE", body.deadline)
     return words + _clause("LIMIT", body.limit)
 
 
@@ -127,6 +141,14 @@ def _contradictions(body: ShowContradictions) -> list[str]:
     return ["CONTRADICTIONS", *_clause("OF", body.memory), *_clause("LIMIT", body.limit)]
 
 
+_WRITTEN: Final[dict[type, Callable[[Any], list[str]]]] = {
+    Recall: _recall,
+    Spread: _spread,
+    Predict: _predict,
+    Imagine: _imagine,
+    Consolidate: _consolidate,
+    Complete: _complete,
+}
 _SHOWN: Final[dict[type, Callable[[Any], list[str]]]] = {
     ShowSpaces: lambda _: ["SPACES"],
     ShowStats: lambda _: ["STATS"],
@@ -197,7 +219,7 @@ def _field(name: str) -> str:
     path = name.removeprefix(METADATA)
     if all(map(_BARE.fullmatch, path.split("."))):
         return name
-    return METADATA + _quoted(path)
+    return METADATA + quoted(path)
 
 
 def _listed(values: tuple[Any, ...]) -> str:
@@ -218,9 +240,10 @@ def _value(value: Any) -> str:
         return f"{value.amount}{value.unit}"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    return _quoted(value) if isinstance(value, str) else repr(value)
+    return quoted(value) if isinstance(value, str) else repr(value)
 
 
-def _quoted(text: str) -> str:
-    said = "".join(_ESCAPES.get(character, character) for character in text)
-    return f'"{said}"'
+def quoted(text: str, mark: str = '"') -> str:
+    """Return a text as it is written, between quotation marks of one sort."""
+    escapes = {**_ESCAPES, mark: f"\\{mark}"}
+    return f"{mark}{''.join(escapes.get(each, each) for each in text)}{mark}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
 
@@ -19,7 +19,13 @@ from engram.model.completion import HYPOTHESES_MAX
 from engram.model.conditions import Ago, Moment, Span
 from engram.model.errors import InvalidRequest
 from engram.model.ids import parse_id
-from engram.model.limits import DIMENSIONS_MAX, LIMIT_MAX, PATH_HOPS_MAX, PATHS_COUNT_MAX
+from engram.model.limits import (
+    CONCEPT_NAME_CHARACTERS_MAX,
+    DIMENSIONS_MAX,
+    LIMIT_MAX,
+    PATH_HOPS_MAX,
+    PATHS_COUNT_MAX,
+)
 from engram.model.memory import MemoryKind, to_nanoseconds
 
 _AGO: Final = re.compile(
@@ -34,6 +40,8 @@ UNITS: Final = {
 }  # fmt: skip
 """How many of which unit of a span a word means; a month is 30 days and a year 365."""
 
+_YEAR_DIGITS: Final = 4
+_DATE_DIGITS: Final = 8
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _A_TIME: Final = (
@@ -65,11 +73,28 @@ def time(value: object) -> Moment | Ago:
             raise ValueError("a datetime with a zone")
         return _moment(value)
     if _is_number(value):
+        day = _day_meant(value)
+        if day is not None:
+            raise ValueError(f"{_A_TIME}; not {value} but {day}, for those seconds are of 1970")
         try:
             return _moment(_EPOCH + timedelta(seconds=cast("float", value)))
         except OverflowError:
             raise ValueError(_A_TIME) from None
     raise ValueError(_A_TIME)
+
+
+def _day_meant(value: object) -> str | None:
+    """Return the day that a year or a date without its hyphens means, None of another number.
+
+    As seconds since the epoch 2026 and 20260314 are of the year 1970, which nobody asks for so.
+    """
+    digits = str(value) if isinstance(value, int) else ""
+    if len(digits) == _YEAR_DIGITS:
+        return f"{digits}-01-01"
+    try:
+        return date.fromisoformat(digits).isoformat() if len(digits) == _DATE_DIGITS else None
+    except ValueError:
+        return None
 
 
 def _time_of(text: str) -> Moment | Ago:
@@ -147,6 +172,13 @@ def _duration(value: object) -> Span:
     raise ValueError("a duration like 90s, 2h or 7d")
 
 
+def _deadline(value: object) -> Span:
+    span = _duration(value)
+    if not span.seconds > 0:
+        raise ValueError("a duration above 0, like 50ms or 2s")
+    return span
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a text")
@@ -189,6 +221,14 @@ def _memory(value: object) -> str:
     return cast("str", value)
 
 
+def _concept(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        name = value.strip()
+        if len(name) <= CONCEPT_NAME_CHARACTERS_MAX:
+            return name
+    raise ValueError(f"the name of a concept, of at most {CONCEPT_NAME_CHARACTERS_MAX} characters")
+
+
 def _cue(value: object) -> str | tuple[float, ...]:
     """Return words, or a vector: a sequence of numbers or an array of one dimension."""
     if isinstance(value, str) and value.strip():
@@ -223,6 +263,7 @@ CHECKS: Final[dict[str, Callable[[object], Any]]] = {
     "paths": partial(_whole, 1, PATHS_COUNT_MAX),
     "days": _days,
     "duration": _duration,
+    "deadline": _deadline,
     "time": time,
     "text": _text,
     "memory kind": _memory_kind,
@@ -231,6 +272,7 @@ CHECKS: Final[dict[str, Callable[[object], Any]]] = {
     "ordered": _ordered,
     "memory": _memory,
     "space": _text,
+    "concept": _concept,
     "cue": _cue,
     "vector": _vector,
 }

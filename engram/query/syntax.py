@@ -92,6 +92,17 @@ class Imagine(msgspec.Struct, frozen=True, gc=False):
     limit: Count | None = None
 
 
+class Consolidate(msgspec.Struct, frozen=True, gc=False):
+    """CONSOLIDATE: a concept of a name, from what meets a condition, or what a cue brings to mind.
+
+    Just one of `cue` and `where` is there.
+    """
+
+    cue: Cue | None
+    where: Condition | None
+    into: Name
+
+
 class Complete(msgspec.Struct, frozen=True, gc=False):
     """COMPLETE: an episode of which some fields are given."""
 
@@ -131,6 +142,7 @@ class ShowPaths(msgspec.Struct, frozen=True, gc=False):
     kinds: tuple[Name, ...] = ()
     max_hops: Count | None = None
     limit: Count | None = None
+    deadline: Span | Parameter | None = None
 
 
 class ShowContradictions(msgspec.Struct, frozen=True, gc=False):
@@ -155,7 +167,7 @@ Show = (
     | ShowContradictions
     | ShowBeliefs
 )
-Body = Recall | Spread | Predict | Imagine | Complete | Show
+Body = Recall | Spread | Predict | Imagine | Consolidate | Complete | Show
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):

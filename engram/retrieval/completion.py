@@ -58,7 +58,8 @@ class _State(NamedTuple):
 class Completer:
     """Completes one partial episode from columns; `allowed` bool[n] says which may take part.
 
-    `known` are texts by field, of `who` several; `sure` f64[n] is how sure each memory is.
+    `known` are texts by field, of `who` several; `sure` f64[n] is how sure each memory is;
+    `likes` f64[n] in [0, 1] how well it agrees with a vector that is known, None without one.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Completer:
         allowed: NDArray[np.bool_],
         sure: F64,
         check: Callable[[], None],
+        likes: F64 | None = None,
     ) -> None:
         self._columns, self._known, self._sure = columns, known, sure
+        self._likes, self._known_count = likes, len(known) + (likes is not None)
         self._unknown = [field for field in EPISODE_FIELDS if field not in known]
         self._agreement, self._support = self._agreed(check)
         self._left = allowed & (self._agreement > 0)
@@ -96,7 +99,7 @@ class Completer:
             if guess is not None:
                 found[field] = guess
         # What this completion stands on, or what says nothing else, brings no other one.
-        same = self._saying(found) | (state.weights >= _BASIN_SHARE * state.weights.max())
+        same = self._saying(found) | self._resting(found, state)
         self._mass *= 1.0 - float(begun[same].sum())
         self._left &= ~same
         return found
@@ -119,7 +122,10 @@ class Completer:
                 agreed = self._by_code(field, likeness(values, wanted[0]))
             total += agreed
             doubt *= 1.0 - np.minimum(agreed, 1.0)
-        return total / max(1, len(self._known)), 1.0 - doubt
+        if self._likes is not None:
+            total += self._likes
+            doubt *= 1.0 - self._likes
+        return total / max(1, self._known_count), 1.0 - doubt
 
     def _by_code(self, field: str, of_values: F64) -> F64:
         codes = self._columns.codes[field]
@@ -141,7 +147,7 @@ class Completer:
         beliefs = self._believed(weights)
         for _ in range(_ROUNDS_MAX):
             self._check()
-            known, unknown = len(self._known), BELIEVED_SHARE * len(self._unknown)
+            known, unknown = self._known_count, BELIEVED_SHARE * len(self._unknown)
             total = known * self._agreement
             for field, shares in beliefs.items():
                 total = total + BELIEVED_SHARE * self._shared(field, shares)
@@ -202,6 +208,17 @@ class Completer:
         says = np.zeros(len(columns.rows), bool)
         says[columns.who_places[np.isin(columns.who_codes, codes)]] = True
         return says
+
+    def _resting(self, found: Mapping[str, Guess], state: _State) -> NDArray[np.bool_]:
+        """Return bool[n]: the episodes a completion came to rest at and took something from.
+
+        Between episodes that are as likely it rests at all of them, and says what one of them does.
+        """
+        resting = state.weights >= _BASIN_SHARE * state.weights.max()
+        told = np.zeros(len(resting), bool)
+        for field, guess in found.items():
+            told |= self._says(field, guess.codes)
+        return np.asarray(resting & told if (resting & told).any() else resting, bool)
 
     def _saying(self, found: Mapping[str, Guess]) -> NDArray[np.bool_]:
         """Return bool[n]: the episodes left that say nothing else than a completion does."""

@@ -53,6 +53,20 @@ def formed_rows(view: View) -> NDArray[np.int64]:
     return _rows_where(view, view.count, _EPISODE | np.uint8(REPLAYED), CONCEPT_KIND)
 
 
+def concept_rows(view: View) -> NDArray[np.int64]:
+    """Return int64[n]: the rows of the concepts that live, the hidden ones with them."""
+    hidden = _SHOWN | np.uint8(REPLAYED)
+    return np.union1d(formed_rows(view), _rows_where(view, view.count, hidden, CONCEPT_KIND))
+
+
+def episode_rows(view: View) -> NDArray[np.int64]:
+    """Return int64[n]: the rows of the episodes that live, are shown, and stay."""
+    replayed = _EPISODE | np.uint8(REPLAYED)
+    found = [_rows_where(view, view.count, flags, _EPISODIC) for flags in (_EPISODE, replayed)]
+    rows = np.union1d(*found)
+    return rows[np.asarray(view.gather("ended_at", rows) == 0)] if len(rows) else rows
+
+
 def _rows_where(view: View, count: int, flags: np.uint8, kind: int) -> NDArray[np.int64]:
     """Return the rows below `count` that have a kind and these flags, page by page."""
     found = [np.zeros(0, np.int64)]

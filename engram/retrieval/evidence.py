@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-
 from engram.model.association import AssociationKind
-from engram.retrieval.confidence import NO_BELIEF, Belief, Step, joined, supported
+from engram.retrieval.confidence import NO_BELIEF, Belief, Step, either, joined, supported
 from engram.retrieval.fusion import PARTS
+from engram.retrieval.seeding import NAMED
 from engram.retrieval.trails import Trail, trails_to
 
 if TYPE_CHECKING:
-    from engram.kernels.arrays import F32, U32
     from engram.kernels.protocol import KernelBackend
     from engram.retrieval.fusion import Candidates, Fused, FusionWeights
     from engram.retrieval.spreading import Reached
@@ -27,10 +25,7 @@ _WORDS: Final = -2
 _MEMORY: Final = -3
 _SEED: Final = -4  # less the seed's node
 _DERIVED: Final = int(AssociationKind.DERIVED)
-_LEXICAL, _SPEAKER, _TIME, _ACTIVATION, _CONFIDENCE = (
-    PARTS.index(each) for each in ("lexical", "speaker", "time", "activation", "confidence")
-)
-_COMPARED: Final = [PARTS.index("similarity"), _LEXICAL, _ACTIVATION]
+_ACTIVATION: Final = PARTS.index("activation")
 
 
 class Evidence(NamedTuple):
@@ -54,17 +49,13 @@ class Resemblance(NamedTuple):
     unrelated: float
     words_best: float
 
-    def meaning(self, cosines: F32) -> F32:
-        """Return f32[n] in [0, 1]: how far cosines lie above that of an unrelated row."""
-        floor = np.float32(self.unrelated)
-        shares = (cosines - floor) / max(np.float32(1e-6), np.float32(1) - floor)
-        return np.asarray(np.minimum(np.maximum(shares, 0), 1), np.float32)
+    def meaning(self, cosine: float) -> float:
+        """Return in [0, 1] how far a cosine lies above that of an unrelated row."""
+        return _share(cosine, self.unrelated, max(1e-6, 1.0 - self.unrelated))
 
-    def words(self, scores: F32) -> F32:
-        """Return f32[n] in [0, 1]: how much of the cue's words BM25 scores stand for."""
-        if self.words_best <= 0:
-            return np.zeros(len(scores), np.float32)
-        return np.asarray(np.minimum(scores / np.float32(self.words_best), 1), np.float32)
+    def words(self, score: float) -> float:
+        """Return in [0, 1] how much of the cue's words a BM25 score stands for."""
+        return _share(score, 0.0, self.words_best)
 
 
 class Asked(NamedTuple):
@@ -72,7 +63,6 @@ class Asked(NamedTuple):
 
     candidates: Candidates
     direct_count: int
-    named: U32
     resemblance: Resemblance
     weights: FusionWeights
 
@@ -81,15 +71,16 @@ def judged(
     kernels: KernelBackend, view: View, fused: Fused, reached: Reached | None, asked: Asked
 ) -> list[Evidence]:
     """Return what supports each of the fused memories."""
-    meaning = asked.resemblance.meaning(fused.parts[0]).tolist()
-    words = asked.resemblance.words(fused.parts[_LEXICAL]).tolist()
-    ways: list[list[Trail]] = [[] for _ in fused.rows]
+    parts = fused.parts.tolist()
+    similarities, scores, *_, confidences = parts
+    ways: list[list[Trail]] = [[] for _ in confidences]
     starts: dict[int, float] = {}
     if reached is not None:
         ways = trails_to(kernels, view, reached, fused.rows)
-        starts = _starts(view, ways, asked)
-    is_vivid = _is_vivid(fused, asked)
-    confidences = fused.parts[_CONFIDENCE].tolist()
+        starts = _starts(ways, reached, asked)
+    meaning = map(asked.resemblance.meaning, similarities)
+    words = map(asked.resemblance.words, scores)
+    is_vivid = _is_vivid(parts, fused.places.tolist(), asked)
     found = []
     columns = zip(ways, meaning, words, confidences, is_vivid, strict=True)
     for each, like, said, confidence, vivid in columns:
@@ -121,37 +112,44 @@ def _paths(
     return paths
 
 
-def _starts(view: View, ways: list[list[Trail]], asked: Asked) -> dict[int, float]:
+def _starts(ways: list[list[Trail]], reached: Reached, asked: Asked) -> dict[int, float]:
     """Return what each way's seed has in common with the cue, by its node; 1 if it was named."""
-    nodes = list({way.nodes[0] for each in ways for way in each})
-    if not nodes:
-        return {}
-    rows = view.associations.owners_of(np.array(nodes, np.uint32))
-    named, candidates = set(asked.named.tolist()), asked.candidates
-    is_at = candidates.rows == rows[:, None]
-    at, is_there = is_at.argmax(axis=1), is_at.any(axis=1)
-    meanings = np.where(is_there, asked.resemblance.meaning(candidates.cosines[at]), 0).tolist()
-    shares = np.where(is_there, asked.resemblance.words(candidates.lexical[at]), 0).tolist()
-    starts = {}
-    for node, row, meaning, words in zip(nodes, rows.tolist(), meanings, shares, strict=True):
-        starts[node] = 1.0 if row in named else meaning + words - meaning * words
+    nodes = reached.spread.rows[: len(reached.seed_places)].tolist()
+    places = dict(zip(nodes, reached.seed_places.tolist(), strict=True))
+    candidates, starts = asked.candidates, {}
+    for node in {way.nodes[0] for each in ways for way in each}:
+        place = places[node]
+        if place == NAMED:
+            starts[node] = 1.0
+        else:
+            meaning = asked.resemblance.meaning(candidates.cosines.item(place))
+            words = asked.resemblance.words(candidates.lexical.item(place))
+            starts[node] = either(meaning, words)
     return starts
 
 
-def _is_vivid(fused: Fused, asked: Asked) -> list[bool]:
+def _is_vivid(parts: list[list[float]], places: list[int], asked: Asked) -> list[bool]:
     """Return which memories owe their place more to the cue itself than to association."""
-    weights, candidates, parts = asked.weights, asked.candidates, fused.parts
+    weights, candidates = asked.weights, asked.candidates
     if candidates.activation is None:
-        return [True] * len(fused.rows)
-    values = parts[_COMPARED]
-    floors = (asked.resemblance.unrelated, 0.0, 0.0)
-    of = (candidates.cosines, candidates.lexical, candidates.activation)
-    spans = [float(each.max(initial=floor)) - floor for each, floor in zip(of, floors, strict=True)]
+        return [True] * len(places)
     # On the scale on which the floor is 0 and the best candidate 1; without a better one, nothing.
-    shares = values - np.array(floors, np.float32)[:, None]
-    shares /= np.array([span if span > 0 else np.inf for span in spans], np.float32)[:, None]
-    np.minimum(np.maximum(shares, 0, out=shares), 1, out=shares)
-    direct = weights.similarity * shares[0] + weights.lexical * shares[1]
-    direct += weights.speaker * parts[_SPEAKER] + weights.time * parts[_TIME]
-    is_vivid = (fused.places < asked.direct_count) & (direct >= weights.activation * shares[2])
-    return list(is_vivid.tolist())
+    floor = asked.resemblance.unrelated
+    cosine = float(candidates.cosines.max(initial=floor)) - floor
+    score = float(candidates.lexical.max(initial=0.0))
+    activation = float(candidates.activation.max(initial=0.0))
+    columns = zip(places, *parts[: _ACTIVATION + 1], strict=True)
+    return [
+        place < asked.direct_count
+        and weights.similarity * _share(like, floor, cosine)
+        + weights.lexical * _share(said, 0.0, score)
+        + weights.speaker * speaker
+        + weights.time * time
+        >= weights.activation * _share(brought, 0.0, activation)
+        for place, like, said, speaker, time, brought in columns
+    ]
+
+
+def _share(value: float, floor: float, span: float) -> float:
+    """Return in [0, 1] how much of a span a value lies above a floor; 0 of an empty one."""
+    return min(max((value - floor) / span, 0.0), 1.0) if span > 0 else 0.0

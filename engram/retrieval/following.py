@@ -33,23 +33,31 @@ BELIEF_MIN: Final = 0.01
 _KINDS: Final = kind_mask([AssociationKind.TEMPORAL, AssociationKind.CAUSAL])
 
 
+class Followed(NamedTuple):
+    """A way: its rows, one more than the associations between them by the state's numbers."""
+
+    rows: tuple[int, ...]
+    edges: tuple[int, ...] = ()
+
+
 class Follower(NamedTuple):
     """A memory that followed: how long after the first that it follows, and by which ways.
 
-    `ways` are rows from one of the memories that were given to this one, the most believed first.
+    `ways` lead from one of the memories that were given to this one, the most believed first.
     """
 
     row: int
     elapsed_ns: int
     belief: Belief
-    ways: tuple[tuple[int, ...], ...]
+    ways: tuple[Followed, ...]
 
 
 class _Reached(NamedTuple):
-    """What one more step came to: rows with the place of the row before, and how believed."""
+    """What one more step came to: rows with the place of the row before, over which edge."""
 
     rows: NDArray[np.int64]
     parents: NDArray[np.int64]
+    edges: NDArray[np.int64]
     beliefs: NDArray[np.float64]
 
 
@@ -64,10 +72,10 @@ def followers(
 
     Of two memories of one moment the one recorded later is the later. Those given are in no answer.
     """
-    ways: dict[int, list[tuple[float, tuple[int, ...]]]] = {}
+    ways: dict[int, list[tuple[float, Followed]]] = {}
     for row in dict.fromkeys(given):
         for way, belief in _ways_from(view, found, row, horizon_ns, cancel):
-            ways.setdefault(way[-1], []).append((belief, way))
+            ways.setdefault(way.rows[-1], []).append((belief, way))
     rows = sorted(set(ways) - set(given))
     if not rows:
         return []
@@ -78,28 +86,34 @@ def followers(
     for row, confidence in zip(rows, sure, strict=True):
         best = sorted(ways[row], key=lambda each: (-each[0], each[1]))
         # No two ways begin with the same memory: they are independent.
-        paths: list[list[Step]] = [[(way[0], belief), (-1, confidence)] for belief, way in best]
-        elapsed = min(occurred[row] - begun[way[0]] for _, way in best)
+        firsts = [way.rows[0] for _, way in best]
+        paths: list[list[Step]] = [
+            [(first, belief), (-1, confidence)]
+            for first, (belief, _) in zip(firsts, best, strict=True)
+        ]
+        elapsed = min(occurred[row] - begun[first] for first in firsts)
         out.append(Follower(row, elapsed, joined(paths), tuple(way for _, way in best)))
     return out
 
 
 def _ways_from(
     view: View, found: SpaceGraph, start: int, horizon_ns: int | None, cancel: CancelFlag
-) -> list[tuple[tuple[int, ...], float]]:
+) -> list[tuple[Followed, float]]:
     """Return the most believed way to each row that follows one, and how believed it is."""
     began = int(view.gather("occurred_at", np.array([start]))[0])
     until = None if horizon_ns is None else began + horizon_ns
-    best: dict[int, tuple[float, tuple[int, ...]]] = {start: (np.inf, (start,))}
+    ways = [Followed((start,))]
+    best: dict[int, tuple[float, Followed]] = {start: (np.inf, ways[0])}
     rows, beliefs = np.array([start], np.int64), np.ones(1)
-    ways: list[tuple[int, ...]] = [(start,)]
     for _ in range(HOPS_MAX):
         cancel.check()
         step = _step(view, found, rows, beliefs, until)
-        reached: dict[int, tuple[float, tuple[int, ...]]] = {}
-        for row, parent, belief in zip(*(column.tolist() for column in step), strict=True):
-            if belief > best.get(row, (0.0, ()))[0]:
-                best[row] = reached[row] = (belief, (*ways[parent], row))
+        reached: dict[int, tuple[float, Followed]] = {}
+        for row, parent, edge, belief in zip(*(column.tolist() for column in step), strict=True):
+            if row not in best or belief > best[row][0]:
+                before = ways[parent]
+                way = Followed((*before.rows, row), (*before.edges, edge))
+                best[row] = reached[row] = (belief, way)
         if not reached:
             break
         rows = np.array(list(reached))
@@ -127,7 +141,8 @@ def _step(
     memories = (owners < HUB) & (owners < view.count)
     places, edges, owners = places[memories], edges[memories], owners[memories]
     weights = weights[memories]
-    sure = view.associations.gather("confidence", found.state_edges(edges)).astype(np.float64)
+    edges = found.state_edges(edges)
+    sure = view.associations.gather("confidence", edges).astype(np.float64)
     reached = beliefs[places] * hop(sure, weights)
     before = view.gather("occurred_at", rows)[places]
     then = view.gather("occurred_at", owners) if len(owners) else before
@@ -135,4 +150,4 @@ def _step(
     kept = later & (reached >= BELIEF_MIN)
     if until is not None:
         kept &= then <= until
-    return _Reached(owners[kept], places[kept], reached[kept])
+    return _Reached(owners[kept], places[kept], edges[kept], reached[kept])

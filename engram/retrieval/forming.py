@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from engram.model.association import AssociationKind
+from engram.model.details import taken_apart
 from engram.retrieval.consolidation import (
     LIKENESS_MIN,
     are_concepts,
@@ -46,6 +47,9 @@ APART_NS_MAX: Final = 30 * 86_400 * 10**9
 CONFIDENCE_SHARE: Final = 0.9
 """Of the mean confidence of its episodes, what a concept has at a coherence of 1."""
 
+NAME: Final = "name"
+"""Under which the metadata of a concept has what somebody called it."""
+
 _TOKENIZER: Final = Tokenizer()
 # Texts that are looked through for shared words: the most central ones tell what it is about, and
 # what grows is told anew each time.
@@ -70,6 +74,8 @@ class Concept(NamedTuple):
     weights: F32
     content: str
     terms: tuple[str, ...]
+    name: str | None = None
+    """What somebody called it; None: nobody did."""
 
 
 class Plan(NamedTuple):
@@ -193,26 +199,9 @@ class _Run:
         return members
 
     def _concept(self, number: int, members: list[int]) -> Generator[None, None, Concept]:
-        rows = np.array(sorted(members), np.int64)
-        view, mean, coherence = self._view, self._mean(members), self._coherence(members)
-        central = np.einsum("nd,d->n", self._units_of(rows.tolist()), mean)
-        order = np.lexsort((rows, -central))
-        told = rows[order[:_TOLD_MAX]]
-        content, terms = yield from _told([bytes(text).decode() for text in view.contents(told)])
-        confidence = float(view.gather("confidence", rows).astype(np.float64).mean())
-        return Concept(
-            rows=rows,
-            supersedes=max(number, -1),
-            vector=mean,
-            coherence=coherence,
-            confidence=min(max(confidence * CONFIDENCE_SHARE * coherence, 0.0), 1.0),
-            stability_days=float(view.gather("stability_days", rows).max()),
-            difficulty=float(view.gather("difficulty", rows).mean()),
-            occurred_at=int(view.gather("occurred_at", rows).max()),
-            weights=np.clip(central, 0.05, 1.0).astype(np.float32),
-            content=content,
-            terms=terms,
-        )
+        rows, view = np.array(sorted(members), np.int64), self._view
+        name = None if number < 0 else name_of(view, number)
+        return (yield from _described(view, rows, self._units_of(rows.tolist()), number, name))
 
     def _units_of(self, members: Sequence[int]) -> F32:
         return np.asarray(self._units[[self._place[row] for row in members]])
@@ -221,13 +210,66 @@ class _Run:
         return np.asarray(self._units_of(sorted(members)).sum(axis=0))
 
     def _mean(self, members: Sequence[int]) -> F32:
-        total = self._total(members)
-        return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+        return _direction(self._total(members))
 
     def _coherence(self, members: Sequence[int]) -> float:
-        """Return the mean cosine of all pairs: what the square of the sum of unit vectors says."""
-        total, count = self._total(members).astype(np.float64), len(members)
-        return float(np.clip((total @ total - count) / (count * (count - 1)), -1, 1))
+        return _coherence_of(self._total(members), len(members))
+
+
+def concept_of(
+    view: View, rows: NDArray[np.int64], supersedes: int, name: str | None
+) -> Generator[None, None, Concept]:
+    """Return the concept that stands on two or more ascending rows, whatever they have in common.
+
+    It takes the place of the row `supersedes`, -1 for none. May read sealed segments.
+    """
+    units = np.asarray(view.vectors_of(rows) * view.norms_of(rows)[:, None], np.float32)
+    yield
+    return (yield from _described(view, rows, units, supersedes, name))
+
+
+def name_of(view: View, concept: int) -> str | None:
+    """Return what somebody called the concept in a row; may read a sealed segment."""
+    metadata = taken_apart(view.metadata_of(concept)).metadata or {}
+    name = metadata.get(NAME)
+    return name if isinstance(name, str) else None
+
+
+def _described(
+    view: View, rows: NDArray[np.int64], units: F32, supersedes: int, name: str | None
+) -> Generator[None, None, Concept]:
+    """Return the concept of ascending rows with these unit vectors."""
+    total = np.asarray(units.sum(axis=0))
+    mean, coherence = _direction(total), _coherence_of(total, len(rows))
+    central = np.einsum("nd,d->n", units, mean)
+    order = np.lexsort((rows, -central))
+    told = rows[order[:_TOLD_MAX]]
+    content, terms = yield from _told([bytes(text).decode() for text in view.contents(told)])
+    confidence = float(view.gather("confidence", rows).astype(np.float64).mean())
+    return Concept(
+        rows=rows,
+        supersedes=max(supersedes, -1),
+        vector=mean,
+        coherence=coherence,
+        confidence=min(max(confidence * CONFIDENCE_SHARE * coherence, 0.0), 1.0),
+        stability_days=float(view.gather("stability_days", rows).max()),
+        difficulty=float(view.gather("difficulty", rows).mean()),
+        occurred_at=int(view.gather("occurred_at", rows).max()),
+        weights=np.clip(central, 0.05, 1.0).astype(np.float32),
+        content=content,
+        terms=terms,
+        name=name,
+    )
+
+
+def _direction(total: F32) -> F32:
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+
+
+def _coherence_of(total: F32, count: int) -> float:
+    """Return the mean cosine of all pairs: what the square of the sum of unit vectors says."""
+    squared = total.astype(np.float64)
+    return float(np.clip((squared @ squared - count) / (count * (count - 1)), -1, 1))
 
 
 def _told(texts: Sequence[str]) -> Generator[None, None, tuple[str, tuple[str, ...]]]:

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engram.kernels.arrays import F32, U32
 from engram.kernels.protocol import KernelBackend
+from engram.model.relevance import DOUBT, FADING
+from engram.model.space_settings import SpaceSettings
 from engram.retrieval.strength import ranking_strength
-from engram.state.columns import RowSet
-from engram.state.space import View
 
 PARTS: Final = (
     "similarity",
@@ -57,8 +57,8 @@ class FusionWeights(NamedTuple):
     # only where activation reached something.
     activation: float = 0.4
     # How much of the score a wholly faded or wholly unbelieved memory loses.
-    fading: float = 0.2
-    doubt: float = 0.1
+    fading: float = FADING
+    doubt: float = DOUBT
 
 
 class Candidates(NamedTuple):
@@ -154,23 +154,24 @@ def resembling(
     weights: FusionWeights,
     floors: tuple[float, float],
     limit: int,
-) -> Scored:
-    """Return the best `limit` candidates by what they share with the cue alone, as `fuse` does.
+) -> tuple[F32, U32]:
+    """Return scores and places of the best `limit` candidates, by what they share with the cue.
 
-    What time has left of them, and how sure they are, does not count; nor who says them: what
-    somebody answered is often reached through what another asked.
+    What time has left of them, and how sure they are, does not count as it does for `fuse`; nor who
+    says them: what somebody answered is often reached through what another asked.
     """
-    shares = np.stack((candidates.cosines, candidates.lexical))
-    order, scores = kernels.score_fuse(
+    shares = np.array((candidates.cosines, candidates.lexical))
+    places, scores = kernels.score_fuse(
         shares, _weights(weights)[:2], np.array(floors, np.float32), limit
     )
-    return scores, candidates.rows[order]
+    return scores, places
 
 
 def fuse(
     kernels: KernelBackend,
-    view: View,
+    settings: SpaceSettings,
     candidates: Candidates,
+    records: NDArray[Any],
     weights: FusionWeights,
     floors: tuple[float, float],
     *,
@@ -181,15 +182,15 @@ def fuse(
 
     Args:
         kernels: the backend that computes.
-        view: where strength and confidence stand.
+        settings: say how the space forgets.
         candidates: what is ranked.
+        records: what `RecordColumns.ranked` holds of each.
         weights: the share of each part.
         floors: the cosine and the BM25 score that count as none; `AS_IT_IS` for shares in [0, 1].
         now: nanoseconds since the epoch.
         limit: how many at most.
     """
-    chosen, columns = RowSet(candidates.rows), view.columns
-    parts = np.empty((len(PARTS), len(chosen)), np.float32)
+    parts = np.empty((len(PARTS), len(records)), np.float32)
     parts[0], parts[1] = candidates.cosines, candidates.lexical
     counting = list(weights)
     for row, share in enumerate(candidates[3:], start=2):
@@ -197,8 +198,8 @@ def fuse(
             parts[row] = counting[row] = 0.0
         else:
             parts[row] = share
-    ranking_strength(kernels, view, chosen, now, parts[5])
-    parts[6] = chosen.take(columns["confidence"])
+    ranking_strength(kernels, settings, records, now, parts[5])
+    parts[6] = records["confidence"]
     order, scores = kernels.score_fuse(
         parts,
         np.array(counting, np.float32),

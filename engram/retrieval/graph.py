@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.kernels.graph.association_graph import AssociationGraph
+from engram.kernels.graph.protocol import DEFAULT_PARAMETERS
 from engram.model.association import ALIVE_EDGE
 from engram.retrieval.graph_columns import (
     base_of,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 # Fresh edges beyond 8,192 and a thirty-second of all are folded in: each catching up copies them.
 _FRESH_MIN: Final = 8_192
 _FRESH_SHARE: Final = 32
+# Of the edges that recalls read, the newest counts an eighth.
+_RECALLS_REMEMBERED: Final = 8
 # Room for 1,024 more nodes: what comes within the time a background step takes.
 _NODES_LEFT: Final = 1_024
 # Edges looked through at once, so that a space of ten million takes no more RAM for it.
@@ -105,6 +108,12 @@ class GraphIndex:
         self._current: SpaceGraph | None = None
         self._given: tuple[int, SpaceGraph] | None = None
         self._past: tuple[int, int, SpaceGraph] | None = None
+        self.edges_expected = float(DEFAULT_PARAMETERS.edge_budget)
+        """How many edges a recall reads, as far as the last ones tell; at first the most."""
+
+    def note_read(self, edges_count: int) -> None:
+        """Note how many edges a recall read."""
+        self.edges_expected += (edges_count - self.edges_expected) / _RECALLS_REMEMBERED
 
     @property
     def resident_bytes(self) -> int:

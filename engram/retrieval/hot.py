@@ -47,28 +47,14 @@ def cosines(kernels: KernelBackend, hot: HotView, query: F32, slots: U32) -> F32
 
     The rows are scored where they are: copies of a hundred would take as long as their products.
     """
-    found = np.zeros(len(slots), np.float32)
-    if not hot.vectors:
-        return found
-    order = slots.argsort()
-    ordered = slots[order]
-    start = 0
-    while start < len(slots):
-        number = int(ordered[start]) >> PAGE_SHIFT
-        first = np.uint32(number << PAGE_SHIFT)
-        end = int(ordered.searchsorted(first + np.uint32(PAGE_ROWS)))
-        inside = ordered[start:end] - first
-        count = min(hot.count - int(first), PAGE_ROWS)
-        scores, numbers = kernels.rerank_f32(
-            query,
-            hot.vectors[number][:count],
-            inside,
-            end - start,
-            inv_norms=hot.norms[number][:count],
-        )
-        found[order[start + inside.searchsorted(numbers)]] = scores
-        start = end
-    return found
+    if not hot.vectors or not len(slots):
+        return np.zeros(len(slots), np.float32)
+    pages = list(zip(hot.vectors, hot.norms, strict=False))
+    last = (hot.count - 1) >> PAGE_SHIFT
+    rows, norms = pages[last]
+    inside = hot.count - (last << PAGE_SHIFT)
+    pages[last:] = [(rows[:inside], norms[:inside])]
+    return kernels.similarity_at_f32(query, pages, PAGE_ROWS, slots)
 
 
 def mask_of_slots(hot: HotView, mask: U8) -> U8:

@@ -7,7 +7,6 @@ Similar is what a semantic association of the graph says, so that nothing is com
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -16,9 +15,7 @@ from engram.model.association import AssociationKind
 from engram.retrieval.near import leaving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engram.kernels.arrays import F32, U32
+    from engram.kernels.arrays import F32, F64, I64, U32
     from engram.retrieval.graph import SpaceGraph
     from engram.state.space import View
 
@@ -32,39 +29,39 @@ _PROACTIVE_MAX: Final = 0.30
 _RETROACTIVE: Final = 0.15
 _RETROACTIVE_MAX: Final = 0.25
 _SEMANTIC: Final = int(AssociationKind.SEMANTIC)
+_OWNER_BITS: Final = 32
+_OWNER_MASK: Final = (1 << _OWNER_BITS) - 1
 
 
 class Similar(NamedTuple):
-    """A memory, by its place, and another one that is similar to it.
+    """Pairs of a memory, by its place i64[m], and another one that is similar to it, each once.
 
-    `similarity` lies in [SIMILAR, 1]; `apart_ns` says how much later the other one was recorded.
+    `similarities` f64[m] lie in [SIMILAR, 1]; `apart_ns` i64[m] says how much later the other one
+    was recorded.
     """
 
-    place: int
-    similarity: float
-    apart_ns: int
+    places: I64
+    similarities: F64
+    apart_ns: I64
 
 
-def factors(similar: Iterable[Similar], count: int) -> list[float]:
-    """Return in (0, 1] what interference leaves of the strength of each of `count` memories.
+def factors(similar: Similar, count: int) -> F64:
+    """Return f64[count] in (0, 1]: what interference leaves of the strength of each memory.
 
     (1 - p) (1 - r): p is 5 % for each similar memory of the 6 hours before, at most 30 %; r is
     0.15 s sqrt(n) for n similar memories of the 24 hours after whose mean similarity is s, at most
     25 %. The figures are the product's own; what falls with what is the literature's.
     """
-    earlier, later, total = [0] * count, [0] * count, [0.0] * count
-    for place, similarity, apart in similar:
-        if -PROACTIVE_NS <= apart < 0:
-            earlier[place] += 1
-        elif 0 < apart <= RETROACTIVE_NS:
-            later[place] += 1
-            total[place] += similarity
-    left = []
-    for before, after, similarities in zip(earlier, later, total, strict=True):
-        proactive = min(_PROACTIVE * before, _PROACTIVE_MAX)
-        # s sqrt(n) with s the mean is the sum over sqrt(n).
-        retroactive = _RETROACTIVE * similarities / math.sqrt(after) if after else 0.0
-        left.append((1.0 - proactive) * (1.0 - min(retroactive, _RETROACTIVE_MAX)))
+    places, similarities, apart = similar
+    earlier = np.bincount(places[(apart >= -PROACTIVE_NS) & (apart < 0)], minlength=count)
+    is_later = (apart > 0) & (apart <= RETROACTIVE_NS)
+    places = places[is_later]
+    later = np.bincount(places, minlength=count)
+    total = np.bincount(places, similarities[is_later], minlength=count)
+    # s sqrt(n) with s the mean is the sum over sqrt(n).
+    retroactive = _RETROACTIVE * total / np.sqrt(np.maximum(later, 1))
+    proactive = np.minimum(_PROACTIVE * earlier, _PROACTIVE_MAX)
+    left: F64 = (1.0 - proactive) * (1.0 - np.minimum(retroactive, _RETROACTIVE_MAX))
     return left
 
 
@@ -74,24 +71,23 @@ def interference(view: View, graph: SpaceGraph, rows: U32) -> F32 | None:
     known = (nodes < graph.graph.nodes_count).nonzero()[0]  # NO_NODE is above all of them
     found = leaving(graph.graph, nodes[known], _SEMANTIC)
     near = (found.weights >= np.float32(SIMILAR)).nonzero()[0]
+    near = near[found.targets[near] < view.associations.node_count]
     if not len(near):
         return None
-    targets = found.targets[near]
-    near = near[targets < view.associations.node_count]
     owners = view.associations.owners_of(found.targets[near])
+    inside = (owners < view.count).nonzero()[0]
+    owners, near = owners[inside], near[inside]
     # Two memories interfere once, however many associations say that they are alike.
-    best: dict[tuple[int, int], float] = {}
-    count = view.count
-    places, weights = known[found.places[near]].tolist(), found.weights[near].tolist()
-    for place, owner, weight in zip(places, owners.tolist(), weights, strict=True):
-        if owner < count and weight > best.get((place, owner), 0.0):
-            best[place, owner] = weight
-    if not best:
+    pairs = known[found.places[near]] << _OWNER_BITS | owners
+    order = np.lexsort((-found.weights[near], pairs))
+    pairs = pairs[order]
+    is_first = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
+    pairs, weights = pairs[is_first], found.weights[near[order[is_first]]]
+    if not len(pairs):
         return None
-    owned = np.array([owner for _, owner in best], np.int64)
-    recorded = view.gather("recorded_at", owned).tolist()
-    own = view.gather("recorded_at", rows).tolist()
-    pairs = zip(best.items(), recorded, strict=True)
-    similar = [Similar(place, weight, at - own[place]) for ((place, _), weight), at in pairs]
+    places = pairs >> _OWNER_BITS
+    own, recorded = (view.gather("recorded_at", each) for each in (rows, pairs & _OWNER_MASK))
+    similar = Similar(places, weights.astype(np.float64), recorded - own[places])
     left = factors(similar, len(rows))
-    return None if min(left) == 1.0 else np.array(left, np.float32)
+    return None if left.min() == 1.0 else left.astype(np.float32)

@@ -22,7 +22,7 @@ from engram.model.errors import InvalidRequest, check
 from engram.retrieval import postings
 from engram.retrieval.speakers import label_words
 from engram.retrieval.terms import Terms
-from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer
+from engram.retrieval.tokens import TERM_CHARACTERS_MAX, Tokenizer, forget_stems
 from engram.retrieval.word_view import WordView
 from engram.state.bodies import NO_ROW
 
@@ -101,6 +101,7 @@ class _TermIds(dict[str, int]):
 
     def blank(self, term_ids: set[int]) -> None:
         """Forget how these terms read; their numbers are not given again."""
+        forget_stems()
         self.blanked += self.terms.blank(sorted(term_ids))
         for word in [word for word, term_id in self.items() if term_id in term_ids]:
             del self[word]

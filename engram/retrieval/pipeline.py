@@ -1,24 +1,21 @@
 """The path of one recall: candidates, seeds, spreading, strength now, fusion, paths.
 
-Runs whole in one thread over an immutable view: no lock, no clock of its own, and no disk where all
-bodies are in RAM.
+Runs over an immutable view, whole or a part at a time, each in whatever thread: no lock, no clock
+of its own, and no disk where all bodies are in RAM.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engram.kernels.arrays import F32, U32
 from engram.kernels.cancel import CancelFlag
-from engram.kernels.protocol import KernelBackend
-from engram.model.cue import Filters
 from engram.retrieval import tiered, vectors
-from engram.retrieval.evidence import Asked, Evidence, Resemblance, judged
+from engram.retrieval.asking import SIMILARITY, SPREADING, Cue, Found, Hit, Sources, Spreading
+from engram.retrieval.evidence import Asked, Resemblance, judged
 from engram.retrieval.filters import RowMasks, is_among, rows_known
 from engram.retrieval.fusion import (
     AS_IT_IS,
@@ -26,18 +23,16 @@ from engram.retrieval.fusion import (
     Candidates,
     Fused,
     FusionWeights,
+    Scored,
     alone,
     fuse,
     joined,
     resembling,
     with_more,
 )
-from engram.retrieval.graph import SpaceGraph
 from engram.retrieval.named_times import closeness, named_times
 from engram.retrieval.neighbourhood import FINALISTS_PER_RESULT, adjusted
-from engram.retrieval.priming import Primed
-from engram.retrieval.seeding import SpreadingWeights, seeds_of
-from engram.retrieval.sketch_index import SketchView
+from engram.retrieval.seeding import seeds_of
 from engram.retrieval.spreading import Reached, spread_from
 from engram.retrieval.word_view import AskedWords, WordView
 from engram.state.columns import RowSet
@@ -48,94 +43,19 @@ from engram.state.space import View
 # of their lists is still seen.
 CANDIDATES_MIN: Final = 100
 CANDIDATES_PER_RESULT: Final = 4
-_WEIGHTS: Final = FusionWeights()
-_SPREADING: Final = SpreadingWeights()
 _NOTHING: Final = (np.zeros(0, np.float32), np.zeros(0, np.uint32))
+_NO_COUNTS: Final = np.zeros(0, np.int64)
 
-SIMILARITY: Final = "similarity"
-SPREADING: Final = "spreading"
-HYBRID: Final = "hybrid"
-MODES: Final = (SIMILARITY, SPREADING, HYBRID)
+ASKING: Final = "asking"
+WORDS: Final = "words"
+SPREAD: Final = "spread"
+FUSE: Final = "fuse"
+EVIDENCE: Final = "evidence"
+"""What a recall does one after the other, after filters and vectors, if there is something to do:
+the cue's words are looked up, then searched for; activation spreads; scores are fused; what
+supports the best is judged."""
+
 _BY_ACTIVATION: Final = FusionWeights(0.0, 0.0, speaker=0.0, time=0.0, activation=1.0)
-
-
-class Cue(NamedTuple):
-    """What is searched for, ready: `vector` is a float32[d] of length 1.
-
-    `rows` are the memories the cue consists of, beside or instead of the others. They are not
-    listed. Without text and vector, their mean is what candidates are compared with. `primed` is
-    what the cue's session was recalling.
-    """
-
-    text: str | None
-    vector: NDArray[np.float32] | None
-    filters: Filters
-    limit: int
-    explain: bool = False
-    mode: str = HYBRID
-    rows: tuple[int, ...] = ()
-    primed: Primed | None = None
-
-
-class Hit(NamedTuple):
-    """One recalled row with its fused score and parts, and what supports it.
-
-    `left` is what interference has left of its strength, `raised` by how much priming raised it.
-    """
-
-    row: int
-    score: float
-    parts: dict[str, float]
-    matched_terms: tuple[str, ...]
-    evidence: Evidence
-    left: float = 1.0
-    raised: float = 0.0
-
-
-class Spreading(NamedTuple):
-    """What spreading came to: seeds, nodes reached, edges read, and whether the budget ended it."""
-
-    seeds_count: int
-    reached_count: int
-    edges_touched: int
-    is_partial: bool
-
-
-class Found(NamedTuple):
-    """What the pipeline found, best first, and how long each stage took in microseconds.
-
-    `unrelated` is the cosine that counts as none, `terms_known` how many of the cue's words some
-    text has, `terms_unknown` how many none has.
-    """
-
-    hits: list[Hit]
-    candidates: int
-    timings_us: dict[str, float]
-    spreading: Spreading | None = None
-    unrelated: float | None = None
-    terms_known: int = 0
-    terms_unknown: int = 0
-    has_vector: bool = False
-
-
-class Sources(NamedTuple):
-    """What a recall reads besides the view, and who computes.
-
-    `masks_of` gives the rows that pass filters (`RowMasker`); `unrelated` says what the cosine of a
-    cue with an unrelated row is like in the view. `share` may begin a part of the search in another
-    thread (`Readers.share`). `sketches` are of the bodies in RAM; without, all of them are scanned.
-    """
-
-    kernels: KernelBackend
-    words_at: Callable[[View], WordView]
-    graph_at: Callable[[View, int | None], SpaceGraph]
-    masks_of: Callable[[View, Filters, int], RowMasks]
-    unrelated: Callable[[View, F32], float]
-    monotonic: Callable[[], int]
-    share: Callable[[tiered.Scan], tiered.Scan] = tiered.alone
-    sketches: SketchView | None = None
-    weights: FusionWeights = _WEIGHTS
-    spreading: SpreadingWeights = _SPREADING
 
 
 class _Stages:
@@ -144,7 +64,16 @@ class _Stages:
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
         self._last = monotonic()
+        self._spent = 0
         self.timings_us: dict[str, float] = {}
+
+    def pause(self) -> None:
+        """Let the time until `resume` belong to others."""
+        self._spent = self._monotonic() - self._last
+
+    def resume(self) -> None:
+        """Go on with the stage that was under way."""
+        self._last = self._monotonic() - self._spent
 
     def done(self, stage: str) -> None:
         now = self._monotonic()
@@ -155,53 +84,89 @@ class _Stages:
 def search(
     view: View, cue: Cue, sources: Sources, *, now: int, cancel: CancelFlag | None = None
 ) -> Found:
-    """Return what `cue` recalls from `view` at wall time `now` (nanoseconds).
+    """Return what `cue` recalls from `view` at wall time `now` (nanoseconds), all at once.
 
     KernelCancelled when `cancel` was set before the search ended.
     """
-    return _Recall(view, cue, sources, now, cancel).run()
+    recall = Recall(view, cue, sources, now)
+    while recall.step(cancel) is not None:
+        pass
+    return recall.found
 
 
-class _Recall:
-    """One recall on its way through the stages; a method a stage."""
+class Recall:
+    """One recall on its way through the stages; a method a stage.
 
-    def __init__(
-        self, view: View, cue: Cue, sources: Sources, now: int, cancel: CancelFlag | None
-    ) -> None:
-        self._view, self._cue, self._sources = view, cue, sources
-        self._kernels, self._now, self._cancel = sources.kernels, now, cancel
+    `step` carries it on; `found` is there when it has ended.
+    """
+
+    found: Found
+
+    def __init__(self, view: View, cue: Cue, sources: Sources, now: int) -> None:
+        self._view, self._cue, self._sources, self._now = view, cue, sources, now
+        self._kernels = sources.kernels
+        self._cancel: CancelFlag | None = None
         self._stages = _Stages(sources.monotonic)
-        self._masks = sources.masks_of(view, cue.filters, now)
+        self._masks = RowMasks(None, None, 0, 0)
         self._named = np.array(cue.rows, np.uint32)
         self._vector = cue.vector
         self._words: WordView | None = None
         self._asked: AskedWords | None = None
+        self._dfs = _NO_COUNTS
         self._unrelated: float | None = None
         self._weights = sources.weights
-        self._stages.done("filter")
+        self._steps = self._staged()
 
-    def run(self) -> Found:
-        candidates = self._direct()
-        reached = None
-        if self._cue.mode != SIMILARITY:
-            reached = self._spread(candidates)
+    @property
+    def postings_count(self) -> int:
+        """How many postings there are of the cue's words; 0 before these are known."""
+        return int(self._dfs.sum())
+
+    def step(self, cancel: CancelFlag | None) -> str | None:
+        """Carry out the next part and return the name of the one after it; None at the end.
+
+        KernelCancelled when `cancel` was set before the part ended.
+        """
+        self._cancel = cancel
+        self._stages.resume()
+        coming = next(self._steps, None)
+        self._stages.pause()
+        return coming
+
+    def _staged(self) -> Iterator[str]:
+        """Do one part after the other, and yield the name of each but the first before it."""
+        cue = self._cue
+        self._masks = self._sources.masks_of(self._view, cue.filters, self._now, self._cancel)
+        self._stages.done("filter")
+        by_vector, by_words = self._by_vector(), _NOTHING
+        if cue.text and self._masks.candidates:
+            yield ASKING
+            self._ask(cue.text)
+            yield WORDS
+            by_words = self._by_words()
+        yield SPREAD
+        candidates = self._direct(by_vector, by_words)
         direct_count = len(candidates.rows)
+        reached = None if cue.mode == SIMILARITY else self._spread(candidates)
+        yield FUSE
         if reached is not None:
             candidates = self._associated(candidates, reached)
         hits: list[Hit] = []
         if len(candidates.rows):
             candidates = self._said(candidates)
-            by_activation = self._cue.mode == SPREADING and reached is not None
-            weights = _BY_ACTIVATION if by_activation else self._weights
-            fused = self._ranked(candidates, weights, reached)
+            fused = self._ranked(candidates, reached)
             self._stages.done("fuse")
+            yield EVIDENCE
             hits = self._hits(candidates, fused, reached, direct_count)
         self._stages.done("evidence")
+        self.found = self._told(hits, reached)
+
+    def _told(self, hits: list[Hit], reached: Reached | None) -> Found:
         spread = None
         if reached is not None:
             found = reached.spread
             spread = Spreading(
-                reached.seeds_count, len(found.rows), found.edges_touched, found.is_partial
+                len(reached.seed_places), len(found.rows), found.edges_touched, found.is_partial
             )
         asked = self._asked
         return Found(
@@ -215,22 +180,52 @@ class _Recall:
             self._vector is not None,
         )
 
-    def _direct(self) -> Candidates:
-        """Return the candidates by vector and by words."""
-        cue, masks = self._cue, self._masks
-        k = CANDIDATES_PER_RESULT * cue.limit
-        if cue.text:
-            k = max(CANDIDATES_MIN, k)
-        k += len(self._named)
+    def _by_vector(self) -> Scored:
+        cue, sources, view = self._cue, self._sources, self._view
         if self._vector is None and not cue.text and len(self._named):
-            self._vector = _mean_of(self._view, self._named)
-        by_vector = by_words = _NOTHING
-        if self._vector is not None and masks.candidates:
-            by_vector = self._by_vector(self._vector, k)
-        if self._cancel is not None:
-            self._cancel.check()
-        if cue.text and masks.candidates:
-            by_words = self._by_words(cue.text, k)
+            self._vector = _mean_of(view, self._named)
+        if self._vector is None or not self._masks.candidates:
+            return _NOTHING
+        k = self._candidates_max()
+        wanted = tiered.Search(
+            self._kernels,
+            self._vector,
+            k,
+            self._cancel,
+            self._stages.done,
+            sources.share,
+            sketches=sources.sketches_at(view, self._cancel),
+            sure=max(cue.limit, k // CANDIDATES_PER_RESULT),
+        )
+        return vectors.top_k(wanted, view, self._masks.vectors)
+
+    def _candidates_max(self) -> int:
+        """Return how many candidates a source gives, at most."""
+        k = CANDIDATES_PER_RESULT * self._cue.limit
+        if self._cue.text:
+            k = max(CANDIDATES_MIN, k)
+        return k + len(self._named)
+
+    def _ask(self, text: str) -> None:
+        """Look the words of the cue up."""
+        words = self._sources.words_at(self._view)
+        self._asked = asked = words.asked(text)
+        as_of = self._cue.filters.as_of
+        if as_of is not None:
+            words = words.of(rows_known(self._view, as_of), asked)
+        self._words, self._dfs = words, words.columns.dfs(asked.terms)
+
+    def _by_words(self) -> Scored:
+        words, asked = self._words, self._asked
+        if words is None or asked is None:
+            return _NOTHING
+        mask = self._masks.of_words(words.row_count)
+        found = words.top_k(self._kernels, asked, self._candidates_max(), mask, self._cancel)
+        self._stages.done("words")
+        return found
+
+    def _direct(self, by_vector: Scored, by_words: Scored) -> Candidates:
+        """Return the candidates by vector and by words."""
         if self._words is None:
             candidates = alone(by_vector, are_cosines=True)
             self._weights = self._weights._replace(similarity=1.0, lexical=0.0)
@@ -242,33 +237,6 @@ class _Recall:
         if self._vector is not None:
             self._unrelated = self._sources.unrelated(self._view, self._vector)
         return self._without_named(candidates)
-
-    def _by_vector(self, vector: F32, k: int) -> tuple[F32, U32]:
-        sources = self._sources
-        sure = max(self._cue.limit, k // CANDIDATES_PER_RESULT)
-        wanted = tiered.Search(
-            self._kernels,
-            vector,
-            k,
-            self._cancel,
-            self._stages.done,
-            sources.share,
-            sketches=sources.sketches,
-            sure=sure,
-        )
-        return vectors.top_k(wanted, self._view, self._masks.vectors)
-
-    def _by_words(self, text: str, k: int) -> tuple[F32, U32]:
-        words = self._sources.words_at(self._view)
-        self._asked = asked = words.asked(text)
-        as_of = self._cue.filters.as_of
-        if as_of is not None:
-            words = words.of(rows_known(self._view, as_of), asked)
-        self._words = words
-        mask = self._masks.of_words(words.row_count)
-        found = words.top_k(self._kernels, asked, k, mask, self._cancel)
-        self._stages.done("words")
-        return found
 
     def _cosines(self, rows: U32) -> F32:
         if self._vector is None:
@@ -303,17 +271,17 @@ class _Recall:
         view, sources = self._view, self._sources
         if not view.associations.edge_count or not self._masks.candidates:
             return None
-        rows, scores = np.zeros(0, np.uint32), np.zeros(0, np.float32)
+        scores, places = _NOTHING
         if len(candidates.rows):
             count = sources.spreading.seeds_max
-            scores, rows = resembling(
+            scores, places = resembling(
                 self._kernels, candidates, self._weights, self._floors(), count
             )
         weights = sources.spreading
         if self._words is None:  # scores are plain cosines
             floor = max(weights.seed_floor, self._unrelated or 0.0)
             weights = weights._replace(seed_floor=floor)
-        seeds = seeds_of(rows, scores, self._named, weights)
+        seeds = seeds_of(candidates.rows, scores, places, self._named, weights)
         if not len(seeds.rows):
             return None
         self._stages.done("seeds")
@@ -327,28 +295,36 @@ class _Recall:
 
         In a recall by spreading alone what a seed began with counts as well.
         """
-        more = reached.best(
-            self._sources.spreading.reached_max, partial(self._may_join, candidates.rows)
-        )
-        candidates = with_more(candidates, more, self._cosines, self._lexical)
-        activations, received = reached.at(candidates.rows)
-        if self._cue.mode == SPREADING:
-            return candidates._replace(activation=activations)
-        return candidates._replace(activation=received) if received.any() else candidates
+        direct_count = len(candidates.rows)
+        at = reached.find(candidates.rows)
+        is_direct = at >= 0
+        at = at[is_direct]
+        may_join = self._masks.passing(reached.rows)
+        may_join[at] = False
+        if len(self._named):
+            may_join &= ~is_among(reached.rows, self._named)
+        more = reached.best(self._sources.spreading.reached_max, may_join)
+        candidates = with_more(candidates, reached.rows[more], self._cosines, self._lexical)
+        counted = reached.activations if self._cue.mode == SPREADING else reached.received
+        activation = np.zeros(len(candidates.rows), np.float32)
+        activation[:direct_count][is_direct] = counted[at]
+        activation[direct_count:] = counted[more]
+        if self._cue.mode == SPREADING or activation.any():
+            return candidates._replace(activation=activation)
+        return candidates
 
-    def _may_join(self, present: U32, rows: U32) -> NDArray[np.bool_]:
-        may = self._masks.passing(rows) & ~is_among(rows, present)
-        return may & ~is_among(rows, self._named) if len(self._named) else may
-
-    def _ranked(
-        self, candidates: Candidates, weights: FusionWeights, reached: Reached | None
-    ) -> Fused:
+    def _ranked(self, candidates: Candidates, reached: Reached | None) -> Fused:
         """Return the best candidates, after what their neighbours do to them."""
-        view, primed, limit = self._view, self._cue.primed, self._cue.limit
+        # Two at least: how far the best is ahead of the next is part of its relevance.
+        view, primed, limit = self._view, self._cue.primed, max(2, self._cue.limit)
+        by_activation = self._cue.mode == SPREADING and reached is not None
+        weights = _BY_ACTIVATION if by_activation else self._weights
         is_alone = reached is None and primed is None
         count = limit if is_alone else FINALISTS_PER_RESULT * limit
+        kernels, floors, now = self._kernels, self._floors(), self._now
+        records = kernels.gather_records(self._sources.ranked(view), candidates.rows)
         fused = fuse(
-            self._kernels, view, candidates, weights, self._floors(), now=self._now, limit=count
+            kernels, view.settings, candidates, records, weights, floors, now=now, limit=count
         )
         if is_alone:
             return fused
@@ -365,24 +341,22 @@ class _Recall:
     ) -> list[Hit]:
         cue, words, best = self._cue, self._words, 0.0
         if words is not None and self._asked is not None:
-            best = words.best(self._asked)
+            best = words.best(self._asked, self._dfs)
         resemblance = Resemblance(self._unrelated or 0.0, best)
-        asked = Asked(candidates, direct_count, self._named, resemblance, self._weights)
+        asked = Asked(candidates, direct_count, resemblance, self._weights)
         evidence = judged(self._kernels, self._view, fused, reached, asked)
-        hits: list[Hit] = []
-        ranked = zip(
-            fused.rows.tolist(), fused.scores.tolist(), fused.parts.T.tolist(), strict=True
-        )
-        for (row, score, parts), found in zip(ranked, evidence, strict=True):
-            matched: tuple[str, ...] = ()
-            if words is not None and cue.explain:
-                matched = tuple(words.matched_terms(cue.text or "", row))
-            place = len(hits)
-            left = 1.0 if fused.left is None else float(fused.left[place])
-            raised = 0.0 if fused.raised is None else float(fused.raised[place])
-            named = dict(zip(PARTS, parts, strict=True))
-            hits.append(Hit(row, score, named, matched, found, left, raised))
-        return hits
+        rows, scores = fused.rows.tolist(), fused.scores.tolist()
+        matched: list[tuple[str, ...]] = [()] * len(rows)
+        if words is not None and cue.explain:
+            matched = [tuple(words.matched_terms(cue.text or "", row)) for row in rows]
+        left = [1.0] * len(rows) if fused.left is None else fused.left.tolist()
+        raised = [0.0] * len(rows) if fused.raised is None else fused.raised.tolist()
+        parts = [dict(zip(PARTS, each, strict=True)) for each in fused.parts.T.tolist()]
+        leads = [0.0] * len(rows)
+        if rows:
+            leads[0] = scores[0] - (scores[1] if len(rows) > 1 else 0.0)
+        columns = (rows, scores, parts, matched, evidence, left, raised, leads, range(len(rows)))
+        return list(map(Hit, *columns))[: cue.limit]
 
 
 def _mean_of(view: View, rows: U32) -> F32 | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from engram.kernels.graph.parameters import SpreadParameters
 
 if TYPE_CHECKING:
-    from engram.kernels.arrays import F32, U32
+    from engram.kernels.arrays import F32, I64, U32
+
+NAMED: Final = -1
+"""The place among the candidates of a memory that the cue names: it is none of them."""
 
 
 class SpreadingWeights(NamedTuple):
@@ -29,13 +32,17 @@ class SpreadingWeights(NamedTuple):
 
 
 class Seeds(NamedTuple):
-    """Rows u32[n] and the activation f32[n] in (0, 1] each begins with."""
+    """Rows u32[n] and the activation f32[n] in (0, 1] each begins with.
+
+    `places` i64[n] is where each stands among the candidates, NAMED for what the cue names itself.
+    """
 
     rows: U32
     activations: F32
+    places: I64
 
 
-def seeds_of(rows: U32, scores: F32, named: U32, weights: SpreadingWeights) -> Seeds:
+def seeds_of(rows: U32, scores: F32, places: U32, named: U32, weights: SpreadingWeights) -> Seeds:
     """Return the seeds of a recall.
 
     A row begins with max(0, (s - s0) / (1 - s0)) times `seed_scale`; one that the cue names itself
@@ -43,17 +50,23 @@ def seeds_of(rows: U32, scores: F32, named: U32, weights: SpreadingWeights) -> S
 
     Args:
         rows: u32[n], the candidates.
-        scores: f32[n] in [0, 1], best first, what they have in common with the cue.
-        named: u32[m], memories the cue consists of.
+        scores: f32[m] in [0, 1], best first, what the best of them have in common with the cue.
+        places: u32[m], where these stand among the candidates.
+        named: u32[k], memories the cue consists of.
         weights: how activation begins.
     """
-    count = min(len(rows), weights.seeds_max)
+    count = min(len(places), weights.seeds_max)
     floor = np.float32(weights.seed_floor)
     scale = np.float32(weights.seed_scale)
     shares = (scores[:count] - floor) / (1 - floor)
     begins = int(np.count_nonzero(shares > 0))  # best first
     activations = np.minimum(shares[:begins], 1) * scale
+    chosen = places[:begins].astype(np.int64)
     if not len(named):
-        return Seeds(rows[:begins], activations)
+        return Seeds(rows[chosen], activations, chosen)
     given = np.full(len(named), scale)
-    return Seeds(np.concatenate((named, rows[:begins])), np.concatenate((given, activations)))
+    return Seeds(
+        np.concatenate((named, rows[chosen])),
+        np.concatenate((given, activations)),
+        np.concatenate((np.full(len(named), NAMED), chosen)),
+    )

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from engram.state.association_view import HUB
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from engram.kernels.arrays import F32, I64, U32
@@ -29,23 +25,17 @@ class Reached(NamedTuple):
     """The memories that activation reached; `rows` u32[r] ascend, each once.
 
     `activations` f32[r] is what each has in the end, `received` f32[r] that less what it began
-    with, and `places` i64[r] where it stands in `spread`.
+    with, and `places` i64[r] where it stands in `spread`. The seeds are the first of `spread`:
+    `seed_places` i64[s] says where each stands among the candidates (`Seeds.places`).
     """
 
     graph: SpaceGraph
     spread: Spread
-    seeds_count: int
+    seed_places: I64
     rows: U32
     activations: F32
     received: F32
     places: I64
-
-    def at(self, rows: U32) -> tuple[F32, F32]:
-        """Return activations and what of them was received, of any rows; 0 where none came."""
-        found = self.find(rows)
-        there = found >= 0
-        activations = np.where(there, self.activations[found], np.float32(0))
-        return activations, np.where(there, self.received[found], np.float32(0))
 
     def find(self, rows: U32) -> I64:
         """Return int64[n]: where each row stands in `rows`, -1 where it was not reached."""
@@ -61,13 +51,11 @@ class Reached(NamedTuple):
         order = self.spread.rows.argsort()
         return order[self.spread.rows[order].searchsorted(nodes)]
 
-    def best(self, count: int, may_appear: Callable[[U32], NDArray[np.bool_]]) -> U32:
-        """Return up to `count` rows that may appear and received most, ties by row."""
-        rows, received = self.rows, self.received
-        chosen = np.flatnonzero(received > 0)
-        chosen = chosen[may_appear(rows[chosen])]
-        order = np.argsort(-received[chosen], kind="stable")[:count]
-        return rows[chosen[order]]
+    def best(self, count: int, may_appear: NDArray[np.bool_]) -> I64:
+        """Return where up to `count` stand that may appear and received most, ties by row."""
+        chosen = (may_appear & (self.received > 0)).nonzero()[0]
+        order = (-self.received[chosen]).argsort(kind="stable")[:count]
+        return chosen[order]
 
 
 def spread_from(
@@ -88,26 +76,24 @@ def spread_from(
         weights: how it spreads.
         cancel: stops it; then KernelCancelled.
     """
-    nodes = view.associations.nodes_of(seeds.rows)
+    nodes, begun, seed_places = view.associations.nodes_of(seeds.rows), *seeds[1:]
     is_node = nodes < graph.graph.nodes_count
-    if not is_node.any():
+    if not is_node.all():
+        nodes, begun, seed_places = nodes[is_node], begun[is_node], seed_places[is_node]
+    if not len(nodes):
         return None
-    begun = seeds.activations[is_node]
-    spread = kernels.spread(graph.graph, nodes[is_node], begun, weights.parameters, cancel=cancel)
+    spread = kernels.spread(graph.graph, nodes, begun, weights.parameters, cancel=cancel)
     received = spread.activations.copy()
     received[: len(begun)] -= begun
-    places = np.flatnonzero(spread.rows < view.associations.node_count)
-    owners = view.associations.owners_of(spread.rows[places])
-    is_memory = (owners < HUB) & (owners < view.count)
-    places, rows = places[is_memory], owners[is_memory]
-    order = np.argsort(rows)
-    places = places[order]
+    places = None
+    if len(spread.rows) and int(spread.rows.max()) >= view.associations.node_count:
+        places = np.flatnonzero(spread.rows < view.associations.node_count)
+    owners = view.associations.owners_of(spread.rows if places is None else spread.rows[places])
+    inside = (owners < view.count).nonzero()[0]  # neither a label's nor of a later view
+    order = inside[owners[inside].argsort()]
+    rows = owners[order]
+    if places is not None:
+        order = places[order]
     return Reached(
-        graph,
-        spread,
-        len(begun),
-        rows[order],
-        spread.activations[places],
-        received[places],
-        places,
+        graph, spread, seed_places, rows, spread.activations[order], received[order], order
     )

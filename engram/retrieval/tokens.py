@@ -38,6 +38,9 @@ Normalisation sorts a run of marks in quadratic time: 32,000 marks took 0.5 s, 3
 QUERY_WORDS_CACHED_MAX: Final = 4096
 """Words of cues whose term is remembered: stemming one takes ~20 us, a cache hit 0.1 us."""
 
+STEMS_CACHED_MAX: Final = 1 << 15
+"""Words whose stem is remembered for all spaces, which often use the same; they take some 8 MB."""
+
 NO_STEMMING: Final = "none"
 """The language whose words are indexed as they stand."""
 
@@ -74,7 +77,32 @@ _ASCII_WORDS: Final = re.compile(
     rf"[a-z][a-z0-9]*+(?:'[a-z0-9]++)*+|{_NUMBER}|[0-9][a-z0-9]*+(?:'[a-z0-9]++)*+"
 )
 ascii_words: Final = _ASCII_WORDS.findall
-"""Return the words of an ASCII text in lower case; the fast path of `Tokenizer.document`."""
+"""Return the words of an ASCII text in lower case."""
+
+
+# In lower case, and whatever takes no part in a word as a space.
+_ASCII_PARTS: Final = bytes(
+    ord(chr(code).lower()) if chr(code).isascii() and (chr(code).isalnum() or chr(code) == "'")
+    else ord(" ")
+    for code in range(256)
+)  # fmt: skip
+_ASCII_DIGITS: Final = b"0123456789"
+_mark_in_number: Final = re.compile("[0-9][.,][0-9]").search
+
+
+def ascii_words_of(text: str) -> list[str]:
+    """Return what `ascii_words` returns of an ASCII text in lower case, three times as fast.
+
+    Between two characters that are in no word no word reaches across, unless it is a number.
+    """
+    data = text.encode()
+    if len(data.translate(None, _ASCII_DIGITS)) < len(data) and _mark_in_number(text):
+        return ascii_words(text.lower())
+    words = data.translate(_ASCII_PARTS).decode().split()
+    if "'" in text:
+        for place in reversed([place for place, word in enumerate(words) if "'" in word]):
+            words[place : place + 1] = ascii_words(words[place])
+    return words
 
 
 def _is_mark(character: str) -> bool:
@@ -162,7 +190,7 @@ class Tokenizer:
         A run of n unspaced characters gives n characters and n - 1 pairs, and counts as n.
         """
         if text.isascii() and not self._turkish:
-            words = ascii_words(text.lower())
+            words = ascii_words_of(text)
             return words, len(words)
         words = self._found(text)
         expanded: list[str] = []
@@ -222,8 +250,7 @@ class Tokenizer:
     def _stemmed(self, word: str) -> str:
         if self.language == NO_STEMMING or len(word) > STEMMED_CHARACTERS_MAX:
             return word
-        # A stemmer carries the word it works on: a new one for each word (0.1 us) needs no lock.
-        return str(snowballstemmer.stemmer(self.language).stemWord(word)) or word
+        return _stem(self.language, word)
 
     def _found(self, text: str) -> list[str]:
         """Return the words of `text` as they stand, unspaced runs whole."""
@@ -246,6 +273,17 @@ class Tokenizer:
         # Typographic apostrophes; the dotted capital of Turkish folded to i above.
         text = text.replace("\u2019", "'").replace("\u02bc", "'")
         return unicodedata.normalize("NFKC", text)
+
+
+@functools.lru_cache(maxsize=STEMS_CACHED_MAX)
+def _stem(language: str, word: str) -> str:
+    # A stemmer carries the word it works on: a new one for each word (0.1 us) needs no lock.
+    return str(snowballstemmer.stemmer(language).stemWord(word)) or word
+
+
+def forget_stems() -> None:
+    """Keep no word that was stemmed: some may be of erased memories alone."""
+    _stem.cache_clear()
 
 
 def _end_of(text: str) -> int:

@@ -150,5 +150,6 @@ def cosines(
     if not view.dimensions or not len(rows):
         return np.zeros(len(rows), np.float32)
     if not view.sealed:
-        return hot.cosines(kernels, view.hot, query, view.gather("place", rows))
+        slots = rows if view.hot.slots_are_rows else view.gather("place", rows)
+        return hot.cosines(kernels, view.hot, query, slots)
     return tiered.in_order(kernels, query, view.vectors_of(rows), view.norms_of(rows))

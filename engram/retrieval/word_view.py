@@ -67,15 +67,17 @@ class WordView:
             len(unknown),
         )
 
-    def best(self, asked: AskedWords) -> float:
+    def best(self, asked: AskedWords, dfs: NDArray[np.int64]) -> float:
         """Return what a text of average length scores that has each word asked for once.
+
+        `dfs` i64[t] are those of its terms (`WordColumns.dfs`).
 
         A word that no text has counts as one that hardly any has: who asks for it and finds the
         others has not found all.
         """
         texts_count = self.columns.texts_count
         weights = zip(
-            (*self.columns.dfs(asked.terms).tolist(), *[0] * asked.unknown_count),
+            (*dfs.tolist(), *[0] * asked.unknown_count),
             (*asked.repeats.tolist(), *[1] * asked.unknown_count),
             strict=True,
         )

@@ -15,7 +15,7 @@ from engram.state.association_view import HUB
 
 if TYPE_CHECKING:
     from engram.model.memory import Memory
-    from engram.retrieval.pipeline import Cue, Found, Hit
+    from engram.retrieval.asking import Cue, Found, Hit
     from engram.retrieval.trails import Trail
     from engram.state.space import View
 
@@ -42,9 +42,12 @@ def recollections(
 
     `cited` by row are the ids of what concepts were formed of.
     """
+    told = _Told(view, hits, texts)
     return tuple(
-        _recollection(view, hit, memory, texts, cited.get(hit.row, ()))
-        for hit, memory in zip(hits, memories, strict=True)
+        [
+            _recollection(told, hit, memory, cited.get(hit.row, ()))
+            for hit, memory in zip(hits, memories, strict=True)
+        ]
     )
 
 
@@ -79,44 +82,64 @@ def why_nothing(living: int, found: Found, cue: Cue) -> str:
     return f"{looked}, none resembles the cue or shares a word with it"
 
 
-def _recollection(
-    view: View, hit: Hit, memory: Memory, texts: dict[int, str] | None, cited: tuple[str, ...]
-) -> Recollection:
+class _Told:
+    """What is told of the ways to some hits; all of them are looked up together."""
+
+    def __init__(self, view: View, hits: Sequence[Hit], texts: dict[int, str] | None) -> None:
+        self.explains = texts is not None
+        self._labels, self._texts = view.labels.labels, texts or {}
+        nodes = list({node for hit in hits for way in self.shown(hit) for node in way.nodes})
+        self._owners: dict[int, int] = {}
+        self._ids: dict[int, str] = {}
+        if not nodes:
+            return
+        owners = view.associations.owners_of(np.array(nodes, np.uint32))
+        self._owners = dict(zip(nodes, owners.tolist(), strict=True))
+        rows = owners[owners < HUB]
+        if len(rows):
+            halves = (view.gather(half, rows).tolist() for half in ("id_high", "id_low"))
+            self._ids = dict(zip(rows.tolist(), map(format_id, *halves), strict=True))
+
+    def shown(self, hit: Hit) -> Sequence[Trail]:
+        """Return the ways to a hit that are told: the strongest, or to explain it all."""
+        return hit.evidence.ways if self.explains else hit.evidence.ways[:1]
+
+    def path(self, way: Trail) -> tuple[PathStep, ...]:
+        """Return a way in steps."""
+        first, *others = way.nodes
+        followed = zip(others, way.kinds, way.weights, strict=True)
+        steps = [self._step(node, _KINDS[kind], weight) for node, kind, weight in followed]
+        return (self._step(first, None, 1.0), *steps)
+
+    def _step(self, node: int, kind: str | None, weight: float) -> PathStep:
+        owner = self._owners[node]
+        if owner >= HUB:
+            return PathStep(None, self._labels[owner ^ HUB], kind, weight)
+        text = self._texts.get(owner)
+        return PathStep(self._ids[owner], None if text is None else excerpt(text), kind, weight)
+
+
+def _recollection(told: _Told, hit: Hit, memory: Memory, cited: tuple[str, ...]) -> Recollection:
     evidence = hit.evidence
     belief = evidence.belief
-    shown = evidence.ways if texts is not None else evidence.ways[:1]
-    paths = tuple(_path(view, way, texts or {}) for way in shown)
+    paths = tuple([told.path(way) for way in told.shown(hit)])
     return Recollection(
         memory=memory,
         score=hit.score,
         parts=hit.parts,
         matched_terms=hit.matched_terms,
-        explanation=None if texts is None else _explanation(hit),
+        explanation=_explanation(hit) if told.explains else None,
         confidence=belief.value,
         confidence_interval=Interval(belief.low, belief.high),
         group=evidence.group,
         path=paths[0] if paths else (),
-        paths=() if texts is None else paths,
+        paths=paths if told.explains else (),
         cites=cited,
+        meaning=evidence.meaning,
+        words=evidence.words,
+        lead=hit.lead,
+        rank=hit.rank,
     )
-
-
-def _path(view: View, way: Trail, texts: dict[int, str]) -> tuple[PathStep, ...]:
-    owners = view.associations.owners_of(np.array(way.nodes, np.uint32)).tolist()
-    first = _step(view, owners[0], None, 1.0, texts)
-    followed = zip(owners[1:], way.kinds, way.weights, strict=True)
-    steps = (_step(view, owner, _KINDS[kind], weight, texts) for owner, kind, weight in followed)
-    return (first, *steps)
-
-
-def _step(
-    view: View, owner: int, kind: str | None, weight: float, texts: dict[int, str]
-) -> PathStep:
-    if owner >= HUB:
-        return PathStep(None, view.labels.labels[owner ^ HUB], kind, weight)
-    high, low = int(view.value("id_high", owner)), int(view.value("id_low", owner))
-    text = texts.get(owner)
-    return PathStep(format_id(high, low), None if text is None else excerpt(text), kind, weight)
 
 
 def _explanation(hit: Hit) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
+import anyio
 import numpy as np
 
 from engram.model.association import (
@@ -19,7 +20,7 @@ from engram.model.association import (
 )
 from engram.model.collecting import LabelTable
 from engram.model.commands import ANY_KIND, Associate, Dissociate
-from engram.model.errors import InvalidRequest, MemoryNotFound
+from engram.model.errors import InvalidRequest, KernelCancelled, MemoryNotFound
 from engram.model.ids import MemoryId, format_id, parse_id
 from engram.model.limits import (
     ASSOCIATIONS_COUNT_MAX,
@@ -31,6 +32,7 @@ from engram.model.limits import (
 from engram.model.memory import to_datetime
 from engram.retrieval.paths import Search, Way, around, best_ways, kind_mask
 from engram.service.preparing import check_none
+from engram.service.questions import check_deadline
 from engram.service.reading import memories_of, on_bodies
 from engram.state.association_view import HUB, NO_NODE
 
@@ -200,7 +202,7 @@ async def listed(
         if mask is not None:
             edges = edges[mask[values.gather("kind", edges)]]
         order = np.lexsort((edges, -values.gather("weight", edges).astype(np.float64)))
-        return _associations(view, edges[order[:limit]])
+        return described(view, edges[order[:limit]])
 
     return await _reading(engine, read)
 
@@ -222,6 +224,22 @@ def _edges_at(view: View, found: SpaceGraph, node: int, direction: str) -> NDArr
     return np.concatenate(numbers).astype(np.int64)
 
 
+def edges_from(
+    view: View, found: SpaceGraph, rows: Sequence[int], *, but: int
+) -> dict[int, NDArray[np.int64]]:
+    """Return the edges that leave memories, without those with a flag, by position in `rows`."""
+    edges: dict[int, NDArray[np.int64]] = {}
+    for at, row in enumerate(rows):
+        node = view.associations.node_of(row)
+        if node != NO_NODE:
+            leaving = _edges_at(view, found, node, "out")
+            flags = view.associations.gather("flags", leaving)
+            chosen = leaving[(flags & np.uint8(but)) == 0]
+            if len(chosen):
+                edges[at] = chosen
+    return edges
+
+
 async def _reading(engine: SpaceEngine, read: Callable[[View, SpaceGraph, CancelFlag], T]) -> T:
     """Return what `read` makes of the newest view and its graph, in a thread for reading."""
     view = engine.view
@@ -236,7 +254,7 @@ def _node(view: View, identity: MemoryId, space: str) -> int:
     return view.associations.node_of(row)
 
 
-def _associations(view: View, edges: NDArray[np.int64]) -> tuple[Association, ...]:
+def described(view: View, edges: NDArray[np.int64]) -> tuple[Association, ...]:
     """Return edges of the state as callers read them."""
     found, labels = view.associations, view.labels.labels
     columns = {
@@ -292,7 +310,7 @@ async def neighbours(
         view = engine.view
         node = _node(view, identity, engine.space)
         rows, levels, strengths = await engine.readers.run(partial(_around, engine, view, node))
-        memories = await memories_of(engine, view, rows, core.clock.now())
+        memories = await memories_of(core, engine, view, rows, core.clock.now())
         return tuple(map(Neighbour, memories, levels, strengths))
 
     def _around(
@@ -310,11 +328,20 @@ async def neighbours(
 
 
 async def paths(
-    engine: SpaceEngine, source_id: str, target_id: str, search: Callable[..., Search], k: int
+    engine: SpaceEngine,
+    source_id: str,
+    target_id: str,
+    search: Callable[..., Search],
+    k: int,
+    deadline_ms: float | None = None,
 ) -> tuple[AssociationPath, ...]:
-    """Return up to k ways from one memory to another, best first; none when there is none."""
+    """Return up to k ways from one memory to another, best first; none when there is none.
+
+    KernelCancelled when the deadline comes first.
+    """
     ends = parse_id(source_id), parse_id(target_id)
     k = whole("k", k, PATHS_COUNT_MAX)
+    check_deadline(deadline_ms)
     if ends[0] == ends[1]:
         raise InvalidRequest("a path leads from one memory to another, not to itself")
 
@@ -325,7 +352,11 @@ async def paths(
         ways = best_ways(search(found, cancel), source, target, k)
         return tuple(_path(view, found, way) for way in ways)
 
-    return await _reading(engine, read)
+    if deadline_ms is None:
+        return await _reading(engine, read)
+    with anyio.move_on_after(deadline_ms / 1_000):
+        return await _reading(engine, read)
+    raise KernelCancelled
 
 
 def search_of(
@@ -341,4 +372,4 @@ def search_of(
 
 def _path(view: View, found: SpaceGraph, way: Way) -> AssociationPath:
     edges = found.state_edges(np.array(way.edges, np.int64))
-    return AssociationPath(_associations(view, edges), way.strength)
+    return AssociationPath(described(view, edges), way.strength)

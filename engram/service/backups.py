@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -14,8 +14,11 @@ from engram.backup.erasing import Ids
 from engram.backup.manifest import Manifest
 from engram.backup.prune import Pruned
 from engram.backup.reading import Goal
+from engram.backup.receiving import receive
 from engram.backup.repository import Repository
+from engram.backup.sending import bytes_max, packed
 from engram.backup.source import ids_of, open_source
+from engram.backup.tar import END, head_of, members, padding_of
 from engram.backup.upload import Progress
 from engram.backup.verify import Verified
 from engram.model.errors import ArchiveCorrupted, DurabilityError, InvalidRequest
@@ -56,6 +59,14 @@ class BackupMade(NamedTuple):
     """A backup that was just made, and how much of it was not there before."""
 
     backup: BackupInfo
+    objects_stored: int
+    bytes_stored: int
+
+
+class BackupsReceived(NamedTuple):
+    """Backups that came over a wire, and how much of them was not there before."""
+
+    backups: tuple[BackupInfo, ...]
     objects_stored: int
     bytes_stored: int
 
@@ -154,6 +165,39 @@ class Backups:
         plans = await self.plans(request, None)
         await self.repository.erased()
         await restore.check_plans(self.repository, plans, progress)
+
+    async def receive(self, chunks: AsyncIterable[bytes]) -> BackupsReceived:
+        """Keep the backups of an archive that comes in chunks, as a server sends it.
+
+        Raises:
+            ArchiveCorrupted: it is damaged or cut off; no backup was added.
+            Conflict: backups are being pruned here at the moment.
+            ArchiveUnavailable, StorageFailed: the place cannot be written.
+        """
+        async with aclosing(members(chunks, bytes_max)) as found:
+            done = await receive(self.repository, found)
+        infos = tuple(map(_info, done.manifests))
+        return BackupsReceived(infos, done.objects_stored, done.bytes_stored)
+
+    async def pack(self, request: RestoreRequest) -> AsyncGenerator[bytes, None]:
+        """Iterate over an archive of what a restore needs, as a server takes it.
+
+        Records that were copied behind a backup are not in it.
+
+        Raises what `check` does, and InvalidRequest when the backup alone does not lead there.
+        """
+        plans = await self.plans(request, None)
+        if any(plan.tail for plan in plans):
+            raise InvalidRequest(
+                "that is behind the backup, in records copied after it, which are not sent over "
+                "the network; stop the server to restore to there"
+            )
+        chosen = {plan.manifest.id: plan.manifest for plan in plans}
+        async with aclosing(packed(self.repository, chosen.values())) as found:
+            async for name, data in found:
+                yield head_of(name, len(data))
+                yield data + padding_of(len(data))
+        yield END
 
     async def plans(
         self, request: RestoreRequest, store_id: bytes | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -21,16 +21,17 @@ from engram.model.completion import (
     Hypothesis,
 )
 from engram.model.cue import NO_FILTERS
-from engram.model.errors import InvalidRequest
+from engram.model.errors import DimensionMismatch, InvalidRequest
 from engram.model.ids import format_id
-from engram.model.limits import DETAIL_CHARACTERS_MAX, EPISODE_WHO_COUNT_MAX
+from engram.model.limits import DETAIL_CHARACTERS_MAX, DIMENSIONS_MAX, EPISODE_WHO_COUNT_MAX
 from engram.retrieval.completion import Completer, Guess
+from engram.retrieval.partial_vectors import PartialVector, agreements
 from engram.service.associating import whole
 from engram.service.reading import on_bodies
 from engram.state.concepts import CONCEPT_KIND
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from engram.engine.space_engine import SpaceEngine
     from engram.kernels.cancel import CancelFlag
@@ -42,19 +43,36 @@ _EXACT: Final = 1.0 - 1e-9
 Fields = Mapping[str, str | Sequence[str] | None]
 
 
-async def complete(core: Core, engine: SpaceEngine, fields: Fields, limit: int) -> Completion:
+class _Part(NamedTuple):
+    """What is given of an episode: texts by field, and what is known of its vector."""
+
+    texts: Mapping[str, tuple[str, ...]]
+    vector: PartialVector | None = None
+
+
+async def complete(
+    core: Core,
+    engine: SpaceEngine,
+    fields: Fields,
+    limit: int,
+    embedding: ArrayLike | None = None,
+) -> Completion:
     """Carry out `Space.complete` over the newest durable view."""
-    known, limit = _checked(fields), whole("limit", limit, HYPOTHESES_MAX)
+    known = _checked(fields, embedding)
+    limit = whole("limit", limit, HYPOTHESES_MAX)
 
     async def read() -> Completion:
-        ready = partial(_completed, engine, engine.view, core.clock.now(), known, limit)
+        view = engine.view
+        if embedding is not None and view.dimensions not in (0, np.size(embedding)):
+            raise DimensionMismatch(np.size(embedding), view.dimensions, engine.space)
+        ready = partial(_completed, engine, view, core.clock.now(), known, limit)
         return await engine.readers.run(ready)
 
     return await on_bodies(engine, read)
 
 
-def _checked(fields: Fields) -> dict[str, tuple[str, ...]]:
-    """Return what is given by field; InvalidRequest lists every rule that it breaks."""
+def _checked(fields: Fields, embedding: ArrayLike | None) -> _Part:
+    """Return what is given; InvalidRequest lists every rule that it breaks."""
     violations: list[str] = []
     known: dict[str, tuple[str, ...]] = {}
     for field, value in fields.items():
@@ -69,13 +87,35 @@ def _checked(fields: Fields) -> dict[str, tuple[str, ...]]:
             violations.append(f"who has {len(texts)} names, over {EPISODE_WHO_COUNT_MAX}")
         else:
             known[field] = tuple(texts)
-    if not known and not violations:
-        violations.append(f"nothing is given; give one of {', '.join(EPISODE_FIELDS)}")
+    vector = None if embedding is None else _partial(embedding, violations)
+    if not known and embedding is None and not violations:
+        violations.append(
+            f"nothing is given; give one of {', '.join(EPISODE_FIELDS)}, or an embedding"
+        )
     if len(known) == len(EPISODE_FIELDS):
         violations.append("every field is given; leave out what is to be completed")
     if violations:
         raise InvalidRequest(*violations)
-    return known
+    return _Part(known, vector)
+
+
+def _partial(embedding: ArrayLike, violations: list[str]) -> PartialVector | None:
+    """Return the components that are known: those that are numbers and not NaN."""
+    try:
+        with np.errstate(over="ignore"):  # what is beyond 32 bits is refused below
+            row = np.asarray(embedding, np.float32)
+    except (TypeError, ValueError):
+        row = np.zeros(0, np.float32)
+    if row.ndim != 1 or not 1 <= len(row) <= DIMENSIONS_MAX or np.isinf(row).any():
+        violations.append(
+            f"embedding is no vector of 1 to {DIMENSIONS_MAX:,} numbers, NaN for those not known"
+        )
+        return None
+    places = np.flatnonzero(~np.isnan(row))
+    if not row[places].any():
+        violations.append("embedding has no component that is known and not 0")
+        return None
+    return PartialVector(places, row[places])
 
 
 def _are_texts(texts: object) -> bool:
@@ -91,7 +131,7 @@ def _completed(
     engine: SpaceEngine,
     view: View,
     now: int,
-    known: Mapping[str, tuple[str, ...]],
+    part: _Part,
     limit: int,
     stop: CancelFlag,
 ) -> Completion:
@@ -102,7 +142,12 @@ def _completed(
         return Completion((), "no memory of the space tells what, where, who, why or how")
     allowed = engine.row_masks.rows(view, NO_FILTERS, now)[rows] & inside
     sure = view.gather("confidence", rows).astype(np.float64)
-    completer = Completer(columns, known, allowed, sure, stop.check)
+    known, likes = part.texts, None
+    if part.vector is not None:
+        likes = np.zeros(len(rows))
+        if view.dimensions:
+            likes[allowed] = agreements(view, rows[allowed], part.vector, stop.check)
+    completer = Completer(columns, known, allowed, sure, stop.check, likes)
     found: list[Hypothesis] = []
     while len(found) < limit and (guesses := completer.next()):
         guesses |= _imagined(columns, known, guesses, allowed, sure, stop)

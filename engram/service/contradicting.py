@@ -43,7 +43,7 @@ async def contradictions(
         chosen = [_newest(dispute, row) for dispute in found]
         pairs = list(zip(found, chosen, strict=True))
         rows = sorted({dispute.rows[at] for dispute, places in pairs for at in places})
-        memories = dict(zip(rows, await memories_of(engine, view, rows, now), strict=True))
+        memories = dict(zip(rows, await memories_of(core, engine, view, rows, now), strict=True))
         return tuple(_told(dispute, places, memories) for dispute, places in pairs)
 
     return await on_bodies(engine, read)

@@ -88,7 +88,7 @@ async def _prepared(core: Core, engine: SpaceEngine, asked: Correction) -> Remem
     if row is None:
         raise MemoryNotFound(str(asked.memory), engine.space)
     flags = int(view.value("flags", row))
-    (old,) = await memories_of(engine, view, [row], now)
+    (old,) = await memories_of(core, engine, view, [row], now)
     content = old.content if asked.content is None else asked.content
     keeps_vector = asked.embedding is None and content == old.content and bool(flags & HAS_VECTOR)
     fields = _fields(old, is_dated=bool(flags & DATED)) | dict(asked.changes)
@@ -129,6 +129,6 @@ async def history(core: Core, engine: SpaceEngine, memory: MemoryId) -> tuple[Me
         rows = versions(view, memory, now)
         if not rows:
             raise MemoryNotFound(str(memory), engine.space)
-        return tuple(await memories_of(engine, view, rows, now))
+        return tuple(await memories_of(core, engine, view, rows, now))
 
     return await on_bodies(engine, read)

@@ -32,7 +32,7 @@ async def near_duplicates(core: Core, engine: SpaceEngine, limit: int) -> tuple[
         view, now = engine.view, core.clock.now()
         pairs, likenesses = await engine.readers.run(lambda _: _pairs(view, limit))
         rows = pairs.reshape(-1).tolist()
-        memories = await memories_of(engine, view, rows, now)
+        memories = await memories_of(core, engine, view, rows, now)
         return tuple(
             NearDuplicate(memories[2 * n], memories[2 * n + 1], likeness)
             for n, likeness in enumerate(likenesses.tolist())
@@ -57,6 +57,8 @@ def _pairs(view: View, limit: int) -> tuple[NDArray[np.uint32], NDArray[np.float
     for rows in pairs.T if len(pairs) else ():
         shown &= (view.gather("flags", rows) & np.uint8(ALIVE | SUPPRESSED)) == ALIVE
     pairs = pairs[shown]
+    if not len(pairs):  # a space without memories has no columns to look into
+        return pairs, np.zeros(0, np.float32)
     likenesses = likeness_of(view).of_pairs(view, pairs[:, 0], pairs[:, 1])
     order = np.argsort(-likenesses, kind="stable")[:limit]
     return pairs[order], likenesses[order]

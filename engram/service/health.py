@@ -47,6 +47,7 @@ def _space_health(core: Core, space: str, resident_share: float) -> SpaceHealth:
         resident_bytes=engine.resident_bytes,
         damage=(*opening.notes, *registry.scrubber.status_of(engine).damage),
         errors=tuple(each for each in (checkpoint.error, tiers.error) if each is not None),
+        consolidation_rate=registry.consolidator_of(engine.space).rate,
     )
 
 
@@ -60,6 +61,8 @@ def metrics(core: Core) -> dict[str, float]:
     }
     budget = registry.housekeeping.budget.total_bytes
     found["engram_memory_budget_bytes"] = budget
+    found["engram_registry_lock_wait_seconds_sum"] = registry.locks.waited_ns / 1e9
+    found["engram_registry_lock_wait_seconds_count"] = registry.locks.holds_count
     backend = f'backend="{core.kernels.name}",isa="{core.kernels.isa}"'
     found[f"engram_kernel_backend_info{{{backend}}}"] = 1
     for space in registry.known():
@@ -78,6 +81,7 @@ def _space_metrics(
 ) -> dict[str, float]:
     view, registry = engine.view, core.registry
     tiers = registry.housekeeping.status_of(engine)
+    opening, backlog = registry.opening_of(engine.space), registry.linker_of(engine.space).backlog
     found = {
         "engram_memories": memories_count(view),
         "engram_concepts": view.formed_count,
@@ -87,9 +91,14 @@ def _space_metrics(
         "engram_wal_bytes": core.log_bytes_of(engine.space),
         "engram_wal_unsaved_bytes": engine.checkpoints.status.log_bytes,
         "engram_wal_syncs_total": engine.groups_committed,
-        "engram_linker_lag_memories": registry.linker_of(engine.space).lag,
+        # Of these only what was committed since the space was opened; a record is an LSN.
+        "engram_wal_group_records_sum": view.lsn - opening.snapshot_lsn - opening.entries,
+        "engram_wal_group_records_count": engine.groups_committed,
+        "engram_events_dropped_total": engine.feed.dropped_count,
+        "engram_linker_lag_memories": backlog.memories,
+        "engram_linker_lag_seconds": backlog.seconds,
         "engram_consolidation_rate": registry.consolidator_of(engine.space).rate,
-        "engram_recovery_seconds": registry.opening_of(engine.space).duration_ms / 1_000,
+        "engram_recovery_seconds": opening.duration_ms / 1_000,
     }
     named = {f"{name}{{{label}}}": value for name, value in found.items()}
     for tier in ("hot", "warm", "cold"):

@@ -155,6 +155,7 @@ class LinkedSpace:
         k: int = 1,
         kinds: Sequence[str] | None = None,
         hops_max: int | None = None,
+        deadline_ms: float | None = None,
     ) -> tuple[AssociationPath, ...]:
         """Return the best ways from one memory to another, none when there is none.
 
@@ -166,13 +167,16 @@ class LinkedSpace:
             k: 1 to 32 ways without a loop, best first.
             kinds: follow only these kinds.
             hops_max: 1 to 8 associations; 8 left out.
+            deadline_ms: how long it may search; what it has found by then is no answer.
 
         Raises:
             MemoryNotFound: one of the two is not there.
+            KernelCancelled: the deadline came first.
             InvalidRequest: a field breaks a rule.
         """
         search = associating.search_of(how, kinds, hops_max)
-        return await associating.paths(await self._engine(), source_id, target_id, search, k)
+        engine = await self._engine()
+        return await associating.paths(engine, source_id, target_id, search, k, deadline_ms)
 
     async def spread(
         self,

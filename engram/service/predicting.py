@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import numpy as np
 
+from engram.model.association import AssociationKind
 from engram.model.errors import MemoryNotFound
+from engram.model.explanation import PathStep, excerpt
 from engram.model.ids import format_id, parse_id
 from engram.retrieval.confidence import Belief, both
 from engram.retrieval.following import followers
+from engram.service.reading import on_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engram.engine.space_engine import SpaceEngine
-    from engram.retrieval.following import Follower
-    from engram.retrieval.pipeline import Hit
+    from engram.model.explanation import Path
+    from engram.model.recall_result import RecallResult
+    from engram.retrieval.asking import Hit
+    from engram.retrieval.following import Followed, Follower
     from engram.state.space import View
 
 
 class Following(NamedTuple):
-    """What followed, by id, and the ids of the memories on the ways to each."""
+    """What followed, by id: how long after, how surely, and the ways to it, the surest first."""
 
     elapsed_s: dict[str, float]
-    ways: dict[str, tuple[tuple[str, ...], ...]]
+    ways: dict[str, tuple[Path, ...]]
     beliefs: dict[str, Belief]
 
 
@@ -45,23 +51,55 @@ async def following(
 
 
 def _named(view: View, found: Sequence[Follower]) -> Following:
-    rows = sorted({row for each in found for way in each.ways for row in way})
+    ways = [way for each in found for way in each.ways]
+    rows = sorted({row for way in ways for row in way.rows})
     names: dict[int, str] = {}
     if rows:
         halves = (view.gather(half, np.array(rows)).tolist() for half in ("id_high", "id_low"))
         names = dict(zip(rows, map(format_id, *halves), strict=True))
+    edges = np.array(sorted({edge for way in ways for edge in way.edges}), np.int64)
+    columns = (view.associations.gather(name, edges).tolist() for name in ("kind", "weight"))
+    known = dict(zip(edges.tolist(), zip(*columns, strict=True), strict=True))
+
+    def path(way: Followed) -> Path:
+        first, *others = way.rows
+        over = (known[edge] for edge in way.edges)
+        steps = (
+            PathStep(names[row], None, AssociationKind(kind).label, weight)
+            for row, (kind, weight) in zip(others, over, strict=True)
+        )
+        return (PathStep(names[first]), *steps)
+
     ids = [names[each.row] for each in found]
     return Following(
         dict(zip(ids, (each.elapsed_ns / 1e9 for each in found), strict=True)),
-        dict(
-            zip(
-                ids,
-                (tuple(tuple(names[row] for row in way) for way in each.ways) for each in found),
-                strict=True,
-            )
-        ),
+        dict(zip(ids, (tuple(map(path, each.ways)) for each in found), strict=True)),
         dict(zip(ids, (each.belief for each in found), strict=True)),
     )
+
+
+async def explained(engine: SpaceEngine, found: Following, result: RecallResult) -> RecallResult:
+    """Return a recall of what followed, with all ways that led to each memory as its paths."""
+    ids = {step.memory_id for hit in result for way in found.ways[hit.memory.id] for step in way}
+    texts = await on_bodies(engine, lambda: _texts(engine, sorted(map(str, ids))))
+
+    def told(step: PathStep) -> PathStep:
+        text = texts.get(str(step.memory_id))
+        return step if text is None else step._replace(label=excerpt(text))
+
+    hits = []
+    for hit in result:
+        paths = tuple(tuple(map(told, way)) for way in found.ways[hit.memory.id])
+        hits.append(msgspec.structs.replace(hit, path=paths[0], paths=paths))
+    return msgspec.structs.replace(result, recollections=tuple(hits))
+
+
+async def _texts(engine: SpaceEngine, ids: Sequence[str]) -> dict[str, str]:
+    """Return the texts of memories that are there yet, by id."""
+    view = engine.view
+    rows = {each: row for each in ids if (row := view.row_of(*parse_id(each))) is not None}
+    contents = await engine.readers.run(lambda _: view.contents(np.array(list(rows.values()))))
+    return {each: text.decode() for each, text in zip(rows, contents, strict=True)}
 
 
 def believed(

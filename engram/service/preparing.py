@@ -115,7 +115,7 @@ def prepare(item: Item, chance: bytes, *, vector_given: bool = False) -> Remembe
     occurred_at = None if occurred is None else _occurred_at(occurred, violations)
     command = Remember(
         content,
-        _content_key(content, source, session, occurred_at),
+        content_key(content, source, session, occurred_at),
         MemoryKind.EPISODIC.value if kind == "episodic" else _kind(kind, violations),
         _confidence(confidence, violations),
         occurred_at,
@@ -143,27 +143,25 @@ def prepare_plain(text: object, confidence: object, chance: bytes) -> Remember:
 
     As `prepare`, which it is half the cost of, does for a text that comes with a vector.
     """
-    violations: list[str] = []
-    content = _content(text, violations)
-    command = Remember(
-        content,
-        _plain_key(content),
-        0,
-        _confidence(confidence, violations),
-        None,
-        None,
-        None,
-        (),
-        b"",
-        b"",
-        _NO_NORM,
-        "",
-        chance,
-        is_plain=True,
-    )
-    if violations:
-        raise InvalidRequest(*violations)
-    return command
+    if (
+        type(text) is str
+        and type(confidence) is float
+        and text.isascii()
+        and len(text) <= CONTENT_BYTES_MAX
+        and 0.0 <= confidence <= 1.0
+    ):
+        content, given = text.encode(), confidence
+    else:
+        violations: list[str] = []
+        content, given = _content(text, violations), _confidence(confidence, violations)
+        if violations:
+            raise InvalidRequest(*violations)
+    key = _KEY(_HASHER(content, digest_size=_KEY_BYTES).digest(), "little") or 1 if content else 0
+    # By position, as below.
+    return Remember(
+        content, key, 0, given, None, None, None, (), b"", b"", _NO_NORM, "", chance, None, None,
+        True, True,
+    )  # fmt: skip
 
 
 def _text(text: str, chance: bytes) -> Remember:
@@ -253,7 +251,7 @@ def _content(text: object, violations: list[str]) -> bytes:
     return content
 
 
-def _content_key(
+def content_key(
     content: bytes, source: str | None, session: str | None, occurred_at: int | None
 ) -> int:
     """Return a 64-bit key of what makes two memories one; 0 when there is no content."""
@@ -269,6 +267,15 @@ def _content_key(
 def _plain_key(content: bytes) -> int:
     """Return the key of a text that comes from nowhere and no time in particular."""
     return _KEY(_HASHER(content, digest_size=_KEY_BYTES).digest(), "little") or 1 if content else 0
+
+
+def plain_keys(contents: Sequence[bytes]) -> bytes:
+    """Return the keys of such texts as the log holds them: u64 each."""
+    # A digest read as a number and written again is the digest.
+    keys = b"".join([_HASHER(each, digest_size=_KEY_BYTES).digest() for each in contents])
+    if not all(contents) or not np.frombuffer(keys, "<u8").all():
+        return b"".join([_plain_key(each).to_bytes(_KEY_BYTES, "little") for each in contents])
+    return keys
 
 
 def _kind(name: object, violations: list[str]) -> int:

@@ -6,8 +6,8 @@ their order, and that a statement of a size is refused or not, wherever it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -26,10 +26,11 @@ from engram.model.conditions import (
     Not,
     reads_bodies,
 )
-from engram.model.limits import LIMIT_MAX
+from engram.model.limits import CONCEPT_EPISODES_MAX, LIMIT_MAX
 from engram.query.printer import printed_condition
 from engram.query.syntax import (
     Complete,
+    Consolidate,
     Imagine,
     Predict,
     Recall,
@@ -75,6 +76,9 @@ CONTAINS_US, MATCHES_US, METADATA_US, RESULT_US = 0.9, 4.0, 10.0, 20.0
 EDGE_US, STATEMENT_US, EMBED_US, FUSE_US, FOLLOW_US = 0.008, 21.0, 100.0, 250.0, 700.0
 # And to read an episode the first time, and to weigh it for a hypothesis.
 EPISODE_US, COMPLETE_US = 16.0, 0.5
+
+# And to form a concept and record it, and to have it cite one more episode.
+FORM_US, MEMBER_US = 4_500.0, 9.0
 
 # So many rows are looked at to guess how many meet a condition.
 _SAMPLE_ROWS: Final = 128
@@ -125,6 +129,8 @@ def plan_of(core: Core, engine: SpaceEngine, body: Body, *, sampled: bool) -> Pl
     view = engine.view
     if isinstance(body, Recall):
         return Plan(_recall_steps(core, engine, view, body, sampled=sampled))
+    if isinstance(body, Consolidate):
+        return Plan((_consolidate_step(core, engine, view, body, sampled=sampled),))
     return Plan((_other_step(engine, view, body),))
 
 
@@ -173,6 +179,23 @@ def _filter_step(
         rows = _rows_read(engine, view, body.where) if sampled else view.count
         cost += bodies_us(engine, view, body.where, rows)
     return PlanStep("filter", "; ".join(said) or "what lives", passing, cost)
+
+
+def _consolidate_step(
+    core: Core, engine: SpaceEngine, view: View, body: Consolidate, *, sampled: bool
+) -> PlanStep:
+    """Return the one step of CONSOLIDATE: what is chosen, and a concept of it."""
+    if body.cue is not None:
+        steps = _recall_steps(core, engine, view, Recall(body.cue), sampled=sampled)
+        found, detail = steps[-1].rows, "what a recall brings to mind"
+    else:
+        share = share_meeting(engine, view, cast("Condition", body.where)) if sampled else 1.0
+        passing = round((view.count - view.forgotten_count) * share)
+        asked = Recall("", where=body.where)
+        steps = (_filter_step(engine, view, asked, passing, sampled=sampled),)
+        found, detail = min(passing, CONCEPT_EPISODES_MAX), steps[0].detail
+    cost = sum(step.cost_us for step in steps) + FORM_US + found * MEMBER_US
+    return PlanStep("consolidate", f"{detail}, into {body.into}", 1, cost)
 
 
 def _rows_read(engine: SpaceEngine, view: View, condition: Condition) -> int:
@@ -344,25 +367,22 @@ _MEASURED: Final = {
     "vectors": ("vectors", "sketches", "rerank"),
     "words": ("words",),
     "spread": ("seeds", "spread"),
-    "fuse": ("fuse", "evidence"),
+    "fuse": ("fuse", "evidence", "memories"),
+    "select": ("select",),
 }
 
 
-def measured(plan: Plan, result: RecallResult, total_us: float) -> Plan:
+def measured(plan: Plan, result: RecallResult, timings_us: Mapping[str, float]) -> Plan:
     """Return the plan of a recall with what it came to."""
-    steps, told = [], 0.0
+    steps = []
     rows = {
         "filter": result.candidates,
         "spread": result.query_analysis.reached,
         "select": len(result),
     }
     for step in plan.steps:
-        names = [name for name in _MEASURED.get(step.name, ()) if name in result.timings_us]
-        took = sum(result.timings_us[name] for name in names) if names else None
-        told += took or 0.0
-        if step.name == "select":
-            took = max(0.0, total_us - told)
-        steps.append(_with(step, rows.get(step.name), took))
+        took = [timings_us[name] for name in _MEASURED[step.name] if name in timings_us]
+        steps.append(_with(step, rows.get(step.name), sum(took) if took else None))
     return Plan(tuple(steps))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
 from engram.model.answer import AnswerRow
 from engram.model.completion import EPISODE_FIELDS
 from engram.model.recollection import Interval
@@ -30,8 +32,8 @@ class Rows(NamedTuple):
 
 
 RECALLED: Final = (
-    "id", "content", "score", "confidence", "group", "similarity", "lexical", "activation",
-    "retrievability", "occurred", "created",
+    "id", "content", "score", "relevance", "confidence", "group", "similarity", "lexical",
+    "activation", "retrievability", "occurred", "created",
 )  # fmt: skip
 _COPIED: Final = ("content", "kind", "occurred")
 _PREDICTED: Final = (
@@ -44,25 +46,22 @@ _ASSOCIATED: Final = ("source", "kind", "target", "weight", "confidence", "why",
 _WAYS: Final = ("path", "hops", "strength")
 _DISPUTED: Final = ("subject", "relation", "claims", "memories")
 _CONCEPTS: Final = ("id", "content", "coherence", "terms", "episodes")
+_NAMED: Final = ("id", "name", *_CONCEPTS[1:])
 _BELIEFS: Final = (*_CONCEPTS, "held_from", "held_until")
 _SPACES: Final = ("id", "phase", "memories", "reason")
 _STATS: Final = ("name", "value")
 
 
-def recalled(hits: Iterable[Recollection]) -> Rows:
-    """Return recalled memories: each stands on itself and on the ways that led to it."""
-    return Rows(RECALLED, tuple(map(_recalled, hits)))
-
-
-def _recalled(hit: Recollection) -> AnswerRow:
+def recalled(hit: Recollection) -> AnswerRow:
+    """Return a recalled memory: it stands on itself and on the ways that led to it."""
     memory, parts = hit.memory, hit.parts
     evidence = [memory.id]
     for path in hit.paths or (hit.path,):
         evidence += [step.memory_id for step in path if step.memory_id is not None]
     values = (
-        memory.id, memory.content, hit.score, hit.confidence, hit.group, parts["similarity"],
-        parts["lexical"], parts["activation"], parts["retrievability"], memory.occurred_at,
-        memory.recorded_at,
+        memory.id, memory.content, hit.score, hit.relevance, hit.confidence, hit.group,
+        parts["similarity"], parts["lexical"], parts["activation"], parts["retrievability"],
+        memory.occurred_at, memory.recorded_at,
     )  # fmt: skip
     return AnswerRow(
         dict(zip(RECALLED, values, strict=True)),
@@ -77,12 +76,13 @@ def predicted(hits: Iterable[Recollection], found: Following) -> Rows:
     """Return what followed: every field is that of one memory, which is cited with its ways."""
     rows = []
     for hit in hits:
-        memory, ways = hit.memory, found.ways[hit.memory.id]
+        memory = hit.memory
+        ways = [tuple(step.memory_id for step in way) for way in found.ways[memory.id]]
         values = (
             memory.id, memory.content, hit.confidence, found.elapsed_s[memory.id], memory.kind,
             memory.occurred_at, ways[0], dict.fromkeys(_COPIED, memory.id),
         )  # fmt: skip
-        evidence = (memory.id, *(each for way in ways for each in way))
+        evidence = (memory.id, *(each for way in ways for each in way if each is not None))
         rows.append(
             AnswerRow(
                 dict(zip(_PREDICTED, values, strict=True)),
@@ -121,16 +121,16 @@ def blended(found: Iterable[Imagined]) -> Rows:
 
 def activated(found: Activations) -> Rows:
     """Return what became active; that is no question of belief."""
-    return Rows(
-        _SPREAD,
-        tuple(
-            AnswerRow(
-                dict(zip(_SPREAD, each, strict=True)),
-                evidence=() if each.memory_id is None else (each.memory_id,),
-            )
-            for each in found
-        ),
-    )
+    rows = [
+        AnswerRow(
+            {"memory": memory_id, "label": label, "activation": activation, "hops": hops},
+            None,
+            None,
+            () if memory_id is None else (memory_id,),
+        )
+        for memory_id, label, activation, hops in found.fields()
+    ]
+    return Rows(_SPREAD, tuple(rows))
 
 
 def associated(found: Iterable[Association]) -> Rows:
@@ -176,7 +176,17 @@ def disputed(found: Iterable[Contradiction]) -> Rows:
 
 def concepts(found: Iterable[Concept]) -> Rows:
     """Return concepts, on the episodes they cite."""
-    return Rows(_CONCEPTS, tuple(_concept(_CONCEPTS, each, ()) for each in found))
+    return named(found)
+
+
+def named(found: Iterable[Concept]) -> Rows:
+    """Return concepts that were asked for by name."""
+    rows = []
+    for each in found:
+        row = _concept((*_CONCEPTS, "name"), each, (each.name,))
+        row = msgspec.structs.replace(row, fields={name: row.fields[name] for name in _NAMED})
+        rows.append(row)
+    return Rows(_NAMED, tuple(rows))
 
 
 def beliefs(found: Iterable[Belief]) -> Rows:

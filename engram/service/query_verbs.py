@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from engram.model.completion import HYPOTHESES_MAX
+from engram.model.conditions import Span
 from engram.query.syntax import (
     Complete,
     ShowAssociations,
@@ -88,7 +89,9 @@ async def _paths(_: Core, engine: SpaceEngine, body: ShowPaths) -> Done:
     hops = None if body.max_hops is None else cast("int", body.max_hops)
     search = associating.search_of(body.how or "strongest", _kinds(body.kinds), hops)
     source, target = cast("str", body.source), cast("str", body.target)
-    found = await associating.paths(engine, source, target, search, count_of(body.limit, 1))
+    span, k = body.deadline, count_of(body.limit, 1)
+    deadline_ms = span.seconds * 1_000 if isinstance(span, Span) else None
+    found = await associating.paths(engine, source, target, search, k, deadline_ms)
     note = None if found else "no way leads from the one to the other"
     return Done(query_rows.ways(found), found, note)
 

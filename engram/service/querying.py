@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from engram.model.answer import Answer, Plan
-from engram.model.conditions import Among, Moment, Span
+from engram.model.conditions import Among, Compare, Moment, Span
 from engram.model.cue import NO_FILTERS, Filters
-from engram.model.errors import InvalidRequest, QueryTooCostly
-from engram.model.ids import check_space_id
-from engram.model.limits import LIMIT_MAX
+from engram.model.errors import InvalidRequest, QueryTooCostly, SpaceForbidden, SpaceNotFound
+from engram.model.ids import check_space_id, parse_id
+from engram.model.limits import CONCEPT_EPISODES_MAX, LIMIT_MAX
 from engram.model.memory import to_datetime
+from engram.model.relevance import Standing, grounds_of, relevance
 from engram.query.binding import bind
 from engram.query.parser import parse
 from engram.query.pushing import pushed
@@ -22,6 +23,7 @@ from engram.query.syntax import (
     PROFILE,
     Body,
     Bound,
+    Consolidate,
     Cue,
     Imagine,
     MemoryCue,
@@ -31,11 +33,12 @@ from engram.query.syntax import (
     Statement,
     VectorCue,
 )
+from engram.retrieval.asking import SIMILARITY
 from engram.retrieval.confidence import Belief, given
-from engram.retrieval.pipeline import SIMILARITY
-from engram.service import query_rows, reading
+from engram.retrieval.forming import MEMBERS_MIN
+from engram.service import consolidating, query_rows, reading
 from engram.service.imagining import NOVELTY, SOURCES_MAX, imagined, sources_of
-from engram.service.predicting import believed, following
+from engram.service.predicting import believed, explained, following
 from engram.service.query_plan import (
     RECALL_LIMIT,
     SPACES_PLAN,
@@ -48,11 +51,13 @@ from engram.service.query_plan import (
 from engram.service.query_verbs import VERBS, Done, count_of
 from engram.service.questions import Question
 from engram.service.spaces import space_infos
+from engram.service.turns import in_turns
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
+    from engram.model.ids import MemoryId
     from engram.model.recall_result import RecallResult
-    from engram.retrieval.pipeline import Hit
+    from engram.retrieval.asking import Hit
     from engram.service.core import Core
     from engram.service.questions import FilterArguments
     from engram.state.space import View
@@ -65,15 +70,22 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_EPISODIC: Final = Compare("kind", "=", "episodic")
 _COLUMNS: Final = {"created": "recorded_at", "occurred": "occurred_at", "priority": "priority"}
 
 
 class Asker(NamedTuple):
-    """Who asks, and what a statement may cost."""
+    """Who asks, what a statement may cost, and whether what is found is explained."""
 
     core: Core
     space: str
     budget_ms: float
+    explain: bool = False
+    may_ask: Callable[[str], bool] | None = None
+
+    def allows(self, space: str) -> bool:
+        """Whether a space may be asked."""
+        return self.may_ask is None or self.may_ask(space)
 
 
 async def query(asker: Asker, text: str, parameters: Mapping[str, object]) -> Answer:
@@ -86,14 +98,17 @@ async def query(asker: Asker, text: str, parameters: Mapping[str, object]) -> An
     parsed_us = (core.clock.monotonic() - started) / 1_000
     space = check_space_id(asker.space if statement.space is None else statement.space)
     body = statement.body
+    done, plan = Done(query_rows.Rows((), ()), None), SPACES_PLAN
     if isinstance(body, ShowSpaces):
-        engine, plan = None, SPACES_PLAN
+        if statement.mode != EXPLAIN:
+            done = await _spaces(asker, None if statement.space is None else space)
     else:
+        if not asker.allows(space):
+            raise SpaceForbidden(space)
         engine = core.registry.open_now(space) or await core.registry.open(space)
         plan = await _planned(core, engine, statement, asker.budget_ms)
-    done = Done(query_rows.Rows((), ()), None)
-    if statement.mode != EXPLAIN:
-        done = await _carried_out(core, engine, body)
+        if statement.mode != EXPLAIN:
+            done = await _carried_out(asker, engine, body)
     total_us = (core.clock.monotonic() - started) / 1_000
     if statement.mode == PROFILE:
         plan = _profiled(plan, done, total_us - parsed_us)
@@ -135,34 +150,52 @@ async def _planned(core: Core, engine: SpaceEngine, statement: Statement, budget
 
 def _profiled(plan: Plan, done: Done, total_us: float) -> Plan:
     if done.timings_us:
-        return measured(plan, done.result, total_us)
+        return measured(plan, done.result, done.timings_us)
     return measured_whole(plan, len(done.found.rows), total_us)
 
 
-async def _carried_out(core: Core, engine: SpaceEngine | None, body: Body) -> Done:
-    if isinstance(body, ShowSpaces) or engine is None:
-        infos = await space_infos(core)
-        return Done(query_rows.spaces(infos), infos)
-    return await _VERBS[type(body)](core, engine, body)
+async def _spaces(asker: Asker, named: str | None) -> Done:
+    """Return the spaces that may be asked, or of them the one that is named."""
+    if named is not None and not asker.allows(named):
+        raise SpaceForbidden(named)
+    infos = [each for each in await space_infos(asker.core) if asker.allows(each.id)]
+    if named is not None:
+        infos = [each for each in infos if each.id == named]
+        if not infos:
+            raise SpaceNotFound(named)
+    return Done(query_rows.spaces(infos), infos)
 
 
-async def _recall(core: Core, engine: SpaceEngine, body: Recall) -> Done:
+async def _carried_out(asker: Asker, engine: SpaceEngine, body: Body) -> Done:
+    if isinstance(body, Recall):
+        return await _recall(asker.core, engine, body, explain=asker.explain)
+    if isinstance(body, Predict):
+        return await _predict(asker.core, engine, body, explain=asker.explain)
+    return await _VERBS[type(body)](asker.core, engine, body)
+
+
+async def _recall(core: Core, engine: SpaceEngine, body: Recall, *, explain: bool) -> Done:
     asked = asked_of(body)
     if asked.limit + asked.offset > LIMIT_MAX:
         raise InvalidRequest(
             f"LIMIT {asked.limit} OFFSET {asked.offset} goes beyond the {LIMIT_MAX:,} memories "
             "that a recall lists at most; narrow it with WHERE"
         )
-    selection = _Selection(body, asked)
+    selection = _Selection(body, asked, core.clock.monotonic)
     question = _question(body.cue, asked.fetched)._replace(
-        filters=pushed(body.where), select=selection if selection.is_needed else None
+        explain=explain,
+        filters=pushed(body.where),
+        select=selection if selection.is_needed else None,
     )
     filters: FilterArguments = {}
     if isinstance(body.as_of, Moment):
         filters = {"as_of": to_datetime(body.as_of.us * 1_000)}
     result = await reading.recall(core, engine, question, filters)
     note = result.note if result else selection.why_nothing(result)
-    return Done(query_rows.recalled(result), result, note, result.timings_us)
+    timings = {**result.timings_us, **selection.timings_us}
+    hits = result.recollections
+    rows = await in_turns(len(hits), lambda part: map(query_rows.recalled, hits[part]))
+    return Done(query_rows.Rows(query_rows.RECALLED, tuple(rows)), result, note, timings)
 
 
 def _vector(cue: object) -> object:
@@ -172,15 +205,22 @@ def _vector(cue: object) -> object:
 class _Selection:
     """Chooses from what was recalled by what is known of the answer alone, and sorts it."""
 
-    def __init__(self, body: Recall, asked: Asked) -> None:
-        self._body, self._asked = body, asked
+    def __init__(self, body: Recall, asked: Asked, monotonic: Callable[[], int]) -> None:
+        self._body, self._asked, self._monotonic = body, asked, monotonic
+        self.timings_us: dict[str, float] = {}
         self._recalled_count = 0
         self.is_needed = bool(asked.is_chosen or asked.offset or body.base_rate is not None)
 
     def __call__(self, view: View, hits: list[Hit]) -> list[Hit]:
         """Return what is listed, in the order asked for; ties stay in the order of rank."""
-        body, asked = self._body, self._asked
+        began = self._monotonic()
         self._recalled_count = len(hits)
+        listed = self._listed(view, hits)
+        self.timings_us = {"select": (self._monotonic() - began) / 1_000}
+        return listed
+
+    def _listed(self, view: View, hits: list[Hit]) -> list[Hit]:
+        body, asked = self._body, self._asked
         if body.base_rate is not None:
             base_rate = float(cast("float", body.base_rate))
             hits = [_based(hit, base_rate) for hit in hits]
@@ -214,13 +254,17 @@ def _based(hit: Hit, base_rate: float) -> Hit:
 def _sorted_by(view: View, key: str, hit: Hit) -> float:
     if key == "score":
         return hit.score
+    if key == "relevance":
+        found = hit.evidence
+        standing = Standing(found.meaning, found.words, hit.lead, hit.rank)
+        return relevance(grounds_of(hit.score, hit.parts, standing))
     if key == "confidence":
         return hit.evidence.belief.value
     column = _COLUMNS.get(key)
     return hit.parts[key] if column is None else view.value(column, hit.row)
 
 
-async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> Done:
+async def _predict(core: Core, engine: SpaceEngine, body: Predict, *, explain: bool) -> Done:
     horizon = body.horizon
     horizon_ns = round(horizon.seconds * 1e9) if isinstance(horizon, Span) else None
     ids = cast("tuple[str, ...]", body.given)
@@ -230,6 +274,7 @@ async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> Done:
         said = f"nothing followed the memories that were given{within}"
         return Done(query_rows.predicted((), found), None, said)
     question = _question(body.cue, LIMIT_MAX)._replace(
+        explain=explain,
         mode=SIMILARITY,
         filters=Filters(where=Among("id", tuple(found.beliefs))),
         select=believed(
@@ -240,6 +285,8 @@ async def _predict(core: Core, engine: SpaceEngine, body: Predict) -> Done:
         ),
     )
     result = await reading.recall(core, engine, question, {})
+    if explain and result:
+        result = await explained(engine, found, result)
     note = None if result else "nothing that followed is what was asked for, as surely as that"
     return Done(query_rows.predicted(result, found), result, note)
 
@@ -278,13 +325,39 @@ async def _imagine(core: Core, engine: SpaceEngine, body: Imagine) -> Done:
     return Done(query_rows.blended(found), tuple(found), note)
 
 
+async def _consolidate(core: Core, engine: SpaceEngine, body: Consolidate) -> Done:
+    if body.where is None:
+        episodes = await _brought_to_mind(core, engine, cast("Cue", body.cue))
+    else:
+        episodes = await consolidating.episodes_of(engine, body.where)
+    done = await consolidating.form(core, engine, cast("str", body.into), episodes)
+    if done.concept is None:
+        note = f"a concept stands on {MEMBERS_MIN} episodes with a vector at least; "
+        return Done(query_rows.named(()), None, f"{note}{done.episodes} found")
+    is_new = done.concept.memory.id not in done.older
+    said = None if is_new else "the concept cites all of these already; nothing changed"
+    return Done(query_rows.named((done.concept,)), done.concept, said)
+
+
+async def _brought_to_mind(core: Core, engine: SpaceEngine, cue: Cue) -> list[MemoryId]:
+    """Return the ids of the episodes that RECALL of a cue lists."""
+    threshold = getattr(cue, "threshold", None)
+    limit = RECALL_LIMIT if threshold is None else CONCEPT_EPISODES_MAX
+    question = _question(cue, limit)._replace(
+        reinforce=False,
+        filters=Filters(where=_EPISODIC),
+        select=None if threshold is None else partial(_alike, threshold),
+    )
+    result = await reading.recall(core, engine, question, {})
+    return [parse_id(hit.memory.id) for hit in result]
+
+
 def _alike(threshold: float, _: View, hits: list[Hit]) -> list[Hit]:
     return [hit for hit in hits if hit.parts["similarity"] >= threshold]
 
 
 _VERBS: Final[dict[type, Callable[[Core, SpaceEngine, Any], Awaitable[Done]]]] = {
-    Recall: _recall,
-    Predict: _predict,
     Imagine: _imagine,
+    Consolidate: _consolidate,
     **VERBS,
 }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict, cast
 
 from numpy.typing import ArrayLike
 
 from engram.model.cue import NO_FILTERS, Filters
 from engram.model.errors import InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, CUE_MEMORIES_MAX, LIMIT_MAX
-from engram.retrieval import pipeline
+from engram.retrieval.asking import HYBRID, MODES, Hit
 from engram.state.space import View
 
 
@@ -57,15 +57,17 @@ class Question(NamedTuple):
     embedding: ArrayLike | None
     limit: int
     explain: bool
-    mode: str = pipeline.HYBRID
+    mode: str = HYBRID
     memory_ids: Sequence[str] = ()
     reinforce: bool = True
     session: str | None = None
     deadline_ms: float | None = None
     filters: Filters = NO_FILTERS
     """Those of a statement, in the place of those of the library."""
-    select: Callable[[View, list[pipeline.Hit]], list[pipeline.Hit]] | None = None
+    select: Callable[[View, list[Hit]], list[Hit]] | None = None
     """What is listed of the hits, and in which order; None: all of them, best first."""
+    by_words: bool = False
+    """Whether no vector is made of the text."""
 
 
 def question_of(
@@ -82,7 +84,7 @@ def question_of(
         embedding,
         limit,
         explain,
-        more.pop("mode", pipeline.HYBRID),
+        more.pop("mode", HYBRID),
         more.pop("memory_ids", ()),
         more.pop("reinforce", True),
         more.pop("session", None),
@@ -108,12 +110,18 @@ def check_question(question: Question) -> None:
     session: object = question.session
     if session is not None and not (isinstance(session, str) and session.strip()):
         raise InvalidRequest(f"session {session!r} is not a name")
-    if question.mode not in pipeline.MODES:
-        named = ", ".join(pipeline.MODES)
+    if question.mode not in MODES:
+        named = ", ".join(MODES)
         raise InvalidRequest(f"mode {question.mode!r} is not one of {named}")
-    deadline = question.deadline_ms
-    if deadline is not None and not deadline > 0:
-        raise InvalidRequest(f"deadline_ms {deadline!r} is not a number above 0")
+    if question.deadline_ms is not None:
+        check_deadline(question.deadline_ms)
+
+
+def check_deadline(deadline_ms: object) -> None:
+    """Refuse a deadline that is no number of milliseconds above 0; None is none."""
+    is_number = isinstance(deadline_ms, int | float) and not isinstance(deadline_ms, bool)
+    if deadline_ms is not None and not (is_number and cast("float", deadline_ms) > 0):
+        raise InvalidRequest(f"deadline_ms {deadline_ms!r} is not a number above 0")
 
 
 def check_limit(limit: object) -> int:

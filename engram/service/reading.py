@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 import numpy as np
-from anyio import lowlevel
 
 from engram.engine.space_engine import SpaceEngine
-from engram.engine.words import Words
-from engram.kernels.cancel import CancelFlag
 from engram.model.cue import NO_FILTERS, Filters, make_filters
 from engram.model.errors import (
     DimensionMismatch,
@@ -26,23 +22,32 @@ from engram.model.errors import (
 from engram.model.ids import MemoryId, parse_id
 from engram.model.memory import Memory, MemoryKind, Page, SpaceStats, to_datetime
 from engram.model.recall_result import RecallResult
-from engram.retrieval import pipeline
-from engram.retrieval.filters import RowMasks, living_count, rows_known
-from engram.retrieval.graph import SpaceGraph
-from engram.retrieval.sketch_index import CATCH_UP_ROWS
+from engram.retrieval.asking import Cue, Found
+from engram.retrieval.filters import living_count, rows_known
 from engram.service.answering import analysed, recollections, rows_on_ways, why_nothing
 from engram.service.citing import cited_by
 from engram.service.core import Core
-from engram.service.expected_cost import is_quick
 from engram.service.given_vectors import check_vector
 from engram.service.history import check_as_of
 from engram.service.questions import FilterArguments, Question, check_limit, check_question
+from engram.service.searching import Asked, graph_at, search
+from engram.service.turns import in_turns
 from engram.service.vectors import embed, embedder_for
 from engram.state.current import not_found
 from engram.state.reading import memories_at
 from engram.state.space import SUPPRESSED, View
 
 T = TypeVar("T")
+
+
+class RowsListed(NamedTuple):
+    """One page of a listing: its rows, how many there are in all, and where the next begins."""
+
+    rows: list[int]
+    total: int
+    cursor: str | None
+
+
 _CONCEPT: Final = MemoryKind.CONCEPT.name.lower()
 
 
@@ -82,34 +87,35 @@ async def _recall(
     started = core.clock.monotonic()
     view, words = engine.view, engine.words  # together: both go by the same row numbers
     primed = engine.unrecorded.primed(question.session)
-    filters = _filters(core, engine, view, arguments)
+    filters = checked_filters(core, engine, view, arguments)
     if question.filters is not NO_FILTERS:
         filters = msgspec.structs.replace(question.filters, as_of=filters.as_of)
     now = core.clock.now()
     cue, embedded_us = await _cue(core, engine, view, question, filters, now)
     if primed is not None:
         cue = cue._replace(primed=primed)
-    if is_quick(engine, view, cue):
-        # Who asks again and again without a pause must not keep the event loop for itself.
-        await lowlevel.checkpoint()
-        found = _search(core, engine, view, words, cue, now)
-    else:
-        found = await engine.readers.run(partial(_search, core, engine, view, words, cue, now))
+    found = await search(core, engine, Asked(view, words, cue, now))
     if question.select is not None:
         found = found._replace(hits=question.select(view, found.hits))
+    chosen = core.clock.monotonic()
     rows = [hit.row for hit in found.hits]
-    memories = await memories_of(engine, view, rows, now)
+    memories = await memories_of(core, engine, view, rows, now)
     if question.reinforce:
         engine.recalled(view, rows, question.session)
     texts = await _texts_on_ways(engine, view, found) if question.explain else None
     cited: dict[int, tuple[str, ...]] = {}
     if any(memory.kind == _CONCEPT for memory in memories):
-        cited = cited_by(view, _graph_at(engine, view, filters.as_of), rows)
-    timings = {"embed": embedded_us, **found.timings_us}
+        cited = cited_by(view, graph_at(engine, view, filters.as_of), rows)
     searched = await _searched(view, filters, now)
-    timings["total"] = (core.clock.monotonic() - started) / 1_000
+    told = await in_turns(
+        len(memories),
+        lambda part: recollections(view, found.hits[part], memories[part], texts, cited),
+    )
+    ended = core.clock.monotonic()
+    timings = {"embed": embedded_us, **found.timings_us, "memories": (ended - chosen) / 1_000}
+    timings["total"] = (ended - started) / 1_000
     return RecallResult(
-        recollections=recollections(view, found.hits, memories, texts, cited),
+        recollections=tuple(told),
         timings_us=timings,
         candidates=found.candidates,
         searched=searched,
@@ -120,7 +126,7 @@ async def _recall(
     )
 
 
-async def _texts_on_ways(engine: SpaceEngine, view: View, found: pipeline.Found) -> dict[int, str]:
+async def _texts_on_ways(engine: SpaceEngine, view: View, found: Found) -> dict[int, str]:
     """Return the texts of the memories on the ways to all hits, by row."""
     rows = np.array(rows_on_ways(view, found.hits), np.int64)
     if not len(rows):
@@ -132,7 +138,10 @@ async def _texts_on_ways(engine: SpaceEngine, view: View, found: pipeline.Found)
     return {row: text.decode() for row, text in zip(rows.tolist(), contents, strict=True)}
 
 
-def _filters(core: Core, engine: SpaceEngine, view: View, arguments: FilterArguments) -> Filters:
+def checked_filters(
+    core: Core, engine: SpaceEngine, view: View, arguments: FilterArguments
+) -> Filters:
+    """Return filters; InvalidRequest when the space cannot answer about their time."""
     filters = make_filters(**arguments) if arguments else NO_FILTERS
     if filters.as_of is not None:
         check_as_of(engine, view, filters.as_of, core.clock.now())
@@ -151,17 +160,23 @@ async def _searched(view: View, filters: Filters, now: int) -> int:
 
 
 async def memories_of(
-    engine: SpaceEngine, view: View, rows: Sequence[int], now: int
+    core: Core, engine: SpaceEngine, view: View, rows: Sequence[int], now: int
 ) -> list[Memory]:
     """Return the memories in `rows` of `view`; a worker thread reads those that are on disk."""
-    if view.all_hot(np.asarray(rows, np.int64)):
-        return memories_at(view, rows, engine.space, now)
-    return await engine.readers.run(lambda _: memories_at(view, rows, engine.space, now))
+    numbers = np.array(rows, np.uint32)
+    records = core.kernels.gather_records(engine.records.made_of(view), numbers)
+
+    def made(part: slice) -> list[Memory]:
+        return memories_at(view, rows[part], engine.space, now, records[part])
+
+    if view.all_hot(numbers):
+        return await in_turns(len(rows), made)
+    return await engine.readers.run(lambda _: made(slice(None)))
 
 
 async def _cue(
     core: Core, engine: SpaceEngine, view: View, question: Question, filters: Filters, now: int
-) -> tuple[pipeline.Cue, float]:
+) -> tuple[Cue, float]:
     text = question.text
     if text:
         text = text.encode(errors="replace").decode()
@@ -171,7 +186,7 @@ async def _cue(
         row, inverse_norm = check_vector(core.kernels, question.embedding)
         if view.dimensions and len(row) != view.dimensions:
             raise DimensionMismatch(len(row), view.dimensions, engine.space)
-    elif text and view.dimensions:
+    elif text and view.dimensions and not question.by_words:
         embedder = embedder_for(engine.space, view, core.embedder)
         if embedder is not None:
             asked = await _without_speakers(engine, view, text)
@@ -183,7 +198,7 @@ async def _cue(
         # kernels would look at more closely at each call.
         vector = np.multiply(row, np.float32(inverse_norm), out=np.empty(len(row), np.float32))
     return (
-        pipeline.Cue(
+        Cue(
             text=text,
             vector=vector,
             filters=filters,
@@ -217,48 +232,6 @@ async def _without_speakers(engine: SpaceEngine, view: View, text: str) -> str:
     return words.without_speakers(text)
 
 
-def _graph_at(engine: SpaceEngine, view: View, as_of: int | None) -> SpaceGraph:
-    return engine.graph.at(view) if as_of is None else engine.graph.at_time(view, as_of)
-
-
-def _masks_of(
-    engine: SpaceEngine, filters: Filters, cancel: CancelFlag | None
-) -> Callable[[View, Filters, int], RowMasks]:
-    """Return what gives the rows that pass filters; conditions on bodies take long to judge."""
-    if filters.where is None or cancel is None:
-        return engine.row_masks
-    return partial(engine.row_masks, stop=cancel.check)
-
-
-def _search(
-    core: Core,
-    engine: SpaceEngine,
-    view: View,
-    words: Words,
-    cue: pipeline.Cue,
-    now: int,
-    cancel: CancelFlag | None = None,
-) -> pipeline.Found:
-    sketches = None
-    if cue.vector is not None:
-        # On the event loop nothing is caught up with.
-        rows_max = CATCH_UP_ROWS if cancel is not None else 0
-        sketches = engine.sketches.at(view.hot, core.kernels, rows_max)
-    sources = pipeline.Sources(
-        kernels=core.kernels,
-        words_at=words.at,
-        graph_at=partial(_graph_at, engine),
-        masks_of=_masks_of(engine, cue.filters, cancel),
-        unrelated=engine.unrelated_cosine,
-        monotonic=core.clock.monotonic,
-        share=engine.readers.share,
-        sketches=sketches,
-        weights=core.weights,
-        spreading=core.spreading,
-    )
-    return pipeline.search(view, cue, sources, now=now, cancel=cancel)
-
-
 async def one(core: Core, engine: SpaceEngine, identity: MemoryId, filters: Filters) -> Memory:
     """Return one memory as it is, or was at `filters.as_of`; MemoryNotFound when there is none."""
     view, now = engine.view, core.clock.now()
@@ -269,7 +242,7 @@ async def one(core: Core, engine: SpaceEngine, identity: MemoryId, filters: Filt
     if int(view.value("flags", row)) & SUPPRESSED and not filters.include_suppressed:
         raise MemoryNotFound(str(identity), engine.space)
     waiting = engine.unrecorded.of(view, row)
-    (memory,) = await memories_of(engine, view, [row], now)
+    (memory,) = await memories_of(core, engine, view, [row], now)
     if not waiting.accesses:
         return memory
     last_at = to_datetime(waiting.last_at)
@@ -298,17 +271,31 @@ async def _listing(
     cursor: str | None,
     arguments: FilterArguments,
 ) -> Page:
-    view, limit = engine.view, check_limit(limit)
-    filters = _filters(core, engine, view, arguments)
+    view, now = engine.view, core.clock.now()
+    found = await rows_listed(core, engine, view, limit, cursor, arguments, now)
+    memories = tuple(await memories_of(core, engine, view, found.rows, now))
+    return Page(memories=memories, total=found.total, cursor=found.cursor)
+
+
+async def rows_listed(
+    core: Core,
+    engine: SpaceEngine,
+    view: View,
+    limit: int,
+    cursor: str | None,
+    arguments: FilterArguments,
+    now: int,
+) -> RowsListed:
+    """Return the rows of one page of a view; see `listing`."""
+    limit = check_limit(limit)
+    filters = checked_filters(core, engine, view, arguments)
     after = _after(cursor)
-    now = core.clock.now()
     rows = np.flatnonzero(await anyio.to_thread.run_sync(engine.row_masks.rows, view, filters, now))
     recorded = view.gather("recorded_at", rows) if len(rows) else np.zeros(0, np.int64)
     first = int(np.searchsorted(recorded, after, side="right"))
-    shown = rows[first : first + limit].tolist()
     more = first + limit < len(rows)
-    return Page(
-        memories=tuple(await memories_of(engine, view, shown, now)),
+    return RowsListed(
+        rows=rows[first : first + limit].tolist(),
         total=len(rows),
         cursor=f"{recorded[first + limit - 1]:x}" if more else None,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from engram.model.recognition import Recognition
 from engram.model.recollection import Interval
-from engram.retrieval.pipeline import SIMILARITY
+from engram.retrieval.asking import SIMILARITY
 from engram.service.questions import Question
 from engram.service.reading import recall
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from engram.engine.groups import Group
 from engram.engine.space_engine import SpaceEngine
 from engram.model.commands import Remember
 from engram.model.ids import RANDOM_BYTES_PER_ID
@@ -28,7 +29,7 @@ async def remember(
     # Only what is sound may create the space.
     engine = core.registry.open_now(space)
     if engine is None:
-        engine = await core.registry.open(space, create=True)
+        engine = await core.open_to_write(space)
     if item.embedding is None:
         await embed_text(core, engine, command, str(item.content))
     return await submitted(engine, command)
@@ -38,15 +39,28 @@ async def remember_plain(
     core: Core, space: str, content: object, embedding: ArrayLike, confidence: object
 ) -> Remembered:
     """Carry out `Space.remember` of a text with its vector, of which nothing else is said."""
-    command = prepare_plain(content, confidence, core.entropy.token(RANDOM_BYTES_PER_ID))
-    with_vector(command, *check_vector(core.kernels, embedding), "")
+    command = _plain(core, content, embedding, confidence)
+    return await submitted(await core.open_to_write(space), command)
+
+
+def enlist_plain(
+    core: Core, space: str, content: object, embedding: ArrayLike, confidence: object
+) -> tuple[Group, int] | None:
+    """Begin what `remember_plain` does, as `enlist`; None when the space must be opened first.
+
+    So that one coroutine carries such a write, not two.
+    """
     engine = core.registry.open_now(space)
     if engine is None:
-        engine = await core.registry.open(space, create=True)
-    # As `submitted`, without its call.
-    group, position = engine.enlist(command)
-    await group.done.wait()
-    return group.remembered(position)
+        return None
+    return engine.enlist(_plain(core, content, embedding, confidence))
+
+
+def _plain(core: Core, content: object, embedding: ArrayLike, confidence: object) -> Remember:
+    command = prepare_plain(content, confidence, core.entropy.token(RANDOM_BYTES_PER_ID))
+    row, command.inverse_norm = check_vector(core.kernels, embedding)
+    command.vector = row.tobytes()
+    return command
 
 
 async def embed_text(core: Core, engine: SpaceEngine, command: Remember, content: str) -> None:

@@ -26,13 +26,13 @@ from engram.model.memory import (
 from engram.model.recall_result import RecallResult
 from engram.service import correcting, forgetting, reading, reembedding, remembering, strengthening
 from engram.service.bulk import Bulk
+from engram.service.exchanged_space import ExchangedSpace
 from engram.service.forgetting import DELETE, ERASE, SUPPRESS, check_mode
 from engram.service.particulars import ParticularArguments
 from engram.service.preparing import (
     Item,
     NewMemory,
 )
-from engram.service.queried_space import QueriedSpace
 from engram.service.questions import FilterArguments, RecallArguments, question_of
 from engram.service.requests import body_of, check_request_key
 
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 _FORGET: Final = {SUPPRESS: "suppress", DELETE: "forget"}
 
 
-class Space(QueriedSpace):
+class Space(ExchangedSpace):
     """One memory space: everything a caller does with memories happens here.
 
     Handles are cheap and may be shared between tasks; they do not outlive the store.
@@ -106,9 +106,13 @@ class Space(QueriedSpace):
             and metadata is None
             and request_key is None
         ):
-            return await remembering.remember_plain(
-                self._core, self.id, content, embedding, confidence
-            )
+            plain = (self._core, self.id, content, embedding, confidence)
+            enlisted = remembering.enlist_plain(*plain)
+            if enlisted is None:
+                return await remembering.remember_plain(*plain)
+            group, position = enlisted
+            await group.done.wait()
+            return group.remembered(position)
         item = Item(
             content, embedding, kind, confidence, occurred_at, tags, source, session, metadata,
             particulars, associate,

@@ -128,7 +128,10 @@ def _seeds(
     missing = (rows < 0).nonzero()[0]
     if len(missing):
         raise not_found(view, engine.space, _identity(halves[missing[0]]), now)
-    nodes = view.associations.nodes_of(np.array(list(dict.fromkeys(rows.tolist())), np.int64))
+    each = dict.fromkeys(rows.tolist())
+    if len(each) < len(rows):
+        rows = np.array(list(each), np.int64)
+    nodes = view.associations.nodes_of(rows)
     return np.asarray(nodes[nodes != NO_NODE], np.uint32)
 
 
@@ -232,13 +235,13 @@ def _columns(
     activations: NDArray[np.float32],
     hops: NDArray[np.uint8],
 ) -> ActivationColumns:
-    owners = view.associations.owners_of(nodes)
-    hubs = np.flatnonzero(owners >= HUB).tolist()
-    texts = view.labels.labels
-    labels = {at: texts[int(owners[at]) ^ HUB] for at in hubs}
-    rows = owners.copy()
-    rows[hubs] = 0
-    if not len(rows):
+    if not len(nodes):
         return _NOTHING
-    high, low = (view.gather(name, rows) for name in ("id_high", "id_low"))
+    rows = view.associations.owners_of(nodes)
+    hubs = (rows >= HUB).nonzero()[0].tolist()
+    texts = view.labels.labels
+    labels = {at: texts[int(rows[at]) ^ HUB] for at in hubs}
+    rows[hubs] = 0
+    chosen = RowSet(rows)
+    high, low = (chosen.take(view.columns[name]) for name in ("id_high", "id_low"))
     return ActivationColumns(high, low, activations, hops, labels)

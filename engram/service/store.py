@@ -77,8 +77,10 @@ class Engram:
         """
         return health.metrics(self._core)
 
-    async def space(self, space_id: str = DEFAULT_SPACE) -> Space:
+    async def space(self, space_id: str = DEFAULT_SPACE, *, principal: str = "") -> Space:
         """Return the handle of a memory space; it is created by the first write to it.
+
+        Request keys are those of a `principal`: two that use the same key do not meet.
 
         Raises:
             InvalidRequest: the id breaks the rule.
@@ -87,10 +89,12 @@ class Engram:
         """
         check_space_id(space_id)
         registry = self._core.registry
-        if await registry.exists(space_id):
+        engine = registry.open_now(space_id)
+        if engine is None and await registry.exists(space_id):
             engine = await registry.open(space_id)
+        if engine is not None:
             check_embedder(space_id, engine.view, self._core.embedder)
-        return Space(space_id, self._core)
+        return Space(space_id, self._core, principal)
 
     async def create_space(self, space_id: str) -> Space:
         """Create a memory space and return its handle; SpaceAlreadyExists when it is there."""

@@ -72,7 +72,7 @@ class StrengthenedSpace(LinkedSpace):
         check_request_key(request_key)
         changes = check_settings(settings)
         request = self._request(request_key, body_of("configure", sorted(changes.items())))
-        engine = await self._core.registry.open(self.id, create=True)
+        engine = await self._core.open_to_write(self.id)
         await engine.submit(Configure(changes, request))
         return engine.view.settings
 

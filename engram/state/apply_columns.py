@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from engram.model.errors import check
-from engram.model.events import Remembered, Vectors
+from engram.model.events import Event, Remembered, Vectors
 from engram.state.apply_edges import link_remembered
 from engram.state.columns import PagedColumn
 from engram.state.particulars import append_particulars, numbered
@@ -61,6 +61,18 @@ def remembered_many(state: SpaceState, event: Remembered, vectors: Vectors) -> N
         state.recorded_last = int.from_bytes(event.recorded_at[-8:], "little", signed=True)
     if event.linked:
         link_remembered(state, event)
+
+
+def stage(state: SpaceState, event: Event, vectors: Vectors) -> None:
+    """Copy the vectors to where `apply` will want them, while it is not known whether it may.
+
+    Nobody sees them there, and nothing is changed should they never be applied.
+    """
+    column = state.hot.vectors
+    if type(event) is not Remembered or column is None or column.width != event.dimensions:
+        return
+    if event.count > 1 and len(vectors) == 4 * event.dimensions * event.count:
+        column.stage(vectors, event.count)
 
 
 def _append_vectors(state: SpaceState, event: Remembered, vectors: Vectors) -> bytes:
@@ -136,7 +148,8 @@ def _append_sums(column: PagedColumn, start: int, lengths: bytes, count: int) ->
 def _append_labels(state: SpaceState, event: Remembered) -> None:
     """Add the sources, sessions and tags of new rows."""
     columns, count = state.columns, event.count
-    if not event.labels:
+    # Of memories that were erased with all their labels, zeros are left: as many as they had tags.
+    if not event.labels and not event.tags:
         columns["source"].append_raw(bytes(4 * count), count)
         columns["session"].append_raw(bytes(4 * count), count)
         _append_sums(columns["tag_start"], state.tags.count, b"", count)

@@ -129,8 +129,10 @@ def reach(column: PagedColumn, count: int) -> None:
 
 def nodes_at(column: PagedColumn, places: Array) -> NDArray[np.uint32]:
     """Return uint32[n]: what a column of nodes has at many places, NO_NODE beyond its end."""
-    found = np.full(len(places), NO_NODE, np.uint32)
     inside = places < column.count
+    if len(places) and inside.all():
+        return np.array(column.take(places))
+    found = np.full(len(places), NO_NODE, np.uint32)
     if inside.any():
         found[inside] = column.take(places[inside].astype(np.int64))
     return found

@@ -175,6 +175,9 @@ def _duplicates(
     for position in suspects.tolist():
         row = state.row_with_content(int(keys[position]), _content(batch, position), now)
         known[position] = -1 if row is None else row
+    ordered = np.sort(keys)
+    if not ((ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)).any():
+        return known, twin
     _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
     earlier = firsts[inverse]
     for position in np.flatnonzero((earlier < np.arange(batch.count)) & (keys != 0)).tolist():

@@ -24,24 +24,32 @@ PAGE_SHIFT: Final = 16
 PAGE_ROWS: Final = 1 << PAGE_SHIFT
 PAGE_MASK: Final = PAGE_ROWS - 1
 _FIRST_ROWS: Final = 256
+_FEW: Final = 40  # rows that are sooner read one by one than sorted out by page
 _IS_LITTLE: Final = sys.byteorder == "little"
 
 # 4 MiB a chunk: small spaces hold one short chunk, large ones waste at most a part of the last.
 CHUNK_BYTES: Final = 4 << 20
+# 1 MiB: what is shorter begins a new chunk rather than have the last one copied.
+_LONG_BYTES: Final = 1 << 20
+_LARGE_PAGE_BYTES: Final = 2 << 20  # of x86, and of ARM with pages of 4 KiB
 
 
 class PagedColumn:
     """A growing column of one dtype: flat, or with `width` values a row."""
 
-    __slots__ = ("_frozen", "_shared", "count", "dtype", "pages", "width")
+    __slots__ = (
+        "_ahead", "_frozen", "_raw", "_shared", "_staged", "count", "dtype", "pages", "width",
+    )  # fmt: skip
 
     def __init__(self, dtype: DTypeLike, width: int = 0) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self.width = width
-        self.count = 0
+        self.width, self.count = width, 0
         self.pages: list[Array] = []
         self._shared: list[bool] = []
         self._frozen: Pages | None = ()
+        self._staged: tuple[int, bytes | memoryview] | None = None
+        self._ahead: Array | None = None
+        self._raw: tuple[Array | None, memoryview, int] = (None, memoryview(b""), 0)
 
     def adopt(self, pages: Sequence[Array], count: int) -> None:
         """Take over `count` rows in pages that are never written to: a change copies them.
@@ -73,15 +81,35 @@ class PagedColumn:
 
         As `append`, at a third of what that costs for a group of lone writes: no array is made.
         """
+        if self._staged is not None and self._take_staged(data, rows):
+            return
         offset = self.count & PAGE_MASK
-        row_bytes = self.dtype.itemsize * (self.width or 1)
-        if offset and offset + rows <= len(self.pages[-1]) and _IS_LITTLE:
-            raw = self.pages[-1].data.cast("B")
+        if offset and offset + rows <= len(page := self.pages[-1]) and _IS_LITTLE:
+            if self._raw[0] is not page:
+                self._raw = (page, page.data.cast("B"), self.dtype.itemsize * (self.width or 1))
+            _, raw, row_bytes = self._raw
             raw[offset * row_bytes : (offset + rows) * row_bytes] = data
             self.count += rows
             return
-        values = np.frombuffer(data, self.dtype.newbyteorder("<"))
-        self.append(values.reshape(-1, self.width) if self.width else values)
+        self.append(self._values(data))
+
+    def stage(self, data: bytes | memoryview, rows: int) -> None:
+        """Copy rows to where `append_raw` of the same `data` wants them next, if that is easy.
+
+        Readers see nothing of it, nor is anything changed should that call never come.
+        """
+        if not self.pages:
+            return
+        values, offset = self._values(data), self.count & PAGE_MASK
+        inside = min(rows, len(self.pages[-1]) - offset) if offset else 0
+        if inside < rows and (len(self.pages[-1]) < PAGE_ROWS or rows - inside > PAGE_ROWS):
+            return  # the last page has to grow
+        if inside:
+            self.pages[-1][offset : offset + inside] = values[:inside]
+        if inside < rows:
+            self._ahead = self._page(PAGE_ROWS)
+            self._ahead[: rows - inside] = values[inside:]
+        self._staged = (self.count, data)
 
     def append_one(self, value: Any) -> None:
         """Add one row, at a fifth of what `append` costs for it."""
@@ -113,10 +141,8 @@ class PagedColumn:
         pages = rows >> PAGE_SHIFT
         for number in np.unique(pages):
             inside = pages == number
-            page = self._own(int(number))
-            page[rows[inside] & PAGE_MASK] = (
-                values[inside] if isinstance(values, np.ndarray) else values
-            )
+            own = values[inside] if isinstance(values, np.ndarray) else values
+            self._own(int(number))[rows[inside] & PAGE_MASK] = own
 
     def set_one(self, row: int, value: Any) -> None:
         """Change one stored row, at a tenth of what `set` costs for it."""
@@ -146,6 +172,22 @@ class PagedColumn:
     def resident_bytes(self) -> int:
         """Bytes of all rows; of the last page the rest was never touched and takes no RAM."""
         return self.count * max(self.width, 1) * self.dtype.itemsize
+
+    def _values(self, data: bytes | memoryview) -> Array:
+        values = np.frombuffer(data, self.dtype.newbyteorder("<"))
+        return values.reshape(-1, self.width) if self.width else values
+
+    def _take_staged(self, data: bytes | memoryview, rows: int) -> bool:
+        """Let go of what is staged; whether it was this, which then is behind the last row."""
+        staged, ahead, self._staged, self._ahead = self._staged, self._ahead, None, None
+        if staged is None or staged[0] != self.count or staged[1] is not data:
+            return False
+        if ahead is not None:
+            self.pages.append(ahead)
+            self._shared.append(False)
+            self._frozen = None
+        self.count += rows
+        return True
 
     def _room(self, offset: int, rows: int) -> Array:
         """Return the last page with room for `rows` rows from `offset`."""
@@ -203,11 +245,10 @@ class RowSet:
 
     def _sorted_out(self) -> list[tuple[int, Array | slice, Array]]:
         """Return each page's number, which of the rows are in it, and where."""
-        numbers = self.rows >> PAGE_SHIFT
-        offsets = self.rows & PAGE_MASK
-        present = set(numbers.tolist())
+        numbers, offsets = self.rows >> PAGE_SHIFT, self.rows & PAGE_MASK
+        present = np.bincount(numbers).nonzero()[0].tolist()
         if len(present) == 1:
-            return [(present.pop(), slice(None), offsets)]
+            return [(present[0], slice(None), offsets)]
         parts: list[tuple[int, Array | slice, Array]] = []
         for number in present:
             inside = (numbers == number).nonzero()[0]
@@ -219,6 +260,9 @@ def take(pages: Pages, rows: Array) -> Array:
     """Return the values of `rows`, in their order."""
     if len(pages) == 1:
         return np.asarray(pages[0][rows])
+    if len(rows) <= _FEW and pages and pages[0].ndim == 1:
+        values = [pages[row >> PAGE_SHIFT].item(row & PAGE_MASK) for row in rows.tolist()]
+        return np.array(values, pages[0].dtype)
     return RowSet(rows).take(pages)
 
 
@@ -234,39 +278,97 @@ def few_from(pages: Pages, start: int, count: int) -> list[Any]:
 class Arena:
     """Byte strings one after the other in chunks; an address is chunk << 32 | offset.
 
-    A chunk only grows, unless `wipes` counts a change in it.
+    A chunk only grows, unless `wipes` counts a change in it. Each has room before it is needed, of
+    pages as large as the system has them: a buffer that grows by and by touched twice as many.
     """
 
-    __slots__ = ("__weakref__", "chunks", "wipes")
+    __slots__ = ("__weakref__", "_chunks", "_sizes", "_spare", "wipes")
 
     def __init__(self) -> None:
-        self.chunks: list[bytearray] = []
+        self._spare: list[memoryview] = []
+        self._chunks: list[memoryview] = []
+        self._sizes: list[int] = []
         self.wipes: dict[int, int] = {}
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many bytes each chunk holds."""
+        return tuple(self._sizes)
+
+    def chunk(self, number: int) -> memoryview:
+        """Return the bytes of a chunk as they are; what is added later is not in it."""
+        return self._chunks[number][: self._sizes[number]]
+
+    def adopt(self, chunks: Sequence[Array]) -> None:
+        """Hold a copy of chunks uint8[n] that were saved, under the addresses they had."""
+        self._chunks, self._sizes = [], [len(chunk) for chunk in chunks]
+        for chunk in chunks:
+            self._chunks.append(_allocated(len(chunk)))
+            self._chunks[-1][:] = chunk.data
 
     def append(self, data: bytes | bytearray) -> int:
         """Add bytes and return the address of the first; they never straddle two chunks."""
-        if not self.chunks or len(self.chunks[-1]) >= CHUNK_BYTES:
-            self.chunks.append(bytearray())
-        chunk = self.chunks[-1]
-        offset = len(chunk)
-        chunk += data
-        return (len(self.chunks) - 1) << 32 | offset
+        sizes = self._sizes
+        number = len(sizes) - 1
+        offset = sizes[number] if sizes else CHUNK_BYTES
+        end = offset + len(data)
+        if not sizes or end > len(self._chunks[number]):
+            number, offset = self._room(len(data))
+            end = offset + len(data)
+        self._chunks[number][offset:end] = data
+        sizes[number] = end
+        return number << 32 | offset
 
-    def read(self, address: int, bytes_count: int) -> bytearray:
+    def read(self, address: int, bytes_count: int) -> bytes:
         """Return a copy of `bytes_count` bytes at `address`."""
         offset = address & 0xFFFF_FFFF
-        return self.chunks[address >> 32][offset : offset + bytes_count]
+        return bytes(self._chunks[address >> 32][offset : offset + bytes_count])
 
     def wipe(self, address: int, bytes_count: int) -> None:
         """Overwrite `bytes_count` bytes at `address` with zeros, for every reader."""
         number, offset = address >> 32, address & 0xFFFF_FFFF
-        self.chunks[number][offset : offset + bytes_count] = bytes(bytes_count)
+        self._chunks[number][offset : offset + bytes_count] = bytes(bytes_count)
         self.wipes[number] = self.wipes.get(number, 0) + 1
 
     @property
     def resident_bytes(self) -> int:
         """Bytes of all chunks."""
-        return sum(len(chunk) for chunk in self.chunks)
+        return sum(self._sizes) + CHUNK_BYTES * len(self._spare)
+
+    def room_ahead(self) -> memoryview | None:
+        """Make the chunk that comes next and return it, untouched; None when it is made already."""
+        if self._spare:
+            return None
+        self._spare.append(_allocated(CHUNK_BYTES))
+        return self._spare[0]
+
+    def _room(self, bytes_count: int) -> tuple[int, int]:
+        """Make room for so many bytes; return which chunk has it, and from which offset."""
+        chunks, sizes = self._chunks, self._sizes
+        number = len(chunks) - 1
+        size = sizes[number] if chunks else CHUNK_BYTES
+        capacity = len(chunks[number]) if chunks else 0
+        if size >= CHUNK_BYTES or (capacity >= CHUNK_BYTES and bytes_count < _LONG_BYTES):
+            spare = self._spare if chunks and bytes_count <= CHUNK_BYTES else []
+            wanted = max(CHUNK_BYTES if chunks else 0, bytes_count)
+            chunks.append(spare.pop() if spare else _allocated(wanted))
+            sizes.append(0)
+            return number + 1, 0
+        # Eightfold, as the first page of a column.
+        grown = _allocated(max(min(CHUNK_BYTES, 8 * capacity), size + bytes_count))
+        grown[:size] = chunks[number][:size]
+        chunks[number] = grown
+        return number, size
+
+
+def _allocated(bytes_count: int) -> memoryview:
+    """Return so many bytes of whatever content; many of them begin where a large page does."""
+    if bytes_count < CHUNK_BYTES:
+        return np.empty(bytes_count, np.uint8).data
+    # numpy asks for large pages from 4 MiB on; what lies before and behind is never touched.
+    array = np.empty(bytes_count + _LARGE_PAGE_BYTES, np.uint8)
+    start = -int(array.__array_interface__["data"][0]) % _LARGE_PAGE_BYTES
+    return array[start : start + bytes_count].data
 
 
 class Interner:

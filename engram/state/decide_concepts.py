@@ -12,7 +12,7 @@ from engram.model.events import Associated, Consolidated
 from engram.state.apply_edges import living
 from engram.state.batches import mint_ids, remembered
 from engram.state.concepts import CONCEPT_KIND
-from engram.state.outcomes import Decision, Outcome, check_room
+from engram.state.outcomes import Decision, Outcome, check_capacity
 from engram.state.space import SUPPRESSED
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def decide_consolidate(state: SpaceState, space: str, command: Consolidate, now:
     batch, named = command.concepts, _raw_ids(state, replayed)
     if batch is None:
         return Decision([(Consolidated(now, named, None, None), b"")], [Outcome((), (True,))], 1)
-    check_room(state, space, batch.count)
+    # What a quota counts is the memories of callers.
+    check_capacity(state, space, batch.count)
     ids = mint_ids(now, batch.chance)
     raw = ids.astype("<u8", copy=False).tobytes()
     stored = msgspec.structs.replace(

@@ -100,11 +100,11 @@ def hash_edges(hasher: hashlib.blake2b, view: View, edges: NDArray[np.int64]) ->
 def hash_linked(hasher: hashlib.blake2b, view: View) -> None:
     """Add how many living memories were linked to what they are like, and which are left out.
 
-    Nothing when none was.
+    Nothing when none was: a compaction leaves no trace of those that do not live.
     """
     rows = np.arange(view.associations.linked_rows)
-    if len(rows):
-        living = np.count_nonzero(view.gather("flags", rows) & ALIVE)
+    living = np.count_nonzero(view.gather("flags", rows) & ALIVE) if len(rows) else 0
+    if living:
         hasher.update(f"linked {living}".encode())
     late = view.associations.late_rows()
     if len(late):

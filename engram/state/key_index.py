@@ -24,6 +24,8 @@ _LOAD_MAX: Final = 0.6
 # Of 64 keys a pass in columns costs 7 us, and about seven are needed until the last has a slot; one
 # by one they cost 0.2 us each.
 _ONE_BY_ONE_MAX: Final = 96
+# What is made on the way stays in the processor's cache: 10 M keys took three quarters of the time.
+_PLACED_AT_ONCE: Final = 1 << 16
 
 
 class KeyIndex:
@@ -110,7 +112,9 @@ class KeyIndex:
     def add_many(self, keys: NDArray[np.uint64], rows: NDArray[np.uint32]) -> None:
         """Store each row under its key."""
         self._reserve(len(keys))
-        _place(self._table, keys, rows)
+        for first in range(0, len(rows), _PLACED_AT_ONCE):
+            part = slice(first, first + _PLACED_AT_ONCE)
+            _place(self._table, keys[part], rows[part])
         self._used += len(keys)
 
     def remove(self, key: int, row: int) -> None:
@@ -141,7 +145,9 @@ class KeyIndex:
             rows = np.sort(self._table[self._table < _REMOVED])
         table = np.full(slots, _EMPTY, np.uint32)
         if len(rows):
-            _place(table, take(tuple(self._keys.pages), rows.astype(np.int64)), rows)
+            for first in range(0, len(rows), _PLACED_AT_ONCE):
+                part = rows[first : first + _PLACED_AT_ONCE]
+                _place(table, take(tuple(self._keys.pages), part.astype(np.int64)), part)
         self._mask = slots - 1
         self._used = len(rows)
         self._table = table

@@ -173,15 +173,16 @@ class LoneGroup:
             return None  # a concept may end with one of these
         if row is None:
             return Outcome(refusal=self._not_found(memory))
-        stored = self._store(command)
+        stored = self._store(command, replaces=True)
         if isinstance(stored, int):
             self._superseded[memory] = row
         return stored
 
-    def _store(self, command: Remember) -> Outcome | int:
-        """Store a fresh memory, if it fits."""
+    def _store(self, command: Remember, *, replaces: bool = False) -> Outcome | int:
+        """Store a fresh memory, if it fits; it may take the place of another."""
         try:
-            check_room(self._state, self._space, len(self._fresh) + 1)
+            ends = len(self._superseded) + len(self._forgotten) + replaces
+            check_room(self._state, self._space, len(self._fresh) + 1, ends)
             if command.vector and (command.embedder, len(command.vector)) != self._accepted:
                 self._settle(command.embedder, len(command.vector))
         except EngramError as refusal:

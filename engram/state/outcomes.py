@@ -120,7 +120,17 @@ def answered_before(state: SpaceState, request: Request | None, now: int) -> Out
     return Outcome(answer.ids, answer.created, lsn=answer.lsn)
 
 
-def check_room(state: SpaceState, space: str, more: int) -> None:
+def check_room(state: SpaceState, space: str, more: int, ending: int = 0) -> None:
+    """Refuse what would not fit the space: `more` memories, some of which end `ending` others.
+
+    Overloaded names the capacity, QuotaReached the quota.
+    """
+    check_capacity(state, space, more)
+    if state.check_quotas is not None:
+        state.check_quotas(state, space, more, ending)
+
+
+def check_capacity(state: SpaceState, space: str, more: int) -> None:
     """Refuse with Overloaded when `more` rows would not fit the space."""
     if state.count + more > state.cold_capacity:
         raise Overloaded(f"cold_capacity of memory space {space!r}", state.cold_capacity)

@@ -20,15 +20,31 @@ from engram.state.space import SpaceState
 
 
 def decide_plain(
-    state: SpaceState, space: str, commands: Sequence[Command], now: int
+    state: SpaceState,
+    space: str,
+    commands: Sequence[Command],
+    now: int,
+    *,
+    before: Remembered | None = None,
 ) -> Decision | None:
-    """Return the one event that stores them all; None when one of them needs a look of its own."""
+    """Return the one event that stores them all; None when one of them needs a look of its own.
+
+    With `before`, an event that comes first and is not applied yet, it is decided as after that,
+    not before the times known then; None also when that one may change what becomes of them.
+    """
     if not all(map(_is_plain, commands)):
         return None
     plain: Sequence[Remember] = commands  # type: ignore[assignment]
     keys = array("Q", [each.content_key for each in plain])
     if not _are_new(state, keys):
         return None
+    count = len(plain)
+    if before is not None:
+        if before.dimensions != state.dimensions or _share_one(keys, before.content_keys):
+            return None
+        latest = int.from_bytes(before.recorded_at[-8:], "little", signed=True)
+        now = max(now, latest + 1, state.request_keys.last_at)
+        count += before.count
     vectors = [each.vector for each in plain]
     embedders, lengths = {each.embedder for each in plain}, set(map(len, vectors))
     if len(embedders) > 1 or len(lengths) > 1:
@@ -37,7 +53,7 @@ def decide_plain(
     if not vector_bytes:
         embedder = ""
     try:
-        check_room(state, space, len(plain))
+        check_room(state, space, count)
         if vector_bytes:
             embedder = settle_embedder(state, space, embedder, vector_bytes // 4)
     except EngramError:
@@ -57,6 +73,10 @@ def _are_new(state: SpaceState, keys: array[int]) -> bool:
     """Whether each key stands for another text than the others, and for none that is stored."""
     distinct = set(keys)
     return len(distinct) == len(keys) and 0 not in distinct and not state.content_keys.has_any(keys)
+
+
+def _share_one(keys: array[int], others: bytes) -> bool:
+    return not set(keys).isdisjoint(np.frombuffer(others, "<u8").tolist())
 
 
 def _event(

@@ -33,6 +33,10 @@ _COLUMNS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
+COLUMN_TYPES: Final = dict(_COLUMNS)
+"""The dtype of each."""
+
+
 def new_columns() -> dict[str, PagedColumn]:
     """Return the columns of a space without memories."""
     return {name: PagedColumn(dtype) for name, dtype in _COLUMNS}

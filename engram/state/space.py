@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -227,6 +228,7 @@ class SpaceState:
         self.lsn = 0
         # Not part of what the space is: how many memories it may come to hold here and now.
         self.cold_capacity = COLD_CAPACITY_DEFAULT
+        self.check_quotas: Callable[[SpaceState, str, int, int], None] | None = None
 
     def vector_column(self, embedder: str, dimensions: int) -> PagedColumn:
         """Return the column of vectors; the first ones settle whose they are and how long."""

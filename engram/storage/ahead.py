@@ -35,7 +35,7 @@ def when_asked(call: Callable[[], T], /) -> Callable[[], T]:
 
 @contextmanager
 def in_threads() -> Iterator[Begin]:
-    """Begin calls in THREADS_COUNT threads, in the order they come; none may wait for another."""
+    """Begin calls in THREADS_COUNT threads in the order they come; one may wait for earlier."""
     with ThreadPoolExecutor(THREADS_COUNT, "engram opening") as pool:
 
         def begin(call: Callable[[], T], /) -> Callable[[], T]:

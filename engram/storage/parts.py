@@ -83,10 +83,10 @@ def array_pieces(name: str, page: int, array: NDArray[Any]) -> Pieces:
     return Pieces(name, page, little.str, width, len(plain), _slices(plain), plain.nbytes)
 
 
-def chunk_pieces(name: str, page: int, chunk: bytearray, bytes_count: int) -> Pieces:
+def chunk_pieces(name: str, page: int, chunk: memoryview, bytes_count: int) -> Pieces:
     """Return the first bytes of a chunk as a section.
 
-    Copies slices: a chunk that somebody holds a view of could not grow.
+    Copies slices: what is wiped meanwhile must not change between its checksum and its write.
     """
     pieces = (
         bytes(chunk[first : min(first + STEP_BYTES, bytes_count)])

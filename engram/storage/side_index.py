@@ -7,6 +7,7 @@ of texts, and a few facts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import ref
 
@@ -14,6 +15,7 @@ import msgspec
 import numpy as np
 
 from engram.model.errors import FileCorrupted, check
+from engram.storage.ahead import when_asked
 from engram.storage.parts import Part, Pieces, array_pieces, read_index, read_part
 from engram.storage.snapshot_content import LABELS_A_PAGE, SMALL_BYTES, Mark, Planned, joined
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engram.ports import Filesystem
+    from engram.storage.ahead import Begin
     from engram.storage.snapshot_loading import Identity
 
 _ARRAY: Final = "array."
@@ -114,23 +117,33 @@ def as_saved(saved: SavedIndex) -> SavedIndex:
     return saved
 
 
-def load_side(filesystem: Filesystem, directory: str, body: SideBody, make: Make = as_saved) -> Any:
-    """Return what `make` makes of what was saved, every byte verified.
+def begin_side(
+    filesystem: Filesystem,
+    directory: str,
+    body: SideBody,
+    make: Make = as_saved,
+    begin: Begin = when_asked,
+) -> Callable[[], Any]:
+    """Begin to read what was saved; return what waits for what `make` makes of it.
 
-    Raises:
+    Every byte is verified. What it returns may raise:
         FileCorrupted: something is missing or damaged.
         StorageFailed: the medium cannot be read.
     """
-    groups: list[dict[str, NDArray[Any]]] = [{} for _ in range(body.group_count)]
-    pages: dict[int, NDArray[np.uint8]] = {}
-    for part in body.parts:
-        found = read_part(filesystem, directory, part)
-        for (name, page), array in found.items():
-            if name.startswith(_ARRAY):
-                groups[page][name.removeprefix(_ARRAY)] = array
-            elif name == _TEXTS:
-                pages[page] = array
-    return make(SavedIndex(dict(body.facts), groups, [pages[page] for page in sorted(pages)]))
+    parts = [begin(partial(read_part, filesystem, directory, part)) for part in body.parts]
+
+    def made() -> Any:
+        groups: list[dict[str, NDArray[Any]]] = [{} for _ in range(body.group_count)]
+        pages: dict[int, NDArray[np.uint8]] = {}
+        for part in parts:
+            for (name, page), array in part().items():
+                if name.startswith(_ARRAY):
+                    groups[page][name.removeprefix(_ARRAY)] = array
+                elif name == _TEXTS:
+                    pages[page] = array
+        return make(SavedIndex(dict(body.facts), groups, [pages[page] for page in sorted(pages)]))
+
+    return begin(made)
 
 
 def read_side(

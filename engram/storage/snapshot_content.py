@@ -235,9 +235,7 @@ def joined(key: str, parts: Iterable[Planned]) -> list[Planned]:
 
 def _sizes(arena: Arena) -> tuple[ChunkSize, ...]:
     wipes = arena.wipes
-    return tuple(
-        ChunkSize(len(chunk), wipes.get(number, 0)) for number, chunk in enumerate(arena.chunks)
-    )
+    return tuple(ChunkSize(size, wipes.get(number, 0)) for number, size in enumerate(arena.sizes))
 
 
 def _parts(captured: Capture) -> Iterator[Planned]:
@@ -335,13 +333,12 @@ def _arrays(key: str, page: int, arrays: Mapping[str, NDArray[Any]]) -> Planned:
 
 def _chunks(name: str, arena: Arena, sizes: tuple[ChunkSize, ...]) -> Iterator[Planned]:
     for number, (bytes_count, wipes) in enumerate(sizes):
-        chunk = arena.chunks[number]
         yield Planned(
             f"{name}.{number}",
             (Mark(ref(arena), bytes_count, wipes),),
             bytes_count,
-            lambda chunk=chunk, number=number, size=bytes_count: [  # type: ignore[misc]
-                chunk_pieces(name, number, chunk, size)
+            lambda number=number, size=bytes_count: [  # type: ignore[misc]
+                chunk_pieces(name, number, arena.chunk(number), size)
             ],
         )
 

@@ -105,13 +105,13 @@ def load(
         sections.add(part())
     state = SpaceState()
     _load_rows(state, body, sections)
+    _index(state)  # while the segments are read
     _load_bodies(state, body, sections)
     state.sealed = tuple(
         None if name is None or segment is None else _sealed(name, number, sections, segment())
         for number, (name, segment) in enumerate(zip(body.sealed, segments, strict=True))
     )
     _load_edges(state, body.edges, sections)
-    _index(state, begin)
     extras = sections.groups(EXTRA)
     return Loaded(state, extras, body, sum(part.bytes_count for part in body.parts))
 
@@ -169,7 +169,7 @@ class _Sections:
         column.adopt(pages, count)
 
     def fill_arena(self, arena: Arena, name: str) -> None:
-        arena.chunks = [bytearray(chunk.data) for chunk in self.pages(name)]
+        arena.adopt(self.pages(name))
 
 
 def _load_rows(state: SpaceState, body: SnapshotBody, sections: _Sections) -> None:
@@ -251,13 +251,12 @@ def _sealed(name: SealedName, number: int, sections: _Sections, segment: Sealed)
     return SealedPart(segment, rows, sections.one("sealed.live", number))
 
 
-def _index(state: SpaceState, begin: Begin) -> None:
-    """Build the indexes by id and by content; 10 M rows of each take under a second."""
+def _index(state: SpaceState) -> None:
+    """Build the indexes by id and by content; 10 M rows take some two seconds."""
     if not state.count:
         return
     rows = np.arange(state.count, dtype=np.uint32)
-    ids = np.concatenate(state.columns["id_low"].pages)
-    by_id = begin(lambda: state.ids.add_many(ids, rows))
+    state.ids.add_many(np.concatenate(state.columns["id_low"].pages), rows)
     keys = np.concatenate(state.columns["content_key"].pages)
     flags, kinds = (np.concatenate(state.columns[name].pages) for name in ("flags", "kind"))
     hidden = np.uint8(ALIVE | SUPPRESSED)
@@ -267,4 +266,3 @@ def _index(state: SpaceState, begin: Begin) -> None:
     state.formed_count = int(np.count_nonzero(are_formed))
     known = np.flatnonzero((keys != 0) & ((flags & ALIVE) != 0))
     state.content_keys.add_many(keys[known], rows[known])
-    by_id()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,7 +26,7 @@ from engram.storage.side_index import (
     SideBody,
     SideIndex,
     as_saved,
-    load_side,
+    begin_side,
     read_side,
     side_parts,
 )
@@ -73,7 +72,7 @@ class Snapshots:
         self._pins: Counter[str] = Counter()
         self._pinned_lsns: list[int] = []
         self.left = LeftSegments()
-        self._made_words: Callable[[], Any]
+        self._made_words: Callable[[], Any] | None = None
         self._serial = 0
         self._may_sweep = False
 
@@ -139,8 +138,9 @@ class Snapshots:
                 words = self._words_of(name)
                 if found is None:
                     if words is not None:
-                        read = partial(load_side, self._filesystem, self.directory, words, make)
-                        self._made_words = begin(read)
+                        self._made_words = begin_side(
+                            self._filesystem, self.directory, words, make, begin
+                        )
                     found = load(self._filesystem, self.directory, body, open_segment, begin)
                     self._remember(found)
             except StoreTooNew:
@@ -153,15 +153,17 @@ class Snapshots:
         return found
 
     def load_words(self, lsn: int) -> Any:
-        """Return what was made of the words saved with the snapshot at `lsn`; None without any.
+        """Hand over what was made of the words saved with the snapshot at `lsn`; None without any.
 
         A damaged or unreadable one is left out: it is built anew; `damaged_words` says why.
         """
+        # It holds all arrays that were read: who asked has them now, or nobody wants them.
+        made, self._made_words = self._made_words, None
         newest = self.retained[-1] if self.retained else None
-        if newest is None or newest.words is None or newest.words.lsn != lsn:
+        if made is None or newest is None or newest.words is None or newest.words.lsn != lsn:
             return None
         try:
-            return self._made_words()
+            return made()
         except (FileCorrupted, StorageFailed) as damage:
             self.damaged_words = str(damage)
             return None

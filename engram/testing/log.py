@@ -54,6 +54,7 @@ async def check_log(make_log: LogMaker) -> None:
         check_two_writers,
         check_unknown_outcome,
         check_limits,
+        check_begun_ahead,
         check_shared_sync,
         check_cancelled_waiter,
         check_trim,
@@ -184,6 +185,25 @@ async def check_limits(make_log: LogMaker) -> None:
     else:
         check(condition=False, sentence="an LSN that was not appended was synced")
     await log.aclose()
+
+
+async def check_begun_ahead(make_log: LogMaker) -> None:
+    """What was begun ahead, and what was gathered behind it, is durable when its sync returns."""
+    log = await make_log(None)
+    first = log.append([Entry(1, [b"begun"])], expected_last_lsn=0)
+    log.begin(first)
+    last = log.append([Entry(1, [b"behind"])], expected_last_lsn=first)
+    log.begin(last)
+    log.begin(first)
+    await _expect(InvalidRequest, partial(log.begin, last + 1))
+    await log.sync(first)
+    check(log.durable_lsn >= first, "sync of what was begun returned before it was durable")
+    await log.sync(last)
+    check(log.durable_lsn == last, "what was gathered behind a write was not written after it")
+    log.begin(last)
+    check([p for _, _, p in await _contents(log, 0)] == [b"begun", b"behind"], "order was changed")
+    await log.aclose()
+    await _expect(Closed, partial(log.begin, last))
 
 
 async def check_shared_sync(make_log: LogMaker) -> None:

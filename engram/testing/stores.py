@@ -65,6 +65,7 @@ async def simulated_store(
     capacities: Capacities = Capacities(),  # noqa: B008 - immutable
     scrub_bytes_per_s: int = 0,
     unasked: Unasked = NOTHING_UNASKED,
+    creates_on_write: bool = True,
 ) -> AsyncIterator[Engram]:
     """Open a store on a simulated disk until the block is left; the same disk opens again.
 
@@ -119,6 +120,7 @@ async def simulated_store(
                 entropy,
                 lambda space: opened[space].size_bytes,
                 store.store_id,
+                creates_on_write=creates_on_write,
             )
             try:
                 await registry.sweep()

@@ -105,6 +105,11 @@ class Appender:
             flush.last_lsn += len(entries)
             return flush.last_lsn
 
+    def begin(self, upto: Lsn) -> None:
+        """Have what was gathered up to `upto` written, when somebody else than waiters writes."""
+        if self._threads is not None and self._writer.durable_lsn < upto:
+            self._join(upto, self._threads)
+
     async def wait_durable(self, upto: Lsn) -> None:
         """Return once `durable_lsn >= upto`; `upto` must have been gathered."""
         while self._writer.durable_lsn < upto:

@@ -187,6 +187,12 @@ class FileLog:
         check_fence(expected_last_lsn, self._appender.last_lsn)
         return self._appender.gather(admit(entries, self._record_bytes_max))
 
+    def begin(self, upto: Lsn) -> None:
+        """Begin what `sync` waits for, where it is done beside the event loop; see `Log.begin`."""
+        self._appender.check_usable()
+        check_reachable("begin", upto, self._appender.last_lsn)
+        self._appender.begin(upto)
+
     async def sync(self, upto: Lsn) -> None:
         """Return once `durable_lsn >= upto`; see `Log.sync`."""
         check_reachable("sync", upto, self._appender.last_lsn)

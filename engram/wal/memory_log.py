@@ -60,6 +60,11 @@ class MemoryLog:
         return self._durable_lsn
 
     @property
+    def first_lsn(self) -> Lsn:
+        """LSN of the first record the medium still has, or will have."""
+        return self._medium.first_lsn
+
+    @property
     def record_bytes_max(self) -> int:
         """The longest payload one record may have, in bytes."""
         return self._record_bytes_max
@@ -72,6 +77,11 @@ class MemoryLog:
             payload = b"".join(entry.buffers)
             self._gathered.append(Record(self.last_lsn + 1, entry.kind, entry.flags, payload))
         return self.last_lsn
+
+    def begin(self, upto: Lsn) -> None:
+        """Begin nothing: `sync` does it all; see `Log.begin`."""
+        check_reachable("begin", upto, self.last_lsn)
+        self._check_writable()
 
     async def sync(self, upto: Lsn) -> None:
         """Move everything appended to the medium; see `Log.sync`."""

@@ -79,6 +79,10 @@ class Log(Protocol):
         """LSN up to which every record survives a crash; never above `last_lsn`."""
 
     @property
+    def first_lsn(self) -> Lsn:
+        """LSN of the first record the log still has, or will have."""
+
+    @property
     def record_bytes_max(self) -> int:
         """The longest payload one record may have, in bytes."""
 
@@ -91,6 +95,15 @@ class Log(Protocol):
         Raises:
             Conflict: `expected_last_lsn` is not `last_lsn`: there is another writer.
             InvalidRequest: a payload is over `record_bytes_max`, or a kind or flags is no byte.
+            LogPoisoned: an earlier write failed.
+            Closed: the log was closed.
+        """
+
+    def begin(self, upto: Lsn) -> None:
+        """Begin what `sync` waits for; a log that has nothing to begin ahead does nothing.
+
+        Raises:
+            InvalidRequest: `upto` is above `last_lsn`.
             LogPoisoned: an earlier write failed.
             Closed: the log was closed.
         """

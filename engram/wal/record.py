@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import google_crc32c
+import numpy as np
 
 from engram.wal.limits import BLOCK_BYTES, GROUP_BYTES_MAX, SPACE_ID_BYTES_MAX
 from engram.wal.protocol import Record
@@ -39,8 +40,6 @@ RECYCLED = 1
 """Flag of a segment whose file had a former life: bytes behind its groups may be from then."""
 COPY_BYTES_MAX = 64 * 1024
 """Bytes. Shorter buffers are joined into one: cheaper than a pwritev slot and a CRC call each."""
-CRC_CHUNK_BYTES = 256 * 1024
-"""Bytes. The CRC library takes only `bytes`; longer views are copied to it in pieces of this."""
 
 
 class Damaged(Exception):
@@ -270,6 +269,7 @@ def _padded(bytes_count: int) -> int:
 def _crc_of(crc: int, chunk: bytes | memoryview) -> int:
     if isinstance(chunk, bytes):
         return crc32c(crc, chunk)
-    for start in range(0, len(chunk), CRC_CHUNK_BYTES):
-        crc = crc32c(crc, bytes(chunk[start : start + CRC_CHUNK_BYTES]))
-    return crc
+    if not chunk:
+        return crc
+    # The CRC library refuses views, for they may have to be released; an array over one need not.
+    return int(google_crc32c.extend(crc, np.frombuffer(chunk, np.uint8)))

@@ -21,6 +21,7 @@ from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import ArenaExhausted, EngramError
 from engram.testing.kernels.graph import graph_of, random_links
 from engram.testing.kernels.nearest import random_sketched
+from engram.testing.kernels.records import columns_of
 from engram.testing.kernels.sketches import random_parts
 from engram.testing.kernels.trails import random_reached
 from engram.testing.kernels.words import random_columns
@@ -67,6 +68,10 @@ def vector_cases(random: np.random.Generator, zig: KernelBackend) -> Iterator[Ca
     some = np.flatnonzero(random.random(n) < 0.5).astype(np.uint32)
     again = {"query": query, "rows": rows, "candidates": some, "k": k, "inv_norms": inv_norms}
     yield Case("rerank_f32", {**again, "cancel": None})
+    half = (n + 1) // 2
+    pages = [(rows[at : at + half], inv_norms[at : at + half]) for at in range(0, n, half)]
+    of = {"query": query, "pages": pages, "page_rows": half, "numbers": some}
+    yield Case("similarity_at_f32", of)
     yield Case("to_bf16", {"rows": rows, "cancel": None})
     yield Case("quantize_i8", {"rows": rows, "cancel": None})
     yield Case("quantize_bits", {"rows": rows, "cancel": None})
@@ -138,13 +143,20 @@ def sketch_cases(random: np.random.Generator) -> Iterator[Case]:
     yield Case("top_k_sketched", {"query": query, "parts": rows, "k": 20, "sure": 5})
 
 
+def record_cases(random: np.random.Generator) -> Iterator[Case]:
+    n = int(random.integers(1, 5000))
+    columns = columns_of(random, 1 << int(random.integers(0, 12)), n)
+    rows = random.integers(0, n + 3, int(random.integers(1, 700))).astype(np.uint32)
+    yield Case("gather_records", {"columns": columns, "rows": rows})
+
+
 def make_cases(zig: KernelBackend) -> list[Case]:
     random = np.random.default_rng(32)
     cases = list(wide_cases(random, zig))
     for _ in range(SIZES):
         cases += [*vector_cases(random, zig), *forgetting_cases(random)]
         cases += [*graph_cases(random), *word_cases(random), *fusion_cases(random)]
-        cases += sketch_cases(random)
+        cases += [*sketch_cases(random), *record_cases(random)]
     cancelled = [
         Case(case.kernel, {**case.arguments, "cancel": CancelFlag().set()})
         for case in cases[: len(cases) // SIZES]

@@ -110,7 +110,7 @@ def test_the_alerts_are_rules() -> None:
 def test_every_setting_is_in_the_table_of_settings() -> None:
     page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
     missing = [
-        name for name in Settings.__struct_fields__ if f"| `ENGRAM_{name.upper()}` |" not in page
+        name for name in Settings.__struct_fields__ if f"\n| `ENGRAM_{name.upper()}` |" not in page
     ]
     assert missing == []
 

@@ -6,20 +6,29 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from engram.adapters.local.server_file import ServerFile
+from engram.connecting import connect
 from engram.edges.cli.app import run
-from engram.edges.cli.machine import Finding, Machine
+from engram.edges.cli.machine import Finding, Machine, Servers
 from engram.engine.checking import StoreReport
 from engram.engine.repairing import Repair
 from engram.ports import Clock
 from engram.service.store import Engram
+from engram.serving import make_keys, open_server
 from engram.settings import Settings
 from engram.testing.kernels.vectors import check_masks, check_ties
-from engram.wiring import open_backups, open_store, repair_space, verify_store
+from engram.wiring import (
+    open_backups,
+    open_store,
+    repair_space,
+    verify_store,
+)
 
 
 class Answer(NamedTuple):
@@ -41,7 +50,18 @@ class CommandLine:
     def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.path = path
         self.machine = Machine(
-            _open_store, _diagnose, _verify_kernels, open_backups, _verify_store, _repair_space
+            _open_store,
+            _diagnose,
+            _verify_kernels,
+            open_backups,
+            _verify_store,
+            _repair_space,
+            Servers(
+                partial(open_server, version="9.9.9"),
+                lambda settings: ServerFile(settings.data_path),
+                make_keys,
+                lambda url, settings: connect(url, api_key=settings.api_key or None),
+            ),
         )
         self._capture = capture
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
 
 if TYPE_CHECKING:
     from tests.edges.conftest import CommandLine
@@ -86,3 +90,35 @@ def test_a_place_without_backups_is_told_with_the_remedy(cli: CommandLine, tmp_p
     assert "engram backup create" in refused.err
     unknown = cli("backup", "list", "nosuch://place", elsewhere=True)
     assert unknown.err.startswith("INVALID_REQUEST: nosuch://place is no place")
+
+
+def test_a_server_sends_and_takes_backups_of_the_store_it_has_open(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same answers as without one; what was stored before is not stored again."""
+    monkeypatch.setenv("ENGRAM_EMBEDDER", "none")
+    where = str(tmp_path / "backups")
+    memory_id = cli("remember", "in hall 4 hangs a picture", "--json").json["id"]
+    alone = cli("backup", "create", where, "--json").json
+    said = cli("start", "--detach", "--port", "0", "--json").json
+    try:
+        served = cli("backup", "create", where, "--json").json
+        assert set(served) == set(alone)
+        assert [each["digest"] for each in served["spaces"]] == [
+            each["digest"] for each in alone["spaces"]
+        ]
+        assert served["objects_stored"] <= alone["objects_stored"]
+        assert cli("backup", "verify", where, elsewhere=True).code == 0
+        several = cli("backup", "create", where, "--space", "default", "--space", "other")
+        assert (several.code, "one memory space, or all" in several.err) == (1, True)
+        taken = cli("restore", where, "--space", "default")
+        assert (taken.code, "default" in taken.err) == (1, True)
+        done = cli("restore", where, alone["id"], "--space", "default", "--as", "copy", "--json")
+        assert [each["space"] for each in done.json] == ["copy"]
+        url = f"{said['url']}/api/v1/memories/{memory_id}?space=copy"
+        assert httpx2.get(url).json()["content"] == "in hall 4 hangs a picture"
+        bound = cli("restore", where, "--to-lsn", "1", "--space", "default", "--as", "first")
+        assert (bound.code, "space first" in bound.out) == (0, True)
+    finally:
+        os.waitpid(cli("stop", "--json").json["pid"], 0)
+    assert cli("get", memory_id, "--space", "copy").code == 0

@@ -77,6 +77,10 @@ def test_a_command_line_that_is_not_understood_exits_2(
     assert cli(*arguments, "--json", elsewhere=True).json["error"]["code"] == "USAGE"
 
 
+def test_a_list_of_commands_that_is_cut_short_says_so(cli: CommandLine) -> None:
+    assert ", ...; see `engram --help`" in cli("frobnicate", elsewhere=True).err
+
+
 def test_101_kilobytes_of_text_are_refused_with_the_limit(
     cli: CommandLine, stdin: Callable[[bytes], None]
 ) -> None:

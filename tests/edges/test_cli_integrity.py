@@ -79,3 +79,10 @@ def test_repair_tells_the_cost_first_and_then_pays_it(cli: CommandLine) -> None:
     ]
     assert cli("verify").code == 0
     assert cli("repair", "--json").json["damage"] == []
+
+
+def test_verify_passes_over_what_a_server_left_beside_the_spaces(cli: CommandLine) -> None:
+    """Its log, the audit and the keys are files that begin with a dot."""
+    cli("remember", "the lake is cold")
+    (cli.path / ".server.log").write_text("a line", "utf-8")
+    assert cli("verify").code == 0

@@ -94,8 +94,8 @@ def test_recall_gives_machines_the_score_its_parts_and_the_stages(cli: CommandLi
     cli("remember", "the kettle is blue")
     plain = cli("recall", "kettle", "--json").json
     hit = plain["recollections"][0]
-    kept = {"score", "parts", "group", "confidence", "confidence_interval", "path", "cites"}
-    assert set(hit) == kept | {"memory"}
+    kept = {"score", "relevance", "parts", "group", "confidence", "confidence_interval", "path"}
+    assert set(hit) == kept | {"cites", "memory"}
     assert set(hit["parts"]) == {
         "similarity",
         "lexical",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 COMMANDS = [
     *("quickstart", "remember", "recall", "get", "list", "forget"),
-    *("query", "shell", "space", "reembed", "doctor", "kernels"),
+    *("query", "shell", "space", "reembed", "doctor", "kernels", "config"),
 ]
 
 

@@ -30,6 +30,36 @@ def test_a_recall_is_a_table(kettles: CommandLine) -> None:
     assert "1 row," in answer.out
 
 
+def test_a_table_shows_the_beginning_of_a_long_text(kettles: CommandLine) -> None:
+    long = "the kettle " + "boils and " * 200 + "is empty"
+    kettles("remember", long)
+    statement = 'RECALL "kettle boils" LIMIT 1'
+    shown = kettles("query", statement).out
+    assert len(shown) < len(long)
+    assert "…" in shown
+    assert kettles("query", statement, "--json").json["rows"][0]["fields"]["content"] == long
+
+
+def test_a_table_is_as_wide_as_a_terminal_and_no_longer_than_its_rows(cli: CommandLine) -> None:
+    """Each of few rows takes few lines: no column is left a letter wide."""
+    for number, place in enumerate(("the garden", "the kitchen", "the library")):
+        episode = ("--what", f"tea number {number}", "--where", place, "--who", "Ada Lovelace")
+        cli("remember", f"tea in {place}", "--session", "s", *episode)
+    first, *_, last = [each["id"] for each in cli("list", "--json").json["memories"]]
+    for statement in (
+        'RECALL "tea"', f"SHOW PATHS FROM {first} TO {last}", f'PREDICT "tea" GIVEN {first}',
+        'IMAGINE "tea"',
+        'COMPLETE who = "Ada Lovelace"', f"SHOW ASSOCIATIONS OF {first}", f"SPREAD FROM {first}",
+    ):  # fmt: skip
+        answer = cli("query", statement)
+        assert answer.code == 0, statement
+        found = cli("query", statement, "--json").json
+        rows = len(found["rows"])
+        assert rows > 0, statement
+        assert set(answer.out.splitlines()[0].split()) <= set(found["columns"]), answer.out
+        assert len(answer.out.splitlines()) <= 4 + 4 * rows, answer.out
+
+
 def test_values_come_as_parameters(kettles: CommandLine) -> None:
     """JSON where they read as such, else text."""
     statement = "RECALL $cue ORDER BY created DESC LIMIT $n"

@@ -44,7 +44,7 @@ def opener(*, settings, clock=None):
     return open_store(settings=settings, clock=clock, embedder=Waiting())
 
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None), "9.9.9"))
+sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None, None), "9.9.9"))
 """
 
 
@@ -200,7 +200,7 @@ class Terminal:
 def terminal(cli: CommandLine, tmp_path: Path) -> Iterator[Terminal]:
     """Return a shell at its first prompt, over a store with one memory."""
     cli.open_with(embedder=HashingEmbedder())
-    cli("remember", "the kettle is blue")
+    cli("remember", "the kettle is blue", "--tag", "kitchen")
     opened = Terminal(cli.path, tmp_path / "state" / "history")
     try:
         opened.expect("ctrl-d leaves.")
@@ -220,6 +220,11 @@ def test_a_talk_at_a_terminal(terminal: Terminal, tmp_path: Path) -> None:
     terminal.expect("SHOW")
     terminal.type(" STATS\r")
     terminal.expect("28 rows, ")
+    terminal.expect("default>")
+    terminal.type('RECALL "kettle" WHERE tag HAS "kit\t')
+    terminal.expect('chen"')  # what was typed is not drawn again
+    terminal.type("\r")
+    terminal.expect("1 row, ")
     terminal.expect("default>")
     terminal.type("SHOW CONTRADICTIONS LIMIT\r")
     terminal.expect("       >")

@@ -62,3 +62,4 @@ def _check_words(snapshots: Snapshots, lsn: int) -> None:
         at = int(np.searchsorted(postings["terms"], term))
         first, last = postings["offsets"][at : at + 2].tolist()
         assert postings["rows"][first:last].tolist() == [0]
+    assert snapshots.load_words(lsn) is None, "they are handed over, not kept beside the index"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from engram.model.commands import Command
     from engram.model.events import Event, Vectors
-    from engram.state.columns import PagedColumn
+    from engram.state.columns import Arena, PagedColumn
 
 NOW = 1_700_000_000_000_000_000
 ROUNDS = st.lists(
@@ -42,6 +42,10 @@ def _stored(column: PagedColumn | None) -> bytes:
     ]
 
 
+def _bytes_of(arena: Arena) -> list[bytes]:
+    return [bytes(arena.chunk(number)) for number in range(len(arena.sizes))]
+
+
 def _everything(state: SpaceState) -> dict[str, object]:
     columns = {name: _stored(column) for name, column in state.columns.items()}
     keys = np.frombuffer(columns["content_key"], "<u8").tolist()
@@ -52,8 +56,8 @@ def _everything(state: SpaceState) -> dict[str, object]:
         "vectors": _stored(state.hot.vectors),
         "norms": _stored(state.hot.norms),
         "rows by slot": _stored(state.hot.rows),
-        "contents": [bytes(chunk) for chunk in state.hot.contents.chunks],
-        "metadata": [bytes(chunk) for chunk in state.hot.metadata.chunks],
+        "contents": _bytes_of(state.hot.contents),
+        "metadata": _bytes_of(state.hot.metadata),
         "labels": state.labels.labels,
         **{f"edges {name}": _stored(each) for name, each in state.associations.parts().items()},
         "rows by id": [sorted(state.ids.find(key)) for key in ids],

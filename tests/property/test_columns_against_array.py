@@ -16,7 +16,7 @@ from engram.state.columns import (
 
 SIZES = st.integers(0, 300) | st.sampled_from([PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1, 40_000])
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["append", "raw", "zeros"]), SIZES)
+    st.tuples(st.sampled_from(["append", "raw", "zeros", "staged", "forgone"]), SIZES)
     | st.tuples(st.sampled_from(["set", "view"]), st.integers(0, 1 << 20)),
     max_size=14,
 )
@@ -39,6 +39,14 @@ def test_a_column_holds_what_an_array_holds_and_its_views_never_change(
             else:
                 column.append_raw(values.astype("<u4").tobytes(), argument)
             model = np.concatenate([model, values])
+        elif what in {"staged", "forgone"}:
+            values = np.full((argument, *shape[1:]), number, np.uint32)
+            raw = values.astype("<u4").tobytes()
+            column.stage(raw, argument)
+            views.append((column.view(), model.copy()))
+            if what == "staged":
+                column.append_raw(raw, argument)
+                model = np.concatenate([model, values])
         elif what == "zeros":
             column.append_zeros(argument)
             model = np.concatenate([model, np.zeros((argument, *shape[1:]), np.uint32)])
@@ -66,7 +74,13 @@ def test_an_arena_gives_back_every_byte_string_across_chunks(strings: list[bytes
     addresses = [arena.append(data) for data in strings]
     for address, data in zip(addresses, strings, strict=True):
         assert arena.read(address, len(data)) == data
-    assert arena.resident_bytes == sum(map(len, strings))
+    assert arena.resident_bytes == sum(map(len, strings)) == sum(arena.sizes)
+    again = Arena()
+    again.adopt([np.frombuffer(arena.chunk(n), np.uint8) for n in range(len(arena.sizes))])
+    added = again.append(b"added")
+    addresses.append(added)
+    for address, data in zip(addresses, [*strings, b"added"], strict=True):
+        assert again.read(address, len(data)) == data
 
 
 @given(st.lists(st.text(max_size=3)))

@@ -79,3 +79,13 @@ def test_a_reader_on_another_thread_finds_what_was_there_while_the_table_grows()
     reader.join()
     assert lost == []
     assert (index.find_many(keys) == np.arange(len(keys))).all()
+
+
+def test_keys_that_are_placed_in_several_parts_are_all_found_after_the_table_grew() -> None:
+    keys = np.random.default_rng(8).integers(0, 1 << 64, 200_000, np.uint64)
+    column = PagedColumn("u8")
+    index = KeyIndex(column)
+    column.append(keys)
+    index.add_many(keys[:150_000], np.arange(150_000, dtype=np.uint32))
+    index.add_many(keys[150_000:], np.arange(150_000, len(keys), dtype=np.uint32))
+    assert (index.find_many(keys) == np.arange(len(keys))).all()

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from engram.model.collecting import collect
 from engram.model.commands import Remember
-from engram.model.events import encode
+from engram.model.events import Remembered, encode
 from engram.state.apply import apply
 from engram.state.decide import decide
 from engram.state.digest import digest
 from engram.state.outcomes import Decision, FreshOutcomes
+from engram.state.plain import decide_plain
 from engram.state.space import SpaceState
 from engram.testing.strategies import content_key
 
@@ -94,6 +95,32 @@ def test_a_plain_group_becomes_the_same_events_as_any_other(
     for state, decision in zip(states, (plain, other), strict=True):
         _applied(state, decision)
     assert digest(states[0]) == digest(states[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(before=_groups(), group=_groups())
+def test_what_is_decided_behind_a_group_is_what_is_decided_after_it(
+    before: list[Remember], group: list[Remember]
+) -> None:
+    state = SpaceState()
+    _applied(state, decide(state, "s", [_plain(99, dimensions=2, confidence=1.0)], _NOW))
+    first = decide_plain(state, "s", before, _NOW + 1)
+    event = None if first is None else first.events[0][0]
+    if first is None or not isinstance(event, Remembered):
+        return
+    ahead = decide_plain(state, "s", group, _NOW + 5, before=event)
+    _applied(state, first)
+    then = decide_plain(state, "s", group, _NOW + 5 if ahead is None else _after(event, _NOW + 5))
+    shared = {each.content_key for each in group} & {each.content_key for each in before}
+    if shared or then is None or event.dimensions != state.dimensions:
+        assert ahead is None
+    else:
+        assert ahead is not None
+        assert [encode(*each) for each in ahead.events] == [encode(*each) for each in then.events]
+
+
+def _after(event: Remembered, now: int) -> int:
+    return max(now, int.from_bytes(event.recorded_at[-8:], "little", signed=True) + 1)
 
 
 @given(_groups())

@@ -32,6 +32,7 @@ from engram.query.printer import printed
 from engram.query.syntax import (
     Bound,
     Complete,
+    Consolidate,
     Imagine,
     MemoryCue,
     Order,
@@ -70,6 +71,7 @@ BY_ROLE: dict[str, st.SearchStrategy[object]] = {
     "days": NUMBERS | SPANS,
     "hypotheses": st.integers(1, 3),
     "duration": SPANS,
+    "deadline": SPANS.filter(lambda each: each.seconds > 0),
     "memory kind": st.sampled_from([kind.name.lower() for kind in MemoryKind]),
     "association kind": st.sampled_from([kind.label for kind in AssociationKind]),
     "scalar": TEXTS | NUMBERS | st.booleans(),
@@ -85,6 +87,7 @@ BY_ROLE: dict[str, st.SearchStrategy[object]] = {
     "paths": st.integers(1, 32),
     "memory": IDS,
     "space": TEXTS,
+    "concept": TEXTS.filter(str.strip).map(str.strip),
 }
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 
@@ -192,6 +195,8 @@ BODIES = (
         maybe(st.builds(Bound, st.sampled_from(COMPARISONS), values("share"))),
         maybe(values("limit")),
     )
+    | st.builds(Consolidate, CUES, st.none(), values("concept"))
+    | st.builds(Consolidate, st.none(), CONDITIONS, values("concept"))
     | st.builds(
         Complete,
         st.lists(
@@ -218,6 +223,7 @@ BODIES = (
         KINDS,
         maybe(values("hops")),
         maybe(values("paths")),
+        maybe(values("deadline")),
     )
 )
 STATEMENTS = st.builds(
@@ -249,7 +255,8 @@ def test_a_statement_with_a_slip_is_read_or_refused(
 @given(st.text(max_size=60) | st.lists(st.sampled_from(
     ["RECALL", '"x"', "WHERE", "NOT", "(", ")", "AND", "OR", "tag", "HAS", "=", "created", "IN",
      "3", "days", "ago", "LIMIT", "$p", "[", "]", ",", ".", "metadata", "BETWEEN", "SHOW", "FROM",
-     "2024-01-01", "7d", "SPREAD", "ORDER", "BY", "AS", "OF", "EXPLAIN"]), max_size=20,
+     "2024-01-01", "7d", "SPREAD", "ORDER", "BY", "AS", "OF", "EXPLAIN", "CONSOLIDATE",
+     "INTO"]), max_size=20,
 ).map(" ".join))  # fmt: skip
 @example('RECALL "x" WHERE ' + "NOT " * 5_000)
 @example('RECALL "x" WHERE ' + "(" * 5_000)

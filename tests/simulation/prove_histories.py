@@ -1,10 +1,10 @@
 """Runs ranges of seeded histories on two processes: `python -m tests.simulation.prove_histories`.
 
 `... log 0 975000` runs histories of a log, `... store 0 20000` those of stores, `... upkeep 0
-5000` those of stores whose operators erase, compact, convert and back up. Each names the range
-first and then after each piece how far they came, so that a run that was interrupted goes on
-with `... store 4000 20000`. A failure names its seed; `run_store_history(seed, open_store)` and
-`run_crash_history(seed)` repeat it.
+5000` those of stores whose operators erase, compact, convert and back up, `... crowd 0 2000` those
+of stores with crowds of writers. Each names the range first and then after each piece how far they
+came, so that a run that was interrupted goes on with `... store 4000 20000`. A failure names its
+seed; `run_store_history(seed, open_store)` and `run_crash_history(seed)` repeat it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from engram.model.errors import InvariantViolated
+from engram.testing.crowd_histories import Crowd
 from engram.testing.histories import run_crash_histories
 from engram.testing.store_histories import StoreHistory, run_store_history
 from engram.testing.thinking_histories import SHARE, Thinking, ThinkingUpkeep
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROCESSES: Final = 2
-PIECES: Final = {"log": 1_000, "store": 200, "upkeep": 100}
+PIECES: Final = {"log": 1_000, "store": 200, "upkeep": 100, "crowd": 50}
 """Seeds in a piece: some seconds of work."""
 
 SEEDS: Final = Path(__file__).with_name("seeds.txt")
@@ -48,7 +49,7 @@ def seeds_that_failed(level: str) -> list[int]:
 
 def history_of(seed: int, kind: type[StoreHistory]) -> type[StoreHistory]:
     """Return what history a seed is: of a store that links and consolidates unasked, perhaps."""
-    if seed % SHARE != SHARE - 1:
+    if seed % SHARE != SHARE - 1 or kind is Crowd:
         return kind
     return ThinkingUpkeep if kind is UpkeepHistory else Thinking
 
@@ -86,10 +87,16 @@ def run_upkeep_histories(seeds: Iterable[int]) -> Counter[str]:
     return run_store_histories(seeds, UpkeepHistory)
 
 
+def run_crowd_histories(seeds: Iterable[int]) -> Counter[str]:
+    """Run histories with crowds of writers; see `run_store_histories`."""
+    return run_store_histories(seeds, Crowd)
+
+
 RUNS: Final = {
     "log": run_log_histories,
     "store": run_store_histories,
     "upkeep": run_upkeep_histories,
+    "crowd": run_crowd_histories,
 }
 
 

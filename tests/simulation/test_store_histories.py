@@ -5,6 +5,7 @@ import pytest
 from engram.testing.thinking_histories import SHARE
 from tests.simulation.prove_histories import (
     prove,
+    run_crowd_histories,
     run_store_histories,
     run_upkeep_histories,
     seeds_that_failed,
@@ -14,6 +15,8 @@ HISTORIES = 80
 HISTORIES_LONG = 20_000
 UPKEEP_HISTORIES = 24
 UPKEEP_HISTORIES_LONG = 5_000
+CROWD_HISTORIES = 8
+CROWD_HISTORIES_LONG = 2_000
 
 
 def test_a_store_keeps_what_it_acknowledged_through_its_histories() -> None:
@@ -38,6 +41,18 @@ def test_a_store_keeps_its_promises_while_operators_are_at_work() -> None:
 
 def test_the_same_seed_is_the_same_history_with_operators_too() -> None:
     assert run_upkeep_histories(range(3)) == run_upkeep_histories(range(3))
+
+
+def test_crowds_of_writers_keep_what_was_acknowledged_while_two_groups_are_on_their_way() -> None:
+    facts = run_crowd_histories([*seeds_that_failed("crowd"), *range(CROWD_HISTORIES)])
+    assert facts["ahead"] > CROWD_HISTORIES
+    assert facts["memories"] > 20 * CROWD_HISTORIES
+
+
+@pytest.mark.prove
+def test_crowds_of_writers_keep_what_was_acknowledged_in_thousands_of_histories() -> None:
+    facts = prove("crowd", 0, CROWD_HISTORIES_LONG)
+    assert facts["ahead"] > CROWD_HISTORIES_LONG
 
 
 @pytest.mark.prove

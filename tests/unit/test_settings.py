@@ -17,6 +17,13 @@ def test_a_kernel_backend_there_is_not_is_refused_with_those_there_are() -> None
         load_settings({"ENGRAM_KERNELS": "cuda"})
 
 
+def test_whether_a_write_creates_its_space_is_on_or_off() -> None:
+    assert load_settings({}).create_on_write is True
+    assert load_settings({"ENGRAM_CREATE_ON_WRITE": "off"}).create_on_write is False
+    with pytest.raises(InvalidRequest, match="'no' is not one of on, off"):
+        load_settings({"ENGRAM_CREATE_ON_WRITE": "no"})
+
+
 def test_a_space_id_in_the_environment_keeps_the_rule() -> None:
     with pytest.raises(InvalidRequest, match="breaks the rule"):
         load_settings({"ENGRAM_MEMORY_SPACE": "My Space"})
@@ -104,3 +111,11 @@ def test_the_linker_is_switched_on_or_off() -> None:
     assert not load_settings({"ENGRAM_LINKER": "off"}).linker
     with pytest.raises(InvalidRequest, match="'no' is not one of on, off"):
         load_settings({"ENGRAM_LINKER": "no"})
+
+
+def test_what_a_statement_may_cost_is_a_number_of_milliseconds() -> None:
+    assert load_settings({}).query_budget_ms == 10_000
+    assert load_settings({"ENGRAM_QUERY_BUDGET_MS": "2.5"}).query_budget_ms == 2.5
+    for text in ("0", "-1", "inf", "nan", "soon"):
+        with pytest.raises(InvalidRequest, match=r"ENGRAM_QUERY_BUDGET_MS.* milliseconds above 0"):
+            load_settings({"ENGRAM_QUERY_BUDGET_MS": text})

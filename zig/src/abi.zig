@@ -21,6 +21,7 @@ comptime {
     _ = @import("abi/words.zig");
     _ = @import("abi/sketches.zig");
     _ = @import("abi/nearest.zig");
+    _ = @import("abi/records.zig");
 }
 
 /// Raised by one whenever a signature or a meaning here changes; Python refuses any other.

@@ -55,9 +55,50 @@ pub fn write(job: Job) u32 {
         }
         left = left[1..];
     }
-    if (job.is_dsync) return 0;
+    return if (job.is_dsync) 0 else sync(job.file);
+}
+
+/// As `write` with a sync, past the system's cache: `file` is open for that, and all goes out of
+/// `staging`, which begins where a page does. Offset and length are whole pages.
+pub fn writePast(job: Job, staging: []u8) u32 {
+    var offset = job.offset;
+    var filled: usize = 0;
+    for (job.buffers) |buffer| {
+        var left = buffer.start[0..buffer.len];
+        while (left.len > 0) {
+            const taken = @min(left.len, staging.len - filled);
+            @memcpy(staging[filled..][0..taken], left[0..taken]);
+            left = left[taken..];
+            filled += taken;
+            if (filled < staging.len) continue;
+            const failure = whole(job.file, staging, offset);
+            if (failure != 0) return failure;
+            offset += filled;
+            filled = 0;
+        }
+    }
+    const failure = if (filled > 0) whole(job.file, staging[0..filled], offset) else 0;
+    return if (failure != 0) failure else sync(job.file);
+}
+
+fn whole(file: i32, bytes: []const u8, from: u64) u32 {
+    var left = Buffer{ .start = bytes.ptr, .len = bytes.len };
+    var offset = from;
+    while (left.len > 0) {
+        switch (some(file, @as(*const [1]Buffer, &left), offset, 0)) {
+            .written => |count| {
+                left = .{ .start = left.start + count, .len = left.len - count };
+                offset += count;
+            },
+            .failed => |errno| return errno,
+        }
+    }
+    return 0;
+}
+
+fn sync(file: i32) u32 {
     while (true) {
-        switch (linux.errno(linux.syscall1(.fdatasync, handle(job.file)))) {
+        switch (linux.errno(linux.syscall1(.fdatasync, handle(file)))) {
             .INTR => continue,
             else => |errno| return @intFromEnum(errno),
         }

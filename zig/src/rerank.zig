@@ -12,9 +12,10 @@ const block_rows = dots.block_rows;
 pub const Table = extern struct {
     rerank_f32: *const @TypeOf(rerank),
     offer_exact: *const @TypeOf(offerExact),
+    score_at: *const @TypeOf(scoreAt),
 };
 
-pub const table: Table = .{ .rerank_f32 = rerank, .offer_exact = offerExact };
+pub const table: Table = .{ .rerank_f32 = rerank, .offer_exact = offerExact, .score_at = scoreAt };
 
 /// What candidates are scored by: `dot(query, row) * inv_norms[row]`, summed as in similarity.zig.
 pub const Rows = extern struct {
@@ -78,6 +79,58 @@ fn offerExact(
         }
     }
     return status.ok;
+}
+
+/// Rows one after the other, and their inverse norms; as `ScoredRows` of the boundary.
+pub const Page = extern struct {
+    rows: ?[*]const f32,
+    inv_norms: ?[*]const f32,
+    rows_count: usize,
+};
+
+/// Row `number` is row `number % page_rows` of page `number / page_rows`.
+pub const Paged = extern struct {
+    query: [*]const f32,
+    dimensions: usize,
+    pages: [*]const Page,
+    page_rows: usize,
+
+    fn row(self: *const Paged, number: u32) dots.Pointer {
+        return self.pages[number / self.page_rows].rows.? + number % self.page_rows * self.dimensions;
+    }
+};
+
+/// Writes the score of each row, in any order, as `rerank` has it.
+fn scoreAt(of: *const Paged, numbers: [*]const u32, count: usize, out: [*]f32) callconv(.c) void {
+    var first: usize = 0;
+    while (first < count) : (first += block_rows) {
+        var starts: [block_rows]dots.Pointer = undefined;
+        var next: [block_rows]usize = undefined;
+        inline for (0..block_rows) |i| {
+            starts[i] = of.row(numbers[@min(first + i, count - 1)]);
+            next[i] = @intFromPtr(of.row(numbers[@min(first + block_rows + i, count - 1)]));
+        }
+        const scores: [block_rows]f32 =
+            dots.tile(1, block_rows, .rows, of.dimensions, .{of.query}, starts, .{ .rows = &next })[0];
+        const used = @min(block_rows, count - first);
+        for (scores[0..used], numbers[first..][0..used], out[first..][0..used]) |score, number, *place| {
+            place.* = score * of.pages[number / of.page_rows].inv_norms.?[number % of.page_rows];
+        }
+    }
+}
+
+test "rows of several pages are scored in the order they are asked for" {
+    const first = [_]f32{ 1, 2, 3, 4 };
+    const second = [_]f32{5};
+    const norms = [_]f32{ 1, 1, 0.5, 1 };
+    const pages = [_]Page{
+        .{ .rows = &first, .inv_norms = &norms, .rows_count = 4 },
+        .{ .rows = &second, .inv_norms = &norms, .rows_count = 1 },
+    };
+    const of: Paged = .{ .query = &.{2}, .dimensions = 1, .pages = &pages, .page_rows = 4 };
+    var scores: [6]f32 = undefined;
+    scoreAt(&of, &.{ 4, 0, 2, 4, 3, 1 }, 6, &scores);
+    try std.testing.expectEqualSlices(f32, &.{ 10, 2, 3, 10, 8, 4 }, &scores);
 }
 
 test "candidates rank by score, equal ones by row, in whatever order they come" {

@@ -14,6 +14,7 @@ test {
     _ = @import("lane_sums.zig");
     _ = @import("lanes.zig");
     _ = @import("nearest.zig");
+    _ = @import("records.zig");
     _ = @import("rerank.zig");
     _ = @import("sketches.zig");
     _ = @import("trails.zig");

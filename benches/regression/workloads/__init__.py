@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from benches.regression.workloads import codes, forgetting, fusion, graph, sketches, vectors, words
+from benches.regression.workloads import (
+    codes,
+    forgetting,
+    fusion,
+    graph,
+    records,
+    sketches,
+    vectors,
+    words,
+)
 from benches.regression.workloads.workload import Call, Workload
 
 WORKLOADS: Final[tuple[Workload, ...]] = (
@@ -17,6 +26,7 @@ WORKLOADS: Final[tuple[Workload, ...]] = (
     *forgetting.WORKLOADS,
     *fusion.WORKLOADS,
     *graph.WORKLOADS,
+    *records.WORKLOADS,
     *words.WORKLOADS,
     *sketches.WORKLOADS,
 )

@@ -41,6 +41,18 @@ def _similarity(n: int, d: int) -> Callable[[], Call]:
     return prepare
 
 
+def _similarity_at(n: int, d: int, count: int) -> Callable[[], Call]:
+    """Prepare the scores of some of the rows of two pages, in no order."""
+
+    def prepare() -> Call:
+        rows, inv_norms, half = unit_rows(n, d), np.ones(n, np.float32), n // 2
+        pages = [(rows[:half], inv_norms[:half]), (rows[half:], inv_norms[half:])]
+        numbers = np.random.default_rng(5).integers(0, n, count).astype(np.uint32)
+        return lambda kernels: kernels.similarity_at_f32(rows[3], pages, half, numbers)
+
+    return prepare
+
+
 def _normalize(n: int, d: int) -> Callable[[], Call]:
     def prepare() -> Call:
         rows = unit_rows(n, d)
@@ -61,6 +73,9 @@ WORKLOADS: Final = (
     Workload("top_k_f32.700x384.third", _top_k(700, 384, every=3), 233 * 384 * 4, 2 * 233 * 384),
     Workload("top_k_many_f32.8x500x384", _top_k_many(500, 384, 8), 500 * 384 * 4, 16 * 500 * 384),
     Workload("similarity_f32.500x384", _similarity(500, 384), 500 * 384 * 4, 2 * 500 * 384),
+    Workload(
+        "similarity_at_f32.100of500x384", _similarity_at(500, 384, 100), 100 * 384 * 4, 200 * 384
+    ),
     Workload("normalize_f32.500x384", _normalize(500, 384), 500 * 384 * 4, 2 * 500 * 384),
     _scan(10_000, 384, judged=False),
     _scan(100_000, 384, judged=False),

@@ -11,14 +11,16 @@ import os
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import anyio
 import numpy as np
 from anyio import lowlevel
 
 from engram.adapters.local.filesystem import LocalHandle, storage_failed
+from engram.adapters.local.long_writes import BLOCK_BYTES, REFUSALS, Ways
 from engram.kernels import _zig_bindings as abi
 from engram.kernels.addresses import address
 from engram.kernels.zig_library import loaded_libraries, process_library
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 
 _METHODS: Final = {"sync": abi.DURABLE_SYNC, "dsync": abi.DURABLE_DSYNC}
 _JOB: Final = abi.DURABLE_JOB
-_FINISHED_BYTES: Final = ctypes.sizeof(ctypes.c_uint32)  # the last field
-
+_PAST_BYTES_MIN: Final = 32 * 1024
+"""Bytes. What is shorter lands on bytes that were written before, which the cache has."""
+_OUTCOME_BYTES: Final = ctypes.sizeof(ctypes.c_uint32)  # the last field
+_ERROR_MASK: Final = 0xFFF
 
 # Where the bytes of a `bytes` lie; of other buffers numpy tells it, which takes longer.
 _bytes_address: Final = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.py_object)(
@@ -40,11 +44,17 @@ _bytes_address: Final = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.py_object)(
 
 
 class _UnderWay(NamedTuple):
-    """What must live until a job has ended, and whom to tell."""
+    """What must live until a job has ended, and whom to tell.
+
+    It began at a monotonic time with so many bytes; `is_past`: on its way past the cache.
+    """
 
     write: DurableWrite
     ended: WriteEnded
     pairs: bytes
+    began: int
+    bytes_count: int
+    is_past: bool
 
 
 class _Writer:
@@ -53,18 +63,18 @@ class _Writer:
     def __init__(self, library: ctypes.CDLL, number: int, done: int) -> None:
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._job = ctypes.create_string_buffer(_JOB.size)
-        self._finished = ctypes.c_uint32.from_buffer(self._job, _JOB.size - _FINISHED_BYTES)
+        self._outcome = ctypes.c_uint32.from_buffer(self._job, _JOB.size - _OUTCOME_BYTES)
         self.under_way: _UnderWay | None = None
         self._thread = threading.Thread(
-            target=library.engram_durable_serve,
+            target=library.engram_write_durably,
             args=(ctypes.addressof(self._job), self._wake, done),
             name=f"durable writer {number}",
             daemon=True,
         )
         self._thread.start()
 
-    def begin(self, write: DurableWrite, ended: WriteEnded) -> None:
-        """Give the thread a job; it must be at none."""
+    def begin(self, write: DurableWrite, ended: WriteEnded, past: int | None) -> None:
+        """Give the thread a job; it must be at none. `past` is open for writes past the cache."""
         check(self.under_way is None, "a durable writer has one job at a time")
         buffers = [each for each in write.buffers if len(each)]
         pairs = struct.pack(
@@ -78,31 +88,32 @@ class _Writer:
             len(buffers),
             len(write.mark),
             write.offset,
-            _descriptor(write.handle),
+            _descriptor(write.handle) if past is None else past,
             _descriptor(write.mark_handle),
-            _METHODS[write.method],
-            0,
-            0,
+            _METHODS[write.method] if past is None else abi.DURABLE_PAST,
             0,
         )
-        self.under_way = _UnderWay(write, ended, pairs)
+        bytes_count = sum(map(len, buffers))
+        self.under_way = _UnderWay(
+            write, ended, pairs, time.monotonic_ns(), bytes_count, past is not None
+        )
         os.eventfd_write(self._wake, 1)
 
     def ended(self) -> tuple[_UnderWay, int, int] | None:
         """Return the job that has ended and the numbers of its errors; None when none has."""
         if self.under_way is None:
             return None
-        if not self._finished.value:
+        outcome = self._outcome.value
+        if not outcome:
             return None
-        # Only now: what is read before it may be from before the thread wrote it.
-        *_, failure, mark_failure, _ = _JOB.unpack(self._job)
         job, self.under_way = self.under_way, None
-        return job, failure, mark_failure
+        failure = outcome >> abi.DURABLE_FAILURE_SHIFT & _ERROR_MASK
+        return job, failure, outcome >> abi.DURABLE_MARK_FAILURE_SHIFT & _ERROR_MASK
 
     def close(self) -> None:
         """End the thread; it must be at no job."""
         check(self.under_way is None, "a durable writer ends its job before it is closed")
-        _JOB.pack_into(self._job, 0, 0, 0, 0, 0, 0, 0, 0, abi.DURABLE_CLOSE, 0, 0, 0)
+        _JOB.pack_into(self._job, 0, 0, 0, 0, 0, 0, 0, 0, abi.DURABLE_CLOSE, 0)
         os.eventfd_write(self._wake, 1)
         self._thread.join()
         os.close(self._wake)
@@ -114,6 +125,7 @@ class LocalDurableWriters:
     def __init__(self, library: ctypes.CDLL, count: int) -> None:
         self._library, self._count = library, count
         self._writers: list[_Writer] = []
+        self._ways = Ways()
         self._done = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._scope = anyio.CancelScope()
         native = lowlevel.current_token().native_token
@@ -140,8 +152,16 @@ class LocalDurableWriters:
                 return False
             writer = _Writer(self._library, len(self._writers), self._done)
             self._writers.append(writer)
-        writer.begin(write, ended)
+        writer.begin(write, ended, self._past(write))
         return True
+
+    def _past(self, write: DurableWrite) -> int | None:
+        """Return what is open for this write past the cache, if it is to go there."""
+        bytes_count = sum(map(len, write.buffers))
+        if bytes_count < _PAST_BYTES_MIN or (write.offset | bytes_count) % BLOCK_BYTES:
+            return None
+        past = _local(write.handle).past_the_cache
+        return past if past is not None and self._ways.chosen(bytes_count) else None
 
     async def run(self) -> None:
         """Tell the ends of writes until closed."""
@@ -169,11 +189,16 @@ class LocalDurableWriters:
             return
         for writer in self._writers:
             found = writer.ended()
-            if found is not None:
-                job, failure, mark_failure = found
-                job.ended(
-                    _error(job.write.handle, failure), _error(job.write.mark_handle, mark_failure)
-                )
+            if found is None:
+                continue
+            job, failure, mark_failure = found
+            if job.is_past and failure in REFUSALS:
+                writer.begin(job.write, job.ended, None)
+                continue
+            self._ways.note(job.bytes_count, time.monotonic_ns() - job.began, is_past=job.is_past)
+            job.ended(
+                _error(job.write.handle, failure), _error(job.write.mark_handle, mark_failure)
+            )
 
 
 def make_durable_writers(count: int) -> LocalDurableWriters | None:
@@ -197,13 +222,15 @@ def _address(buffer: bytes | memoryview) -> int:
 
 
 def _descriptor(handle: object) -> int:
-    check(isinstance(handle, LocalHandle), "durable writers write to files of this machine")
-    return handle.descriptor  # type: ignore[attr-defined, no-any-return]
+    return _local(handle).descriptor
 
 
 def _error(handle: object, number: int) -> StorageFailed | None:
     if not number:
         return None
+    return storage_failed("write to", _local(handle).path, OSError(number, os.strerror(number)))
+
+
+def _local(handle: object) -> LocalHandle:
     check(isinstance(handle, LocalHandle), "durable writers write to files of this machine")
-    path = handle.path  # type: ignore[attr-defined]
-    return storage_failed("write to", path, OSError(number, os.strerror(number)))
+    return cast("LocalHandle", handle)

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from engram.adapters.local.long_writes import LongWrites, open_past_the_cache, takes
 from engram.model.errors import StorageFailed, StoreInUse
 
 if sys.platform == "win32":
@@ -72,7 +73,7 @@ def storage_failed(operation: str, path: Path, exc: OSError) -> StorageFailed:
 class LocalHandle:
     """An open file: its descriptor and, for messages, its path."""
 
-    __slots__ = ("descriptor", "is_lock", "path", "position")
+    __slots__ = ("_past_the_cache", "descriptor", "is_lock", "path", "position")
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self.descriptor = descriptor
@@ -80,6 +81,14 @@ class LocalHandle:
         self.is_lock = False
         self.position = Lock()
         """Held around a seek and what follows it, where a call cannot name its offset."""
+        self._past_the_cache: tuple[int | None] | None = None
+
+    @property
+    def past_the_cache(self) -> int | None:
+        """Another descriptor, for long writes past the system's cache; None where there is none."""
+        if self._past_the_cache is None:
+            self._past_the_cache = (open_past_the_cache(self.descriptor),)
+        return self._past_the_cache[0]
 
     def close(self) -> None:
         """Release the descriptor; harmless when repeated."""
@@ -91,6 +100,8 @@ class LocalHandle:
                         system.release_lock(descriptor)
                 finally:
                     os.close(descriptor)
+                    if self._past_the_cache is not None and self._past_the_cache[0] is not None:
+                        os.close(self._past_the_cache[0])
 
 
 def _local(handle: Handle) -> LocalHandle:
@@ -110,6 +121,7 @@ class LocalFilesystem:
     def __init__(self, root: str | os.PathLike[str], *, open_to_read: bool = False) -> None:
         self.root = Path(root).expanduser().absolute()
         self._open_flags = os.O_RDONLY if open_to_read else os.O_RDWR
+        self._long_writes = LongWrites()
 
     def create_exclusive(self, path: str) -> LocalHandle:
         """Create and open a file that must not exist yet (FileExistsError otherwise)."""
@@ -188,6 +200,13 @@ class LocalFilesystem:
             StorageFailed: the system refused; what was written of the bytes is unknown.
         """
         file = _local(handle)
+        past = file.past_the_cache if takes(offset, buffers) else None
+        if past is not None:
+            with _translated("write to", file.path):
+                self._long_writes.write(
+                    past, offset, buffers, lambda: self.write_at(handle, offset, buffers)
+                )
+            return
         if method == "sync" or not _DSYNC:
             self.write_at(handle, offset, buffers)
             self.sync(handle)

@@ -66,6 +66,20 @@ def _option() -> Callable[[int, int], int] | None:
     return _glibc("mallopt")
 
 
+def allow_open_files() -> None:
+    """Let this process have as many files and connections open as the system lets it ask for.
+
+    A limit that cannot be raised stays; without one to raise, on Windows, nothing is done.
+    """
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if now != most:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 @cache
 def _trim() -> Callable[[int], int] | None:
     return _glibc("malloc_trim")

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from engram.edges.cli.options import Labels
 from engram.edges.cli.wire import memory_value, print_json
+from engram.model.completion import EPISODE_FIELDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,11 +25,28 @@ Parameters = Annotated[
     Labels, Parameter(metavar="NAME=VALUE", help="The value of $NAME: JSON, or else text.")
 ]
 Budget = Annotated[
-    float | None, Parameter(help="What a statement may be expected to cost; else 10,000.")
+    float | None, Parameter(help="What a statement may be expected to cost; else the setting.")
 ]
 
-# What a terminal has room for of a recalled memory; JSON has the rest.
-_SHOWN: Final = ("score", "confidence", "group", "occurred", "content")
+# What a terminal has room for of a recalled or predicted memory, of a concept, of an episode that
+# is imagined or completed; JSON has the rest.
+_SHOWN: Final = (
+    ("score", "confidence", "group", "occurred", "content"),
+    ("confidence", "after_s", "occurred", "content"),
+    ("id", "name", "coherence", "content"),
+    ("confidence", "novelty", *EPISODE_FIELDS),
+    ("confidence", *EPISODE_FIELDS, "sources"),
+    ("source", "kind", "target", "weight", "confidence", "why"),
+    ("hops", "strength", "path"),
+    ("held_from", "held_until", "coherence", "content"),
+)
+_TEXTS: Final = ("content", *EPISODE_FIELDS)
+
+
+# Of a memory's text so many lines, in what is left beside the other columns.
+_TEXT_LINES: Final = 3
+_BESIDE_COLUMNS: Final = 50
+_TEXT_COLUMNS_MIN: Final = 24
 
 
 def print_answer(console: Console, answer: Answer, form: Form) -> None:
@@ -49,9 +67,17 @@ def _show(console: Console, answer: Answer) -> None:
     if answer.plan is not None:
         console.print(table_of(*_plan_cells(answer.plan)))
         console.print()
-    columns = _SHOWN if set(_SHOWN) <= {*answer.columns} else answer.columns
+    fitting = (each for each in _SHOWN if set(each) <= {*answer.columns})
+    columns = next(fitting, answer.columns)
     if answer.rows:
-        console.print(table_of(columns, [[cell(row[name]) for name in columns] for row in answer]))
+        room = _TEXT_LINES * max(_TEXT_COLUMNS_MIN, console.width - _BESIDE_COLUMNS)
+        # What no row says of an episode, or why, is not there.
+        columns = tuple(
+            name for name in columns
+            if name not in EPISODE_FIELDS or any(row[name] is not None for row in answer)
+        )  # fmt: skip
+        lines = [[_short(name, row[name], room) for name in columns] for row in answer]
+        console.print(table_of(columns, lines))
         console.print()
     if answer.note is not None:
         console.print(f"{answer.note[0].upper()}{answer.note[1:]}.", soft_wrap=True)
@@ -61,6 +87,15 @@ def _show(console: Console, answer: Answer) -> None:
         low, high = answer.confidence_interval
         said += f"; confidence {answer.confidence:.2f} ({low:.2f} to {high:.2f})"
     console.print(f"{said}.", style="dim", soft_wrap=True)
+
+
+def _short(name: str, value: Any, room: int) -> str:
+    """Return a cell; of a long text of a memory what a glance takes in."""
+    if name not in _TEXTS or not isinstance(value, str):
+        return cell(value)
+    from engram.edges.cli.excerpt import excerpt  # noqa: PLC0415 - not needed for --help
+
+    return excerpt(value, (), room)
 
 
 def parameter(given: str) -> tuple[str, Any]:
@@ -108,6 +143,8 @@ def cell(value: Any) -> str:
         return day(value)
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {each}" for name, each in value.items())
     return str(value)
 
 

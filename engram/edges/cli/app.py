@@ -16,19 +16,25 @@ from cyclopts import App, CycloptsError, Parameter
 
 from engram.edges.cli.associations import AssociationCommands
 from engram.edges.cli.backups import BackupCommands
+from engram.edges.cli.completions import CompletionCommands
 from engram.edges.cli.concepts import ConceptCommands
+from engram.edges.cli.configuration import ConfigCommands
 from engram.edges.cli.corrections import CorrectionCommands
+from engram.edges.cli.exchange import ExchangeCommands
 from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.integrity import IntegrityCommands
+from engram.edges.cli.keys import KeyCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
 from engram.edges.cli.psychology.commands import BenchCommands
 from engram.edges.cli.queries import QueryCommands
 from engram.edges.cli.quickstart import Quickstart
 from engram.edges.cli.screen import make_console
+from engram.edges.cli.servers import ServerCommands
 from engram.edges.cli.session import Session
 from engram.edges.cli.shell.commands import ShellCommands
 from engram.edges.cli.spaces import SpaceCommands
 from engram.edges.cli.statistics import StatisticsCommands
+from engram.edges.cli.status import StatusCommands
 from engram.edges.cli.strengthening import StrengthCommands
 from engram.edges.cli.wire import print_json
 from engram.model.errors import EngramError
@@ -111,10 +117,34 @@ def _add_spaces(app: App, session: Session) -> None:
     backup.command(backups.prune)
     app.command(backup)
     app.command(backups.restore, sort_key=10)
+    exchange = ExchangeCommands(session)
+    app.command(exchange.export, sort_key=10)
+    app.command(exchange.import_, name="import", sort_key=10)
     app.command(StatisticsCommands(session).stats, sort_key=10)
+    _add_servers(app, session)
     app.command(spaces.checkpoint, sort_key=11)
     app.command(spaces.compact, sort_key=11)
     app.command(spaces.reembed, sort_key=11)
+
+
+def _add_servers(app: App, session: Session) -> None:
+    """Add the commands that run a server, say who it lets in, and what is configured."""
+    servers, keys = ServerCommands(session), KeyCommands(session)
+    app.command(servers.start, sort_key=9)
+    app.command(servers.stop, sort_key=9)
+    app.command(StatusCommands(session).status, sort_key=9)
+    held = App(name="keys", help="Make, list and revoke the API keys of a server.", sort_key=9)
+    held.command(keys.create)
+    held.command(keys.list)
+    held.command(keys.revoke)
+    app.command(held)
+    configured = ConfigCommands(session)
+    config = App(name="config", help="Show and change what is configured.", sort_key=9)
+    config.command(configured.get)
+    config.command(configured.set)
+    config.command(configured.list)
+    config.command(configured.path)
+    app.command(config)
 
 
 def _add_care(app: App, session: Session) -> None:
@@ -127,6 +157,7 @@ def _add_care(app: App, session: Session) -> None:
     app.command(bench)
     app.command(inspection.doctor, sort_key=12)
     app.command(inspection.kernels, sort_key=13)
+    app.command(CompletionCommands(app).completions, sort_key=13)
 
 
 def _default_text(value: object) -> str | None:
@@ -176,7 +207,9 @@ def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
 def _sentence(error: CycloptsError) -> str:
     """Return what was wrong with the command line, and where help is, on one line."""
     command = " ".join(("engram", *(error.command_chain or ())))
-    sentence = " ".join(str(error).split()).rstrip(".")
+    sentence = " ".join(str(error).split())
+    if not sentence.endswith("..."):
+        sentence = sentence.rstrip(".")
     return f"{sentence}; see `{command} --help`"
 
 

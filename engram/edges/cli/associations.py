@@ -12,9 +12,9 @@ from engram.edges.cli.wire import memory_value, print_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from engram.edges.cli.machine import AnySpace
     from engram.edges.cli.session import Session
     from engram.model.association import Association, AssociationPath
-    from engram.service.space import Space
 
 _HERE = SpacePlace()
 _EXCERPT_CHARACTERS = 60
@@ -137,6 +137,9 @@ class AssociationCommands:
         k: Annotated[int, Parameter(help="How many ways at most.")] = 1,
         kind: Annotated[Labels, Parameter(help="Follow only this kind; repeatable.")] = (),
         hops: Annotated[int | None, Parameter(help="How many steps at most, 1 to 8.")] = None,
+        deadline_ms: Annotated[
+            float | None, Parameter(help="How long it may search; without an end left out.")
+        ] = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Show the best ways from one memory to another."""
@@ -145,7 +148,13 @@ class AssociationCommands:
         async def command() -> int:
             async with self._session.space(settings) as space:
                 found = await space.paths(
-                    source_id, target_id, how=how, k=k, kinds=kind or None, hops_max=hops
+                    source_id,
+                    target_id,
+                    how=how,
+                    k=k,
+                    kinds=kind or None,
+                    hops_max=hops,
+                    deadline_ms=deadline_ms,
                 )
                 steps = [step for path in found for step in path.steps]
                 texts = await _texts(space, steps) if not place.json else {}
@@ -278,14 +287,14 @@ def _path_value(path: AssociationPath) -> dict[str, Any]:
 
 
 async def _texts(
-    space: Space, found: list[Association] | tuple[Association, ...]
+    space: AnySpace, found: list[Association] | tuple[Association, ...]
 ) -> dict[str, str]:
     """Return the beginning of the text of each memory at an end."""
     ids = dict.fromkeys(end for each in found for end in (each.source_id, each.target_id) if end)
     return await _texts_of(space, ids)
 
 
-async def _texts_of(space: Space, ids: Iterable[str]) -> dict[str, str]:
+async def _texts_of(space: AnySpace, ids: Iterable[str]) -> dict[str, str]:
     return {each: _excerpt((await space.get(each)).content) for each in ids}
 
 

@@ -87,7 +87,7 @@ class ConceptCommands:
 
 
 def _value(each: Concept | Belief) -> dict[str, Any]:
-    value: dict[str, Any] = {"coherence": each.coherence, "terms": each.terms}
+    value: dict[str, Any] = {"name": each.name, "coherence": each.coherence, "terms": each.terms}
     value |= {"episodes": each.episodes, "memory": memory_value(each.memory)}
     for name in ("held_from", "held_until"):
         moment = getattr(each, name, None)

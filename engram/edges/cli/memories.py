@@ -22,10 +22,10 @@ from engram.edges.cli.wire import memory_value, print_json, recall_value, receip
 from engram.model.limits import LIMIT_MAX
 
 if TYPE_CHECKING:
+    from engram.edges.cli.machine import AnySpace
     from engram.edges.cli.session import Session
     from engram.model.memory import ForgetReceipt, Memory
     from engram.model.recall_result import RecallResult
-    from engram.service.space import Space
     from engram.settings import Settings
 
 STANDARD_INPUT: Final = "\0standard input"
@@ -299,7 +299,7 @@ class MemoryCommands:
             console.print(f"May still be in {archive}; no restore brings it back.", soft_wrap=True)
 
 
-async def _cited(space: Space, concept_id: str) -> list[str]:
+async def _cited(space: AnySpace, concept_id: str) -> list[str]:
     """Return the ids of the memories a concept was formed of."""
     ways = await space.associations(concept_id, kinds=["derived"], limit=LIMIT_MAX)
     return [way.target_id for way in ways if way.automatic and way.target_id]

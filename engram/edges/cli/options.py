@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
+    from engram.config.loading import Configuration
     from engram.model.recall_result import RecallResult
     from engram.service.particulars import ParticularArguments
     from engram.service.questions import FilterArguments
@@ -86,13 +87,22 @@ class Place:
         Parameter(metavar="DIR", help="The store's directory (else ENGRAM_DATA_ROOT)."),
     ] = None
     json: Annotated[bool, Parameter(negative="", help="Answer in JSON, for machines.")] = False
+    config: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="The configuration file (else ENGRAM_CONFIG; off: none)."),
+    ] = None
 
-    def settings(self, space: str | None = None) -> Settings:
-        """Return the settings in force: defaults < environment < these options."""
-        from engram.settings import load_settings  # noqa: PLC0415 - not needed for --help
+    def settings(self, space: str | None = None, **arguments: str | None) -> Settings:
+        """Return the settings in force: defaults < file < environment < options and arguments."""
+        return self.configuration(space, **arguments).settings
+
+    def configuration(self, space: str | None = None, **arguments: str | None) -> Configuration:
+        """Return the settings in force, and where each comes from."""
+        from engram.config.loading import load_configuration  # noqa: PLC0415 - not for --help
 
         data = None if self.data is None else str(self.data)
-        return load_settings(data_root=data, memory_space=space)
+        said = {"data_root": data, "memory_space": space, **arguments}
+        return load_configuration(self.config, None, said)
 
 
 @Parameter(name="*")
@@ -104,9 +114,9 @@ class SpacePlace(Place):
         str | None, Parameter(help="The memory space (else ENGRAM_MEMORY_SPACE, else default).")
     ] = None
 
-    def settings(self, space: str | None = None) -> Settings:
+    def configuration(self, space: str | None = None, **arguments: str | None) -> Configuration:
         """Return the settings in force, those of `--space` included."""
-        return super().settings(space or self.space)
+        return super().configuration(space or self.space, **arguments)
 
 
 @Parameter(name="*")

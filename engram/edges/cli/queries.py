@@ -47,11 +47,10 @@ class QueryCommands:
         settings = place.settings()
         parameters = dict(map(parameter, param))
         text = standard_input() if statement == STANDARD_INPUT else statement
-        budget: dict[str, Any] = {} if budget_ms is None else {"budget_ms": budget_ms}
 
         async def command() -> int:
             async with self._session.space(settings) as space:
-                answer = await space.query(text, parameters, **budget)
+                answer = await space.query(text, parameters, budget_ms=budget_ms)
             print_answer(self._session.console, answer, "json" if place.json else format)
             return 0
 

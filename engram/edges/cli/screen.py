@@ -31,6 +31,10 @@ _TEXT_LINES_NARROW: Final = 3
 _PARTS_COLUMNS: Final = 41
 _LISTING_COLUMNS: Final = 50
 _TEXT_COLUMNS_MIN: Final = 24
+# A cell that stays in one line, such as a number or a time.
+_SHORT_COLUMNS: Final = 16
+# As wide as every terminal is.
+_NARROW_COLUMNS: Final = 80
 # What a line loses at its end because words stay whole.
 _LINE_LOSS: Final = 4
 
@@ -89,7 +93,9 @@ def _recalled_text(hit: Recollection, room: int, *, explain: bool) -> Renderable
     text.append(f"\n{hit.memory.id}", style="dim")
     text.append(f"\n{hit.explanation}", style="dim")
     text.append(
-        f"\n{hit.group}, confidence {hit.confidence:.2f} ({low:.2f} to {high:.2f})", style="dim"
+        f"\n{hit.group}, relevance {hit.relevance:.2f}, "
+        f"confidence {hit.confidence:.2f} ({low:.2f} to {high:.2f})",
+        style="dim",
     )
     if hit.cites:
         text.append(f"\nformed of {', '.join(hit.cites)}", style="dim")
@@ -165,12 +171,25 @@ def space_standings(rows: Iterable[SpaceHealth]) -> Table:
 
 
 def table_of(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
-    """Return lines of cells under their columns; the last column takes the room that is left."""
-    table = _table()
-    for name in columns[:-1]:
-        table.add_column(name, overflow="fold")
-    table.add_column(columns[-1], overflow="fold", ratio=1)
-    for line in lines:
+    """Return lines of cells under their columns; the last column takes the room that is left.
+
+    Where little is left the others make room for the beginning of it.
+    """
+    table, cells = _table(), list(lines)
+    widths = [max([len(name), *(len(line[at]) for line in cells)])
+              for at, name in enumerate(columns)]  # fmt: skip
+    # Where no rest is left, all that are long give way: none would for one that takes it.
+    least = min(widths[-1], _TEXT_COLUMNS_MIN)
+    has_rest = sum(widths[:-1]) + 2 * len(widths) + least <= _NARROW_COLUMNS
+    for name, width in zip(columns[:-1], widths[:-1], strict=True):
+        table.add_column(name, overflow="fold", no_wrap=width <= _SHORT_COLUMNS)
+    table.add_column(
+        columns[-1],
+        overflow="fold",
+        ratio=1 if has_rest else None,
+        no_wrap=widths[-1] <= _SHORT_COLUMNS,
+    )
+    for line in cells:
         table.add_row(*map(Text, line))
     return table
 

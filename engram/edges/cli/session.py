@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from engram.edges.cli.machine import Machine
+    from engram.edges.cli.machine import AnySpace, AnyStore, Machine
+    from engram.edges.cli.remote import Remote
     from engram.service.space import Space
     from engram.settings import Settings
 
@@ -31,8 +32,48 @@ class Session:
 
         return anyio.run(command)
 
+    def server(self, settings: Settings) -> Remote | None:
+        """Return the server that has the store of the settings open; None when none has."""
+        found = self.machine.servers.file(settings).read()
+        if found is None:
+            return None
+        from engram.edges.cli.remote import Remote  # noqa: PLC0415 - rarely needed
+
+        return Remote(found, settings)
+
     @asynccontextmanager
-    async def space(self, settings: Settings) -> AsyncIterator[Space]:
-        """Open the store for a command that works on the memory space of the settings alone."""
+    async def store(self, settings: Settings) -> AsyncIterator[AnyStore]:
+        """Open the store, or ask the server that has it open; the verbs are the same."""
+        from engram.model.errors import StoreInUse, Unauthorized  # noqa: PLC0415 - not for --help
+
+        find = self.machine.servers.file(settings).read
+        server = find()
+        async with AsyncExitStack() as held:
+            if server is None:
+                try:
+                    db = await held.enter_async_context(self.machine.open_store(settings=settings))
+                except StoreInUse:
+                    # A server may have come up since it was looked for.
+                    server = find()
+                    if server is None:
+                        raise
+                else:
+                    yield db
+                    return
+            remote = self.machine.servers.connect(server.url, settings)
+            try:
+                yield await held.enter_async_context(remote)
+            except Unauthorized as error:
+                raise Unauthorized(f"{error}; a key goes in ENGRAM_API_KEY") from error
+
+    @asynccontextmanager
+    async def space(self, settings: Settings) -> AsyncIterator[AnySpace]:
+        """Lend the memory space of the settings, of the store or of the server that has it open."""
+        async with self.store(settings) as db:
+            yield await db.space(settings.memory_space)
+
+    @asynccontextmanager
+    async def own_space(self, settings: Settings) -> AsyncIterator[Space]:
+        """Open the store for a command with a verb that no server has; StoreInUse beside one."""
         async with self.machine.open_store(settings=settings) as db:
             yield await db.space(settings.memory_space)

@@ -34,7 +34,7 @@ class SpaceCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
+            async with self._session.store(settings) as db:
                 spaces = await db.spaces()
             if place.json:
                 print_json(
@@ -70,7 +70,7 @@ class SpaceCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
+            async with self._session.store(settings) as db:
                 await db.create_space(space)
             if place.json:
                 print_json({"id": space, "created": True})
@@ -94,7 +94,7 @@ class SpaceCommands:
             return 1
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
+            async with self._session.store(settings) as db:
                 await db.drop_space(space)
             if place.json:
                 print_json({"id": space, "deleted": True})
@@ -162,7 +162,7 @@ class SpaceCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
+            async with self._session.store(settings) as db:
                 done = await db.compact(settings.memory_space)
             if place.json:
                 print_json(to_builtins(done))

@@ -62,6 +62,7 @@ def recollection_value(hit: Recollection, *, explain: bool) -> dict[str, Any]:
     """Return one recalled memory with its score and parts, and why when it was asked for."""
     value: dict[str, Any] = {
         "score": hit.score,
+        "relevance": hit.relevance,
         "parts": dict(hit.parts),
         "group": hit.group,
         "confidence": hit.confidence,

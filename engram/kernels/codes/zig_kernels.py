@@ -17,7 +17,7 @@ from engram.kernels.codes.arguments import (
     check_top_k_i8,
 )
 from engram.kernels.status import raise_status
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,7 @@ class ZigCodes(ZigFamily):
         self._quantize_i8 = library.engram_quantize_i8
         self._top_k_i8 = library.engram_top_k_i8
         self._rerank_f32 = library.engram_rerank_f32
+        self._rerank_few = self._held.engram_rerank_f32
         self._quantize_bits = library.engram_quantize_bits
         self._bit_top_k = library.engram_bit_top_k
 
@@ -125,7 +126,8 @@ class ZigCodes(ZigFamily):
         scores = np.empty(capacity, _FLOAT32)
         numbers = np.empty(capacity, _UINT32)
         n, d = rows.shape
-        count = self._rerank_f32(
+        rerank = self._rerank_few if len(candidates) <= HELD_ITEMS_MAX else self._rerank_f32
+        count = rerank(
             address(query),
             d,
             address(rows),

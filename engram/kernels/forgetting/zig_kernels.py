@@ -18,7 +18,7 @@ from engram.kernels.forgetting.arguments import (
 from engram.kernels.forgetting.numpy_kernels import NumpyForgetting
 from engram.kernels.forgetting.protocol import FSRS_DECAY, NANOSECONDS_PER_DAY
 from engram.kernels.status import raise_status
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
     from ctypes import CDLL
@@ -50,6 +50,7 @@ class ZigForgetting(ZigFamily):
         self._decay_arrays = library.engram_decay_arrays
         self._exponential_arrays = library.engram_retrievability_exponential_arrays
         self._fsrs_arrays = library.engram_retrievability_fsrs_arrays
+        self._fsrs_few = self._held.engram_retrievability_fsrs_arrays
         self._decay = library.engram_decay
         self._exponential = library.engram_retrievability_exponential
         self._power = library.engram_retrievability_power
@@ -198,7 +199,8 @@ class ZigForgetting(ZigFamily):
     ) -> F32:
         """See `ForgettingKernels.retrievability_fsrs`."""
         if out is not None and decay == FSRS_DECAY and type(now) is int and abs(now) < _INT64:
-            status = self._fsrs_arrays(
+            fsrs = self._fsrs_few if len(out) <= HELD_ITEMS_MAX else self._fsrs_arrays
+            status = fsrs(
                 now,
                 reviewed_at,
                 stability_days,

@@ -9,7 +9,7 @@ import numpy as np
 from engram.kernels.addresses import address
 from engram.kernels.fusion.arguments import check_score_fuse
 from engram.kernels.status import raise_status
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
     from ctypes import CDLL
@@ -26,6 +26,7 @@ class ZigFusion(ZigFamily):
     def __init__(self, library: CDLL) -> None:
         super().__init__(library)
         self._score_fuse = library.engram_score_fuse
+        self._score_few = self._held.engram_score_fuse
 
     def score_fuse(self, parts: F32, weights: F32, floors: F32, k: int) -> tuple[U32, F32]:
         """See `FusionKernels.score_fuse`."""
@@ -34,7 +35,8 @@ class ZigFusion(ZigFamily):
         capacity = min(k, n)
         scores = np.empty(capacity, _FLOAT32)
         order = np.empty(capacity, _UINT32)
-        count = self._score_fuse(
+        score_fuse = self._score_few if n <= HELD_ITEMS_MAX else self._score_fuse
+        count = score_fuse(
             address(parts),
             p,
             len(floors),

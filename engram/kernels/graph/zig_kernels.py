@@ -12,7 +12,7 @@ from engram.kernels.graph.arguments import check_form, check_values
 from engram.kernels.graph.protocol import DEFAULT_PARAMETERS, Spread
 from engram.kernels.graph.scratch import ScratchPool
 from engram.kernels.status import raise_status
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
     from ctypes import CDLL
@@ -39,6 +39,7 @@ class ZigGraph(ZigFamily):
         super().__init__(library)
         self._spread = library.engram_spread
         self._collect = library.engram_spread_collect
+        self._collect_few = self._held.engram_spread_collect
         self._scratches = ScratchPool()
 
     def spread(
@@ -75,7 +76,8 @@ class ZigGraph(ZigFamily):
             raise_status(count)
         rows, reached = _empty(count, _UINT32), _empty(count, _FLOAT32)
         parents, hops = _empty(count, _INT64), _empty(count, _UINT8)
-        self._collect(
+        collect = self._collect_few if count <= HELD_ITEMS_MAX else self._collect
+        collect(
             _pack_collect(
                 scratch.address, address(rows), address(reached), address(parents), address(hops)
             )

@@ -186,7 +186,7 @@ def rotation(dimensions: int) -> F32:
     bits = sketch_bits(dimensions)
     raw = shake_256(_SEED + dimensions.to_bytes(4, "little")).digest(4 * bits * dimensions)
     noise = np.frombuffer(raw, "<i4").reshape(bits, dimensions) / 2.0**31
-    columns, triangle = np.linalg.qr(noise)
-    # Of the two decompositions there are, the one that every LAPACK agrees on.
-    columns *= np.where(np.diag(triangle) < 0, -1.0, 1.0)
-    return np.ascontiguousarray(columns.T, np.float32)
+    # The orthonormal factor of noise = QR with a positive diagonal in R. By way of Cholesky it is
+    # three large products: Householder's many small ones wait for threads that openings keep busy.
+    lower = np.linalg.cholesky(noise.T @ noise)
+    return np.ascontiguousarray(np.linalg.solve(lower, noise.T), np.float32)

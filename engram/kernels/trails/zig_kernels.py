@@ -11,7 +11,7 @@ from engram.kernels.addresses import address
 from engram.kernels.status import raise_status
 from engram.kernels.trails.arguments import check_trails, refuse_spread
 from engram.kernels.trails.protocol import Trails
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
     from ctypes import CDLL
@@ -34,6 +34,7 @@ class ZigTrails(ZigFamily):
     def __init__(self, library: CDLL) -> None:
         super().__init__(library)
         self._trails = library.engram_trails
+        self._trails_few = self._held.engram_trails
 
     def trails(
         self,
@@ -56,7 +57,8 @@ class ZigTrails(ZigFamily):
         weights, kinds = _empty(room, _FLOAT32), _empty(room, _UINT8)
         places = _empty(1 << (2 * len(rows)).bit_length(), _UINT32)
         total = _empty(1, _INT64)
-        count = self._trails(
+        find = self._trails_few if len(rows) <= HELD_ITEMS_MAX else self._trails
+        count = find(
             _pack(
                 graph.address,
                 address(rows),

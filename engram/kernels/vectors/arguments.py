@@ -10,13 +10,17 @@ from engram.kernels.violations import array_violations, k_violations
 from engram.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from engram.kernels.arrays import F32, U8
+    from engram.kernels.arrays import F32, U8, U32
+    from engram.kernels.vectors.protocol import Page
 
 _ARRAY = np.ndarray
 _FLOAT32 = np.dtype(np.float32)
 _UINT8 = np.dtype(np.uint8)
+_UINT32 = np.dtype(np.uint32)
 _ROWS_MAX = 2**32 - 1  # row numbers are uint32
 
 
@@ -43,6 +47,42 @@ def check_similarity(query: F32, rows: F32, inv_norms: F32 | None, out: F32 | No
     ):
         return
     _refuse(("query", query, 1), rows, inv_norms, None, out=out)
+
+
+def check_similarity_at(query: F32, pages: Sequence[Page], page_rows: int, numbers: U32) -> None:
+    """Raise InvalidRequest that lists every argument of `similarity_at_f32` that is wrong.
+
+    Whether each number is in a page is not looked at (`refuse_numbers`).
+    """
+    if (
+        all(are_common(query, 1, rows, inv_norms, None) for rows, inv_norms in pages)
+        and all(len(rows) == page_rows for rows, _ in pages[:-1])
+        and type(page_rows) is int
+        and page_rows >= 1
+        and type(numbers) is _ARRAY
+        and numbers.dtype is _UINT32
+        and numbers.ndim == 1
+        and numbers.flags.c_contiguous
+    ):
+        return
+    violations = array_violations("numbers", numbers, 1, _UINT32)
+    if type(page_rows) is not int or page_rows < 1:
+        violations.append(f"page_rows must be a count of 1 or more, not {page_rows!r}")
+    for number, (rows, _) in enumerate(pages[:-1]):
+        if not violations and len(rows) != page_rows:
+            violations.append(f"page {number} has {len(rows)} rows, not page_rows, {page_rows}")
+    if violations:
+        raise InvalidRequest(*violations)
+    for rows, inv_norms in pages:
+        _refuse(("query", query, 1), rows, inv_norms, None)
+
+
+def refuse_numbers(pages: Sequence[Page], numbers: U32) -> None:
+    """Raise InvalidRequest when one of the numbers is in no page."""
+    rows_count = sum(len(rows) for rows, _ in pages)
+    if len(numbers) and int(numbers.max()) >= rows_count:
+        sentence = f"numbers name row {int(numbers.max())} but there are {rows_count} rows"
+        raise InvalidRequest(sentence)
 
 
 def are_common(

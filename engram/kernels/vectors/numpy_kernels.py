@@ -14,16 +14,21 @@ import numpy as np
 from engram.kernels.vectors.arguments import (
     check_rows,
     check_similarity,
+    check_similarity_at,
     check_top_k,
     check_top_k_many,
+    refuse_numbers,
 )
 from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from engram.kernels.arrays import F32, U8, U32
     from engram.kernels.cancel import CancelFlag
+    from engram.kernels.vectors.protocol import Page
 
 _BLOCK_BYTES = 4 << 20
 """Rows scored at once; bounds the gathered copy under a mask and the float64 copy of ties."""
@@ -97,6 +102,24 @@ class NumpyVectors:
                 np.vecdot(rows[start : start + step], query, out=block)
                 if inv_norms is not None:
                     block *= inv_norms[start : start + step]
+        return scores
+
+    def similarity_at_f32(
+        self, query: F32, pages: Sequence[Page], page_rows: int, numbers: U32
+    ) -> F32:
+        """See `VectorKernels.similarity_at_f32`."""
+        check_similarity_at(query, pages, page_rows, numbers)
+        refuse_numbers(pages, numbers)
+        scores, wide_query = np.empty(len(numbers), np.float32), query.astype(np.float64)
+        step = max(1, _EXACT_BYTES // (4 * len(query)))
+        with np.errstate(all="ignore"):
+            for page, (rows, inv_norms) in enumerate(pages):
+                inside = np.flatnonzero(numbers // page_rows == page)
+                for start in range(0, len(inside), step):
+                    places = inside[start : start + step]
+                    chosen = numbers[places] % page_rows
+                    exact = (rows[chosen].astype(np.float64) * wide_query).sum(axis=1)
+                    scores[places] = exact * inv_norms[chosen]
         return scores
 
     def normalize_f32(self, rows: F32) -> F32:

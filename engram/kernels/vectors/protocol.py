@@ -9,9 +9,11 @@ Rule 2: best first; equal scores by lower row; NaN last, then by row. Equal rows
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engram.kernels.arrays import F32, U8, U32
     from engram.kernels.cancel import CancelFlag
 
@@ -20,6 +22,10 @@ ROW_NORM_MIN = 2.0**-100
 
 ROW_NORM_MAX = (2.0 - 2.0**-23) * 2.0**127
 """Longer rows (float32's largest number) have no score: a dot product with them may overflow."""
+
+
+Page: TypeAlias = "tuple[F32, F32]"
+"""float32[n, d] rows and float32[n], their inverse norms as `normalize_f32` returns them."""
 
 
 class VectorKernels(Protocol):
@@ -111,6 +117,23 @@ class VectorKernels(Protocol):
         Raises:
             InvalidRequest: an argument has another type, dtype, shape or layout.
             KernelCancelled: `cancel` was set before the scan ended.
+        """
+
+    def similarity_at_f32(
+        self, query: F32, pages: Sequence[Page], page_rows: int, numbers: U32
+    ) -> F32:
+        """Return float32[m]: the score `top_k_f32` gives each of some rows, wherever they stand.
+
+        Args:
+            query: float32[d].
+            pages: rows of one d with their inverse norms; all but the last have `page_rows`.
+            page_rows: 1 or more.
+            numbers: uint32[m], row `number % page_rows` of page `number // page_rows` each, in any
+                order.
+
+        Raises:
+            InvalidRequest: an argument has another type, dtype, shape or layout, or a number is in
+                no page.
         """
 
     def normalize_f32(self, rows: F32) -> F32:

@@ -10,14 +10,19 @@ import numpy as np
 from engram.kernels.vectors.arguments import (
     check_rows,
     check_similarity,
+    check_similarity_at,
     check_top_k,
     check_top_k_many,
+    refuse_numbers,
 )
 from engram.kernels.vectors.protocol import ROW_NORM_MAX, ROW_NORM_MIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engram.kernels.arrays import F32, U8, U32
     from engram.kernels.cancel import CancelFlag
+    from engram.kernels.vectors.protocol import Page
 
 
 class ReferenceVectors:
@@ -73,6 +78,18 @@ class ReferenceVectors:
                 cancel.check()
             scores[row] = _score(query_values, rows, row, inv_norms)
         return scores
+
+    def similarity_at_f32(
+        self, query: F32, pages: Sequence[Page], page_rows: int, numbers: U32
+    ) -> F32:
+        """See `VectorKernels.similarity_at_f32`."""
+        check_similarity_at(query, pages, page_rows, numbers)
+        refuse_numbers(pages, numbers)
+        query_values, scores = query.tolist(), []
+        for number in numbers.tolist():
+            rows, inv_norms = pages[number // page_rows]
+            scores.append(_score(query_values, rows, number % page_rows, inv_norms))
+        return np.array(scores, np.float32)
 
     def normalize_f32(self, rows: F32) -> F32:
         """See `VectorKernels.normalize_f32`."""

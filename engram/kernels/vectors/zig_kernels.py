@@ -13,21 +13,27 @@ from engram.kernels.vectors.arguments import (
     are_common,
     check_rows,
     check_similarity,
+    check_similarity_at,
     check_top_k,
     check_top_k_many,
+    refuse_numbers,
 )
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from ctypes import CDLL
 
     from engram.kernels.arrays import F32, U8, U32
     from engram.kernels.cancel import CancelFlag
+    from engram.kernels.vectors.protocol import Page
 
 _FLOAT32: Final = np.dtype(np.float32)
 _UINT32: Final = np.dtype(np.uint32)
 _empty: Final = np.empty
 _pack: Final = abi.TOP_CALL.pack
+_pack_page: Final = abi.SCORED_ROWS.pack
+_pack_at: Final = abi.SIMILARITY_AT_CALL.pack
 
 
 class ZigVectors(ZigFamily):
@@ -38,6 +44,8 @@ class ZigVectors(ZigFamily):
         self._top_k_f32 = library.engram_top_k_f32_call
         self._top_k_many_f32 = library.engram_top_k_many_f32
         self._similarity_f32 = library.engram_similarity_f32
+        self._similarity_at = library.engram_similarity_at_f32
+        self._similarity_few = self._held.engram_similarity_at_f32
         self._normalize_f32 = library.engram_normalize_f32
 
     def top_k_f32(
@@ -134,6 +142,34 @@ class ZigVectors(ZigFamily):
             None if cancel is None else cancel.address,
         )
         if status:
+            raise_status(status)
+        return scores
+
+    def similarity_at_f32(
+        self, query: F32, pages: Sequence[Page], page_rows: int, numbers: U32
+    ) -> F32:
+        """See `VectorKernels.similarity_at_f32`."""
+        check_similarity_at(query, pages, page_rows, numbers)
+        scores = np.empty(len(numbers), _FLOAT32)
+        of = b"".join(
+            [_pack_page(address(rows), address(norms), len(rows)) for rows, norms in pages]
+        )
+        held = np.frombuffer(of, np.uint8)
+        score = self._similarity_few if len(numbers) <= HELD_ITEMS_MAX else self._similarity_at
+        status = score(
+            _pack_at(
+                address(query),
+                len(query),
+                address(held),
+                len(pages),
+                page_rows,
+                address(numbers),
+                len(numbers),
+                address(scores),
+            )
+        )
+        if status:
+            refuse_numbers(pages, numbers)
             raise_status(status)
         return scores
 

@@ -9,7 +9,7 @@ import numpy as np
 from engram.kernels.addresses import address
 from engram.kernels.status import raise_status
 from engram.kernels.words.arguments import check_scores, check_top_k
-from engram.kernels.zig_library import ZigFamily
+from engram.kernels.zig_library import HELD_ITEMS_MAX, ZigFamily
 
 if TYPE_CHECKING:
     from ctypes import CDLL
@@ -29,6 +29,7 @@ class ZigWords(ZigFamily):
         super().__init__(library)
         self._bm25_top_k = library.engram_bm25_top_k
         self._bm25_scores = library.engram_bm25_scores
+        self._bm25_few = self._held.engram_bm25_scores
 
     def bm25_top_k(
         self,
@@ -68,7 +69,8 @@ class ZigWords(ZigFamily):
         """See `WordKernels.bm25_scores`."""
         check_scores(columns, terms, repeats, rows)
         scores = np.empty(rows.size, _FLOAT32)
-        status = self._bm25_scores(
+        bm25_scores = self._bm25_few if rows.size <= HELD_ITEMS_MAX else self._bm25_scores
+        status = bm25_scores(
             columns.address,
             address(terms),
             address(repeats),

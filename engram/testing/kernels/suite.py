@@ -10,6 +10,7 @@ from engram.testing.kernels import (
     fusion,
     graph,
     nearest,
+    records,
     sketches,
     trails,
     vectors,
@@ -30,6 +31,7 @@ CHECKS: Final[tuple[Callable[[KernelBackend], None], ...]] = (
     *words.CHECKS,
     *sketches.CHECKS,
     *nearest.CHECKS,
+    *records.CHECKS,
     *trails.CHECKS,
 )
 

@@ -244,6 +244,38 @@ def check_similarity(backend: KernelBackend) -> None:
             check(same is out and np.array_equal(out, scores), "`out` is written and returned")
 
 
+def check_similarity_at(backend: KernelBackend) -> None:
+    """Check the scores of rows of several pages, in any order, some of them twice; and refusals."""
+    random = np.random.default_rng(11)
+    for n, d, page_rows in ((1, 3, 1), (9, 15, 4), (64, 16, 64), (203, 33, 50)):
+        rows = random.standard_normal((n, d), dtype=np.float32)
+        query, inv_norms = (
+            _unit(random.standard_normal(d, dtype=np.float32)),
+            np.empty(n, np.float32),
+        )
+        inv_norms[:] = backend.normalize_f32(rows)
+        starts = range(0, n, page_rows)
+        pages = [(rows[at : at + page_rows], inv_norms[at : at + page_rows]) for at in starts]
+        alone = backend.similarity_f32(query, rows, inv_norms=inv_norms)
+        for count in (0, 1, 5, 700):
+            numbers = random.integers(0, n, count).astype(np.uint32)
+            scores = backend.similarity_at_f32(query, pages, page_rows, numbers)
+            check(scores.dtype == np.float32, "scores have their dtype")
+            check(_are_near(scores, alone[numbers], _tolerances(query, rows, inv_norms)[numbers]),
+                  "each is that of its row")  # fmt: skip
+            _, first = np.unique(numbers, return_index=True)
+            again = scores[first][np.searchsorted(numbers[first], numbers)]
+            check(np.array_equal(scores, again), "a row has one score wherever it is asked for")
+        beyond = np.array([0, n], np.uint32)
+        wide, score_at = beyond.astype(np.int64), backend.similarity_at_f32
+        check_refused("numbers", score_at, query, pages, page_rows, beyond)
+        check_refused("numbers", score_at, query, pages, page_rows, wide)
+        check_refused("numbers", score_at, query, [], page_rows, beyond[:1])
+        check_refused("page_rows", score_at, query, pages, 0, beyond[:1])
+        check_refused("query", score_at, query.astype(np.float64), pages, page_rows, beyond[:1])
+        check_refused("page 0", score_at, query, [*pages, *pages], page_rows + 1, beyond[:1])
+
+
 def check_cancelled(backend: KernelBackend) -> None:
     """Check that a set flag stops a scan, and that one that is not set changes nothing."""
     rows = np.random.default_rng(8).standard_normal((300, 8), dtype=np.float32)
@@ -310,5 +342,6 @@ CHECKS = (
     check_refusals,
     check_many,
     check_similarity,
+    check_similarity_at,
     check_cancelled,
 )

@@ -39,6 +39,24 @@ def test_an_erased_memory_leaves_an_answered_record_with_its_answer() -> None:
     assert state.request_keys.find((2, 2), 1_000) is not None
 
 
+def test_memories_whose_labels_all_left_keep_room_for_their_tags() -> None:
+    tagged = [
+        Remember(text, 0, 0, 1.0, None, None, None, tags, b"", b"", 0.5, "", bytes([number] * 10))
+        for number, (text, tags) in enumerate([(b"a", ("x", "y")), (b"b", ("z",)), (b"c", ("w",))])
+    ]
+    state, clean = SpaceState(), SpaceState()
+    first = decide(state, "s", tagged[:2], 1_000)
+    kind, buffers = encode(*first.events[0])
+    ids = frozenset(struct.pack("<QQ", *outcome.ids[0]) for outcome in first.outcomes)
+    record = blanked(Record(1, kind, 0, b"".join(buffers)), ids)
+    apply(clean, *decode(record.kind, record.payload), 1)
+    assert clean.tags.count == 3
+    after = decide(clean, "s", tagged[2:], 2_000)
+    apply(clean, *after.events[0], 2)
+    view = clean.view()
+    assert [view.tags_of(row) for row in range(3)] == [("", ""), ("",), ("w",)]
+
+
 def test_a_vector_given_later_leaves_with_its_erased_memory() -> None:
     ids = [struct.pack("<QQ", n, n) for n in (1, 2)]
     event = Revectored(b"".join(ids), "given", 1, struct.pack("<2f", 1, 2))

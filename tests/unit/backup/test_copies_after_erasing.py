@@ -147,3 +147,25 @@ async def test_a_space_of_which_nothing_is_left_but_erasures_is_restored_and_ser
         await target.restore(backups, made.id)
         assert (await (await target.space()).remember("a new one")).created
         assert (await (await target.space()).recall("new")).recollections
+
+
+async def test_what_shared_labels_with_an_erased_memory_is_linked_alike_in_a_copy() -> None:
+    """The record of an erased memory is blank in a copy: nothing there may follow from its labels.
+
+    No pass of the erasure has run when the backup is made.
+    """
+    clock = FakeClock()
+    backups = backups_on(SimulatedFilesystem(), clock)
+    async with simulated_store(clock=clock) as store:
+        space = await store.space()
+        ids = [(await space.remember(each, tags=["red"], session="s")).id for each in "abc"]
+        engine = engine_of(store, "default")
+        assert engine is not None
+        await engine.submit(Erase((parse_id(ids[1]),)))
+        made = (await store.backup(backups)).backup
+        await space.remember("d", tags=["red"], session="s")
+        later = (await store.backup(backups)).backup
+    async with simulated_store(clock=clock, seed=2) as target:
+        for number, backup in enumerate((made, later)):
+            (one,) = await target.restore(backups, backup.id, space="default", into=f"s{number}")
+            assert one.digest == backup.spaces[0].digest

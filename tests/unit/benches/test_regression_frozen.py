@@ -11,6 +11,7 @@ import pytest
 from benches.regression import frozen, ratios
 from benches.regression.workloads import JUDGED
 from engram.kernels import _zig_bindings as abi
+from engram.kernels.records.columns import Column, PagedColumns
 from engram.kernels.zig_library import library_path
 
 BINDINGS = Path(abi.__file__)
@@ -50,6 +51,17 @@ def test_a_function_that_was_declared_otherwise_is_not_comparable(old: Path) -> 
     with pytest.raises(frozen.NotInFrozen, match="engram_normalize_f32"):
         backend.normalize_f32(np.ones((2, 2), np.float32))
     assert backend.top_k_f32(np.ones(2, np.float32), np.ones((2, 2), np.float32), 1)[1][0] == 0
+
+
+@needs_library
+@pytest.mark.parametrize("rows_count", [10, 1_000])
+def test_a_function_that_it_lacks_is_not_comparable(old: Path, rows_count: int) -> None:
+    """Neither where a call keeps the interpreter's lock nor where it gives it up."""
+    old.write_bytes(old.read_bytes().replace(b"engram_gather_records", b"engram_gather_nothing"))
+    backend = frozen.FrozenBackend(old)
+    columns = PagedColumns([Column("a", "u4", (np.zeros(4, np.uint32),), 4)], 4)
+    with pytest.raises(frozen.NotInFrozen, match="engram_gather_records"):
+        backend.gather_records(columns, np.zeros(rows_count, np.uint32))
 
 
 @needs_library

@@ -35,6 +35,7 @@ from engram.testing.filling import batch_of, fill
 from engram.wal.memory_log import MemoryLog
 
 pytestmark = pytest.mark.anyio
+BUSY_ROUNDS = 100
 SMALL = Capacities(hot=100, warm=200, cold=2_000, segment=50)
 
 
@@ -59,9 +60,28 @@ class Kept(NamedTuple):
         return int(np.count_nonzero(view.gather("place", rows) & np.uint32(SEALED)))
 
 
+class BusyClock(FakeClock):
+    """A clock on which no time passes for who waits, and somebody is always served meanwhile."""
+
+    def __init__(self, activity: Activity) -> None:
+        super().__init__(tick_ns=0)
+        self._activity = activity
+
+    async def sleep_until(self, deadline: int) -> None:  # noqa: ARG002 - no time passes
+        """Serve somebody and come back at once, whatever the deadline."""
+        self._activity.begin()
+        await lowlevel.checkpoint()
+
+
 @asynccontextmanager
-async def kept(capacities: Capacities = SMALL, budget_bytes: int = 1 << 30) -> AsyncIterator[Kept]:
-    disk, clock, activity, readers = SimulatedFilesystem(), FakeClock(), Activity(), Readers()
+async def kept(
+    capacities: Capacities = SMALL,
+    budget_bytes: int = 1 << 30,
+    clock: FakeClock | None = None,
+    activity: Activity | None = None,
+) -> AsyncIterator[Kept]:
+    disk, readers = SimulatedFilesystem(), Readers()
+    clock, activity = clock or FakeClock(), activity or Activity()
     segments = Segments(disk)
     tiers = Tiers(segments, budget_bytes, lambda _: capacities, lambda: None)
     housekeeping = Housekeeping(tiers, clock, activity, in_thread)
@@ -87,6 +107,18 @@ async def test_what_is_needed_least_is_sealed_when_a_segment_is_over() -> None:
         await space.until(lambda tiers: tiers.steps == 1)
         assert space.sealed() == space.sealed(np.arange(50)) == 50
         assert space.housekeeping.status_of(space.engine)[:3] == (100, 50, 0)
+
+
+async def test_a_move_waits_for_a_quiet_moment_only_until_two_segments_are_over() -> None:
+    activity = Activity()
+    async with kept(clock=BusyClock(activity), activity=activity) as space:
+        await space.engine.submit(batch_of(150, 4))
+        while activity.begun < BUSY_ROUNDS:
+            await anyio.to_thread.run_sync(lambda: None)
+        assert space.sealed() == 0
+        await space.engine.submit(batch_of(50, 4, 1))
+        await space.until(lambda tiers: tiers.steps == 1)
+        assert space.sealed() == 50
 
 
 async def test_no_move_changes_what_a_space_holds() -> None:
@@ -209,3 +241,15 @@ async def test_a_text_that_cannot_be_read_for_its_words_stops_nothing() -> None:
             while space.engine.words.rows_indexed < 161:
                 await anyio.to_thread.run_sync(lambda: None)
         await space.engine.aclose()
+
+
+async def test_what_a_closed_space_held_counts_no_more() -> None:
+    async with kept() as space:
+        await space.engine.submit(batch_of(150, 4))
+        await space.until(lambda tiers: tiers.steps == 1)
+        assert space.housekeeping.resident().columns > 0
+        await space.housekeeping.remove("s")
+        held = space.housekeeping.resident()
+        assert held.total == held.cache + held.moving
+        space.housekeeping.add(space.engine)
+        assert space.housekeeping.resident().hot > 0

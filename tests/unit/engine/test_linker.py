@@ -13,8 +13,10 @@ from engram.engine.registry import Unasked
 from engram.model.errors import Closed
 from engram.model.limits import AUTOMATIC_EDGES_MAX
 from engram.retrieval.likeness import LINKS_COUNT
+from engram.state.digest import digest
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
+from engram.testing.store_insides import engine_of
 from engram.testing.stores import simulated_store
 
 if TYPE_CHECKING:
@@ -211,3 +213,16 @@ async def test_waiting_ends_when_the_time_is_over_or_the_space_is_closed() -> No
         await engram.drop_space("other")
         with pytest.raises(Closed):
             await linker.wait()
+
+
+async def test_a_compaction_of_forgotten_memories_that_were_linked_changes_no_digest() -> None:
+    async with simulated_store(history_retention_ns=0) as engram:
+        space = await engram.space()
+        for memory_id in await remembered(space, directions(1, 2)):
+            await space.wait_linked()
+            await space.forget(memory_id)
+        engine = engine_of(engram, "default")
+        assert engine is not None
+        before = digest(engine.view)
+        assert (await engram.compact()).rows_dropped == 2
+        assert digest(engine.view) == before

@@ -27,6 +27,12 @@ async def test_all_who_wait_for_a_moment_go_on_when_it_comes() -> None:
     assert sorted(came) == [0, 1, 2]
 
 
+async def test_who_asks_after_the_moment_has_come_goes_on_at_once() -> None:
+    moment = Moments().next()
+    moment.come()
+    await moment.wait()
+
+
 async def test_a_waiter_that_is_cancelled_takes_no_other_with_it() -> None:
     came: list[int] = []
     moment = Moments().next()
@@ -71,5 +77,17 @@ def test_two_groups_become_one_when_the_disk_is_slower_than_all_who_prepare() ->
     pace = Pace()
     pace.begin(1_000)
     pace.end(2_000)
-    assert pace.is_for_one(1_400)
-    assert not pace.is_for_one(1_600)
+    assert pace.is_for_one(1_200)
+    assert not pace.is_for_one(1_300)
+
+
+def test_a_group_that_was_ready_is_written_since_the_one_before_was_durable() -> None:
+    pace = Pace()
+    pace.begin(1_000)
+    pace.end(2_000)
+    pace.go_on()
+    assert not pace.is_for_halves
+    assert pace.is_for_one(2_200)
+    assert not pace.is_for_one(2_300)
+    pace.end(2_100)
+    assert not pace.is_for_one(2_100)

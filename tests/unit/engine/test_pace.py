@@ -83,3 +83,15 @@ async def test_it_rests_where_others_are_served_unless_it_is_urgent(
     assert clock.monotonic() - before == rests * MILLISECOND
     await pace.give_way(MILLISECOND, is_urgent=is_urgent)
     assert clock.monotonic() - before == rests * MILLISECOND
+
+
+async def test_in_a_burst_it_rests_four_times_as_long() -> None:
+    clock, activity = FakeClock(tick_ns=0), Activity()
+    pace = Pace(clock, activity, _Threads().run, rest_share=2)
+    for served, rests in ((10, 4 * 2), (3, 2)):
+        await pace.give_way(0, is_urgent=True)
+        clock.advance(MILLISECOND)
+        activity.begun += served
+        before = clock.monotonic()
+        await pace.give_way(MILLISECOND, is_urgent=False)
+        assert clock.monotonic() - before == rests * MILLISECOND

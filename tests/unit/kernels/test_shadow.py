@@ -12,6 +12,7 @@ import pytest
 from engram.kernels import selection
 from engram.kernels.cancel import CancelFlag
 from engram.kernels.numpy_backend import NumpyBackend
+from engram.kernels.records.columns import Column, PagedColumns
 from engram.kernels.shadow import COPY_BYTES_MAX, QUEUE_COUNT_MAX, ShadowBackend, kernel_names
 from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import InvalidRequest, KernelCancelled
@@ -86,6 +87,23 @@ def test_a_wrong_answer_is_caught_counted_and_logged_and_still_given(
     assert "rows float32[40, 12], k 5" in record.getMessage()
     for given, own in zip(answer, wrong.top_k_f32(QUERY, ROWS, 5), strict=True):
         assert np.array_equal(given, own, equal_nan=True)
+
+
+def test_a_wrong_field_of_a_record_is_caught() -> None:
+    class Bent(NumpyBackend):
+        def gather_records(self, columns: PagedColumns, rows: U32) -> Any:
+            records = super().gather_records(columns, rows)
+            records["b"][1] += 1
+            return records
+
+    fields = [("a", np.arange(4, dtype=np.uint32)), ("b", np.full(4, np.nan, np.float32))]
+    fields[1][1][2] = 7
+    columns = PagedColumns([Column(n, v.dtype.str, (v,), 4) for n, v in fields], 4)
+    for primary, differences in ((ZigBackend(), 0), (Bent(), 1)):
+        shadow = shadow_of(primary)
+        kernels_of(shadow).gather_records(columns, np.array([0, 2, 3], np.uint32))
+        shadow.wait_checked()
+        assert shadow.stats().by_kernel == {"gather_records": (1, differences)}
 
 
 def test_near_ties_may_change_places() -> None:

@@ -31,10 +31,12 @@ def refused(text: str) -> QuerySyntaxError:
 @pytest.mark.parametrize(
     ("text", "place", "found", "expected"),
     [
-        ("", (1, 1), "the end", "PREDICT, IMAGINE, COMPLETE or SHOW"),
+        ("", (1, 1), "the end", "IMAGINE, CONSOLIDATE, COMPLETE or SHOW"),
         ('RECALL "x" now please', (1, 12), "'now'", "LIMIT, IN SPACE or the end"),
-        ('RECALL "x" ; SHOW STATS', (1, 12), "';'", "a word"),
-        ('RECALL "x"\n\n  WHERE @', (3, 9), "'@'", "a word, a number"),
+        ('RECALL "x" ; SHOW STATS', (1, 12), "';'", "IN SPACE or the end"),
+        ("SELECT * FROM memories", (1, 1), "'SELECT'", "RECALL, SPREAD"),
+        ('RECALL "x" WHERE tga HAS "it', (1, 18), "'tga'", "a field"),
+        ('RECALL "x"\n\n  WHERE @', (3, 9), "'@'", "NOT, ( or a field"),
         ('RECALL "x', (1, 8), "a text without its end", 'a closing "'),
         ("RECALL $ LIMIT", (1, 8), "$ without a name", "a parameter like $cue"),
         ('RECALL "\\q"', (1, 9), "the escape \\q", "\\uXXXX"),
@@ -69,10 +71,16 @@ def refused(text: str) -> QuerySyntaxError:
         (f"SHOW ASSOCIATIONS OF {ONE} DIRECTION up", (1, 69), "'up'", "OUT, IN or BOTH"),
         (f"SHOW PATHS FROM {ONE}", (1, 53), "the end", "TO"),
         (f"SHOW PATHS FROM {ONE} TO {ONE} LIMIT 33", (1, 100), "'33'", "from 1 to 32"),
+        (f"SHOW PATHS FROM {ONE} TO {ONE} DEADLINE 0s", (1, 103), "'0s'", "a duration above 0"),
         ('PREDICT "x"', (1, 12), "the end", "GIVEN"),
         (f'PREDICT "x" GIVEN {ONE} HORIZON 7', (1, 64), "'7'", "a duration like 90s"),
         ('IMAGINE "x" NOVELTY 2', (1, 21), "'2'", "a number from 0 to 1"),
         ('IMAGINE "x" BASED 2', (1, 19), "'2'", "ON"),
+        ("CONSOLIDATE", (1, 12), "the end", "WHERE"),
+        ('CONSOLIDATE WHERE tag HAS "a"', (1, 30), "the end", "AND, OR or INTO"),
+        ('CONSOLIDATE "x" INTO', (1, 21), "the end", "the name of a concept"),
+        ('CONSOLIDATE "x" INTO " "', (1, 22), "the text ' '", "the name of a concept"),
+        ('CONSOLIDATE "x" INTO a LIMIT 2', (1, 24), "'LIMIT'", "IN SPACE or the end"),
         ("COMPLETE", (1, 9), "the end", "a field of an episode"),
         ('COMPLETE when = "now"', (1, 10), "'when'", "what, where, who, why, how"),
         ('COMPLETE why = "a", why = "b"', (1, 21), "'why'", "another field"),
@@ -106,6 +114,12 @@ def test_an_error_says_where_what_and_what_fits(
         ("SHOW CONCEPT", "CONCEPTS"),
         (f"SPREAD FROM {ONE} MAXHOPS 2", "MAX_HOPS"),
         (f"SPREAD FROM {ONE} VIA casual", "causal"),
+        (f"SPREAD FROM {ONE} MAX HOPS 2", "MAX_HOPS"),
+        ('RECALL "x" BASE RATE 0.5', "BASE_RATE"),
+        ('RECALL "x" WHERE confidence => 0.5', ">="),
+        ('RECALL "x" WHERE confidence =< 0.5', "<="),
+        ('RECALL "x" WHERE confidence == 0.5', "="),
+        ('RECALL "x" WHERE confidence <> 0.5', "!="),
     ],
 )
 def test_a_slip_of_the_pen_is_understood_and_not_carried_out(text: str, meant: str) -> None:
@@ -115,7 +129,14 @@ def test_a_slip_of_the_pen_is_understood_and_not_carried_out(text: str, meant: s
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("RECALL babbage", 'a text is put in quotes: RECALL "babbage"'),
+        ("RECALL babbage", 'a text is put in quotes: "babbage"'),
+        ("IMAGINE babbage", 'a text is put in quotes: "babbage"'),
+        ("RECALL \u201cx\u201d", "a text is put in \" or '"),
+        ('RECALL "x";', "one statement at a time"),
+        ('RECALL "x" OFFSET 2', "OFFSET follows LIMIT"),
+        ('RECALL "x" WHERE created AFTER 2024-01-01 12:00', "joined to its day by a T"),
+        ('RECALL "x" WHERE created AFTER 2024', "not 2024 but 2024-01-01"),
+        ('RECALL "x" AS OF 20240229', "not 20240229 but 2024-02-29"),
         ('RECALL "x" WHERE source = a', 'a text is put in quotes: "a"'),
         ('RECALL "x" LIMIT 5 WHERE tag HAS "x"', "WHERE comes before LIMIT"),
         ('RECALL "x" LIMIT 5 LIMIT 6', "LIMIT is there already"),
@@ -186,6 +207,7 @@ def test_a_text_stays_a_text() -> None:
         ("RECALL $c LIMIT $n", {"c": 5, "n": "many"}, "$n is 'many'; there fits a whole number"),
         ('RECALL "x" AS OF $t', {"t": datetime(2024, 1, 1)}, "a datetime with a zone"),  # noqa: DTZ001
         ('RECALL "x" AS OF $t', {"t": 1e30}, "there fits a time"),
+        ('RECALL "x" AS OF $t', {"t": 2024}, "not 2024 but 2024-01-01"),
         ('RECALL "x" AS OF 400 years ago', {}, "before the year 1678"),
         ('RECALL "x" WHERE kind = $k', {"k": "dream"}, "a kind of memory"),
         ('RECALL "x" WHERE priority = $k', {"k": True}, "$k is True; there fits a number"),
@@ -199,6 +221,13 @@ def test_a_parameter_that_does_not_fit_is_refused(
     with pytest.raises(InvalidRequest) as error:
         bind(parse(text), parameters, NOW)
     assert said in str(error.value)
+
+
+def test_a_number_is_a_time_in_seconds_unless_it_is_a_date() -> None:
+    """What was meant as a date must not become 1970."""
+    for number in (0, 999, 10_000, 1_700_000_000, 20241301, 2024.5):
+        found = bound('RECALL "x" WHERE created >= $t', t=number).where
+        assert found == Compare("created", ">=", Moment(round(number * 1_000_000)))
 
 
 def test_parameters_come_by_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,10 @@ HOUR = 3_600_000_000_000
 
 def left(*pairs: tuple[float, int]) -> float:
     """Return what interference leaves of one memory with these similar ones."""
-    (found,) = factors([Similar(0, *pair) for pair in pairs], 1)
-    return found
+    similarities, apart = np.array(pairs).reshape(-1, 2).T
+    places = np.zeros(len(pairs), np.int64)
+    (found,) = factors(Similar(places, similarities, apart.astype(np.int64)), 1)
+    return float(found)
 
 
 def test_nothing_similar_takes_nothing() -> None:

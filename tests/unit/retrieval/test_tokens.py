@@ -7,6 +7,8 @@ from engram.retrieval.tokens import (
     MARKS_IN_A_ROW_MAX,
     TERM_CHARACTERS_MAX,
     Tokenizer,
+    _stem,
+    forget_stems,
 )
 
 PLAIN = Tokenizer("none")
@@ -145,3 +147,12 @@ def test_words_of_repetitive_text_are_bounded_by_its_characters(part: str) -> No
 def test_unknown_language_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidRequest, match=r"'klingon'.*english"):
         Tokenizer("klingon")
+
+
+def test_stems_are_shared_by_all_spaces_and_forgotten_when_told() -> None:
+    forget_stems()
+    tokenizers = [Tokenizer(), Tokenizer()]
+    assert {each.term("remembering") for each in tokenizers} == {"rememb"}
+    assert _stem.cache_info().currsize == 1
+    forget_stems()
+    assert _stem.cache_info().currsize == 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from engram.model.errors import InvalidRequest, SpaceNotFound
+from engram.model.errors import DimensionMismatch, InvalidRequest, SpaceNotFound
 from engram.testing.stores import simulated_store
 
 if TYPE_CHECKING:
@@ -163,3 +163,54 @@ async def test_a_statement_completes_as_the_verb_does() -> None:
         explained = await space.query('EXPLAIN COMPLETE who = "Ada"')
         assert explained.plan is not None
         assert explained.plan.cost_us > 0
+
+
+async def test_a_vector_of_which_a_part_is_known_completes_an_episode() -> None:
+    nan = float("nan")
+    async with simulated_store() as engram:
+        space = await engram.space()
+        ids = []
+        for number, where in enumerate(("the garden", "the library", "the harbour")):
+            vector = [0.1] * 6
+            vector[2 * number] = vector[2 * number + 1] = 1.0
+            parts = cast("EpisodeParts", {"what": "a walk", "where": where, "who": ["Ada"]})
+            done = await space.remember(where, episode=parts, embedding=vector)
+            ids.append(done.id)
+        for number in range(3):
+            known = [nan] * 6
+            known[2 * number], known[2 * number - 1] = 1.0, 0.1
+            best = (await space.complete(embedding=known, limit=1))[0]
+            assert best["where"].evidence[0] == ids[number]
+            alone = (await space.complete(what="a walk", limit=1))[0]
+            both = (await space.complete(what="a walk", embedding=known, limit=1))[0]
+            assert both["where"].evidence[0] == ids[number]
+            assert both["where"].confidence > alone["where"].confidence + 0.2
+
+
+async def test_a_whole_vector_recalls_the_episode_it_is_of() -> None:
+    async with simulated_store() as engram:
+        space = await engram.space()
+        vectors = [[1.0, 0.2, 0.1], [0.1, 1.0, 0.3]]
+        for where, vector in zip(("the garden", "the library"), vectors, strict=True):
+            await space.remember(where, episode={"where": where}, embedding=vector)
+        best = (await space.complete(embedding=vectors[1]))[0]
+        assert (best["where"].value, best["where"].source) == ("the library", "recalled")
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], [float("nan")] * 3, [0.0, float("nan"), 0.0], [float("inf"), 1.0, 0.0], "abc"]
+)
+async def test_a_vector_that_says_nothing_is_refused(wrong: Any) -> None:
+    async with simulated_store() as engram:
+        space = await engram.space()
+        await space.remember("x", episode={"what": "x"}, embedding=[1.0, 0.0, 0.0])
+        with pytest.raises(InvalidRequest, match="embedding"):
+            await space.complete(embedding=wrong)
+
+
+async def test_a_part_of_a_vector_of_another_length_does_not_fit() -> None:
+    async with simulated_store() as engram:
+        space = await engram.space()
+        await space.remember("x", episode={"what": "x"}, embedding=[1.0, 0.0, 0.0])
+        with pytest.raises(DimensionMismatch):
+            await space.complete(embedding=[1.0, float("nan")])

@@ -9,12 +9,14 @@ import anyio
 import numpy as np
 import pytest
 
+from engram.engine.space_locks import SpaceLocks
 from engram.model.capacities import Capacities
 from engram.model.errors import DurabilityError
 from engram.model.health import SpaceHealth
 from engram.service.store import Engram
+from engram.testing.clock import FakeClock
 from engram.testing.filesystem import Fault, SimulatedFilesystem
-from engram.testing.stores import simulated_store
+from engram.testing.stores import HistoryClock, simulated_store
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +132,75 @@ async def test_resident_bytes_stay_in_the_budget_while_three_times_as_much_is_wr
             assert len(parts) == len(db.resident_bytes)
             assert 0 < sum(parts) <= found["engram_memory_budget_bytes"] == BUDGET_BYTES
     assert taken > 2.9 * BUDGET_BYTES
+
+
+async def test_groups_of_writes_are_counted_with_their_records_since_the_opening() -> None:
+    """Those that come together share a group, of one kind a record; none is from recovery."""
+    label = '{memory_space="default"}'
+    disk = SimulatedFilesystem()
+    async with simulated_store(disk) as db:
+        space = await db.space()
+        made = [await space.remember(f"first {number}") for number in range(5)]
+        async with anyio.create_task_group() as tasks:
+            for number, each in enumerate(made):
+                tasks.start_soon(space.remember, f"text {number}")
+                tasks.start_soon(space.forget, each.id)
+        found = db.metrics()
+        groups = found[f"engram_wal_group_records_count{label}"]
+        assert groups == found[f"engram_wal_syncs_total{label}"] < 15
+        records = found[f"engram_wal_group_records_sum{label}"]
+        assert groups < records == (await space.stats()).lsn
+        await db.checkpoint()
+        await space.remember("behind the snapshot")
+    async with simulated_store(disk) as db:
+        await db.space()
+        assert db.metrics()[f"engram_wal_group_records_sum{label}"] == 0
+        await (await db.space()).remember("one more")
+        found = db.metrics()
+        for part in ("sum", "count"):
+            assert found[f"engram_wal_group_records_{part}{label}"] == 1
+
+
+async def test_waits_for_the_lock_of_a_space_are_measured() -> None:
+    """Of each who takes it, from when they asked for it."""
+    clock = FakeClock(tick_ns=0)
+    locks = SpaceLocks(clock)
+    release = anyio.Event()
+
+    async def hold(name: str) -> None:
+        async with locks.held(name):
+            await release.wait()
+
+    async with anyio.create_task_group() as tasks:
+        for name in ("a", "a", "b"):
+            tasks.start_soon(hold, name)
+        await anyio.wait_all_tasks_blocked()
+        assert (locks.holds_count, locks.waited_ns, len(locks)) == (2, 0, 2)
+        clock.advance(3_000_000_000)
+        release.set()
+    assert (locks.holds_count, locks.waited_ns, len(locks)) == (3, 3_000_000_000, 0)
+    async with simulated_store() as db:
+        before = db.metrics()["engram_registry_lock_wait_seconds_count"]
+        await db.create_space("other")
+        assert db.metrics()["engram_registry_lock_wait_seconds_count"] == before + 1
+
+
+async def test_the_lag_of_links_is_told_in_memories_and_in_seconds() -> None:
+    """The age of the oldest that is not linked; nothing once all are, or without vectors."""
+    label = '{memory_space="default"}'
+    clock = HistoryClock()
+    async with simulated_store(clock=clock) as db:
+        space = await db.space()
+        await space.remember("no vector")
+        assert db.metrics()[f"engram_linker_lag_seconds{label}"] == 0
+        for number in range(3):
+            await space.remember(f"text {number}", embedding=[1.0, float(number)])
+            clock.advance(5_000_000_000)
+        found = db.metrics()
+        assert found[f"engram_linker_lag_memories{label}"] == 3
+        assert found[f"engram_linker_lag_seconds{label}"] == pytest.approx(15, abs=0.5)
+        assert await space.wait_linked() == 0
+        assert db.metrics()[f"engram_linker_lag_seconds{label}"] == 0
 
 
 async def test_every_metric_is_named_as_prometheus_wants_it() -> None:

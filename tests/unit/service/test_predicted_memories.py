@@ -71,3 +71,30 @@ async def test_what_followed_is_predicted() -> None:
         assert sure["rain"] > (rain.confidence or 0)
         with pytest.raises(MemoryNotFound):
             await space.query("PREDICT [1, 0] GIVEN 00000000-0000-7000-8000-000000000000")
+
+
+async def test_ways_to_what_is_predicted_are_told() -> None:
+    """All of them, with the kind of each association and the beginning of each text."""
+    async with simulated_store() as db:
+        space = await db.space()
+        ids = {}
+        for number, text in enumerate(["clouds", "wind", "rain"]):
+            occurred = OCCURRED + timedelta(days=number)
+            done = await space.remember(
+                text, embedding=[1.0, 0.0], occurred_at=occurred, associate=False
+            )
+            ids[text] = done.id
+        await space.associate(ids["clouds"], ids["rain"], "causal", weight=0.5)
+        await space.associate(ids["wind"], ids["rain"], "temporal", weight=0.75)
+        given = {"ids": [ids["clouds"], ids["wind"]]}
+        answer = await space.query("PREDICT [1, 0] GIVEN $ids", given, explain=True)
+        (rain,) = answer.result
+        assert {tuple(map(str, path)) for path in rain.paths} == {
+            ('"clouds"', 'causal 0.50 -> "rain"'),
+            ('"wind"', 'temporal 0.75 -> "rain"'),
+        }
+        assert rain.path == rain.paths[0]
+        assert answer[0]["path"] == tuple(step.memory_id for step in rain.path)
+        assert set(answer.evidence) == set(ids.values())
+        plain = await space.query("PREDICT [1, 0] GIVEN $ids", given)
+        assert plain.result[0].paths == ()

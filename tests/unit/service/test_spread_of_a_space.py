@@ -62,6 +62,7 @@ async def test_tags_are_listed_by_their_label() -> None:
         space = await engram.space()
         one, two = [(await space.remember(text, tags=["sea"])).id for text in ("one", "two")]
         found = await space.spread([one])
+        assert list(found) == [found[at] for at in range(len(found))]
         assert [(each.memory_id, each.label, each.hops) for each in found] == [
             (None, "sea", 1), (two, None, 2),
         ]  # fmt: skip

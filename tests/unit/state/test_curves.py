@@ -21,9 +21,8 @@ from engram.model.space_settings import (
     check_settings,
 )
 from engram.retrieval.strength import retrievability
-from engram.state.columns import RowSet
 from engram.state.forgetting import NANOSECONDS_PER_DAY, strength_left
-from engram.state.space import SpaceState
+from engram.state.reading import ACCESSES
 
 HOUR = NANOSECONDS_PER_DAY // 24
 # Hours and what relearning saved, Ebbinghaus 1885, chapter 7.
@@ -98,16 +97,14 @@ def test_of_two_components_the_one_that_stays_grows_with_accesses() -> None:
 
 @NAMES
 def test_kernels_compute_what_single_memories_show(settings: SpaceSettings) -> None:
-    state, chance = SpaceState(), np.random.default_rng(1)
-    rows = np.arange(300)
+    chance = np.random.default_rng(1)
     reviewed = -(chance.random(300) * 2_000 * HOUR).astype(np.int64)
     stability = chance.uniform(0.1, 100, 300).astype(np.float32)
-    state.columns["reviewed_at"].append(reviewed)
-    state.columns["stability_days"].append(stability)
     counts = chance.integers(1, 9, 300).astype(np.uint32)
-    state.accesses.add(rows, counts, np.ones(300, np.int64))
-    state.settings = settings
-    out = retrievability(NumpyBackend(), state.view(), RowSet(rows), 0, np.empty(300, np.float32))
+    records = np.zeros(300, [("reviewed_at", "i8"), ("stability_days", "f4"), (ACCESSES, "u4")])
+    records["reviewed_at"], records["stability_days"] = reviewed, stability
+    records[ACCESSES] = counts
+    out = retrievability(NumpyBackend(), settings, records, 0, np.empty(300, np.float32))
     expected = strength_left(settings, 0, reviewed, stability, counts)
     assert out == pytest.approx(expected, abs=2e-6)
 

@@ -66,7 +66,8 @@ def _all_bytes(state: SpaceState) -> Iterator[bytes]:
         # What lies behind the last row is whatever the allocator left there.
         for number, page in enumerate(column.pages):
             yield page[: column.count - number * PAGE_ROWS].tobytes()
-    yield from map(bytes, hot.contents.chunks + hot.metadata.chunks)
+    for arena in (hot.contents, hot.metadata):
+        yield from (bytes(arena.chunk(number)) for number in range(len(arena.sizes)))
 
 
 def _holds(state: SpaceState, *secrets: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engram.model.errors import InvalidRequest
-from engram.model.ids import MemoryId, format_id, mint_id, parse_id, parse_ids
+from engram.model.ids import MemoryId, format_id, format_ids, mint_id, parse_id, parse_ids
 
 _IDS = [mint_id(1_790_000_000_000_000_000 + n, bytes(range(n, n + 10))) for n in range(40)]
 _TEXTS = [format_id(*each) for each in _IDS]
@@ -21,6 +21,11 @@ def halves(raw: bytes) -> list[MemoryId]:
 def test_ids_are_what_each_of_them_is() -> None:
     assert halves(parse_ids(_TEXTS)) == _IDS
     assert parse_ids([]) == b""
+
+
+def test_many_ids_are_written_as_one_is() -> None:
+    assert format_ids(parse_ids(_TEXTS)) == _TEXTS
+    assert format_ids(b"") == []
 
 
 def test_ids_may_be_written_in_other_ways() -> None:

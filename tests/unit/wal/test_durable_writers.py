@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from engram.adapters.local.durable_writers import LocalDurableWriters, make_durable_writers
-from engram.adapters.local.filesystem import LocalFilesystem
+from engram.adapters.local.filesystem import LocalFilesystem, LocalHandle
 from engram.kernels.zig_library import process_library
 from engram.model.errors import BackendUnavailable, LogPoisoned, StorageFailed
 from engram.ports import DurableWrite, DurableWriters, Filesystem
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 _STORE = b"of durable write"
+_PROCESS = os.pidfd_open(os.getpid()) if hasattr(os, "pidfd_open") else None
 
 
 async def _open(
@@ -144,6 +145,42 @@ async def test_a_write_the_system_refuses_is_told_with_its_reason(tmp_path: Path
     assert (tmp_path / "f").read_bytes() == b"mark" + bytes(4) + b"ab" + b"c" * 70_000
     refusing.close()
     sound.close()
+
+
+class _Refusing(LocalHandle):
+    """A file on a medium without writes past the cache: a process is no file to write to either."""
+
+    @property
+    def past_the_cache(self) -> int | None:
+        return _PROCESS
+
+
+@pytest.mark.skipif(_PROCESS is None, reason="there is no such thing elsewhere")
+async def test_what_a_medium_refuses_past_the_cache_goes_through_it(tmp_path: Path) -> None:
+    marks = LocalFilesystem(tmp_path).create_exclusive("mark")
+    path, blocks = tmp_path / "f", [os.urandom(40_960) for _ in range(8)]
+    handle = _Refusing(os.open(path, os.O_RDWR | os.O_CREAT), path)
+    async with _local(1) as writers:
+        for number, block in enumerate(blocks):
+            came = anyio.Event()
+            failures: list[StorageFailed | None] = []
+
+            def ended(
+                failure: StorageFailed | None,
+                mark_failure: StorageFailed | None,
+                tell: Callable[[], object] = came.set,
+                found: list[StorageFailed | None] = failures,
+            ) -> None:
+                found += [failure, mark_failure]
+                tell()
+
+            write = DurableWrite(handle, number * len(block), [block], "sync", marks, b"mark")
+            assert writers.begin(write, ended)
+            await came.wait()
+            assert failures == [None, None]
+    assert path.read_bytes() == b"".join(blocks)
+    handle.close()
+    marks.close()
 
 
 @pytest.mark.parametrize("what", ["write", "sync"])

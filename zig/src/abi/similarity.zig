@@ -2,6 +2,8 @@
 
 const std = @import("std");
 const isa = @import("../isa.zig");
+const rerank = @import("../rerank.zig");
+const ScoredRows = @import("nearest.zig").ScoredRows;
 const similarity = @import("../similarity.zig");
 const status = @import("../status.zig");
 
@@ -100,6 +102,40 @@ export fn engram_similarity_f32(
         out_scores orelse return status.invalid_argument,
         cancel,
     );
+}
+
+/// The arguments of `engram_similarity_at_f32`.
+pub const SimilarityAtCall = extern struct {
+    query: ?[*]const f32,
+    dimensions: usize,
+    pages: ?[*]const ScoredRows,
+    pages_count: usize,
+    page_rows: usize,
+    numbers: ?[*]const u32,
+    numbers_count: usize,
+    out_scores: ?[*]f32,
+};
+
+/// Writes the score of each of some rows of several pages, as `engram_similarity_f32` has it; a number
+/// that is in no page is `invalid_argument`.
+export fn engram_similarity_at_f32(call: ?*const SimilarityAtCall) i32 {
+    const it = call orelse return status.invalid_argument;
+    if (it.numbers_count == 0) return status.ok;
+    if (it.dimensions == 0 or it.page_rows == 0) return status.invalid_argument;
+    const of: rerank.Paged = .{
+        .query = it.query orelse return status.invalid_argument,
+        .dimensions = it.dimensions,
+        .pages = @ptrCast(it.pages orelse return status.invalid_argument),
+        .page_rows = it.page_rows,
+    };
+    const numbers = it.numbers orelse return status.invalid_argument;
+    for (numbers[0..it.numbers_count]) |number| {
+        const page = number / it.page_rows;
+        if (page >= it.pages_count or number % it.page_rows >= of.pages[page].rows_count) return status.invalid_argument;
+    }
+    const out = it.out_scores orelse return status.invalid_argument;
+    isa.kernels().rerank.score_at(&of, numbers, it.numbers_count, out);
+    return status.ok;
 }
 
 /// Writes one over the norm of each row.

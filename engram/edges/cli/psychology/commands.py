@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engram.edges.cli.psychology.outcome import Outcome
     from engram.edges.cli.session import Session
 
-Name = Literal["forgetting", "stability", "spacing", "fan", "interference"]
+Name = Literal["forgetting", "stability", "spacing", "fan", "interference", "drm", "calibration"]
 NAMES: Final[tuple[Name, ...]] = get_args(Name)
 
 
@@ -67,7 +67,10 @@ class BenchCommands:
     def _run(self, names: tuple[Name, ...], told: Callable[[Outcome], None]) -> None:
         from tempfile import TemporaryDirectory  # noqa: PLC0415 - not needed for --help
 
-        from engram.edges.cli.psychology.experiments import outcomes  # noqa: PLC0415 - rare
+        from engram.edges.cli.psychology.experiments import (  # noqa: PLC0415 - rare
+            OF_MEANING,
+            outcomes,
+        )
         from engram.edges.cli.psychology.laboratory import (  # noqa: PLC0415 - rare
             LaboratoryClock,
             settings_of,
@@ -76,10 +79,15 @@ class BenchCommands:
         with TemporaryDirectory(prefix="engram-psychology-") as directory:
 
             async def command() -> None:
-                clock = LaboratoryClock()
-                settings = settings_of(directory)
-                opened = self._session.machine.open_store(settings=settings, clock=clock)
-                await outcomes(opened, clock, dict.fromkeys(names), told)
+                for meaning in (False, True):
+                    asked = [
+                        name for name in dict.fromkeys(names) if (name in OF_MEANING) == meaning
+                    ]
+                    if asked:
+                        clock = LaboratoryClock()
+                        settings = settings_of(f"{directory}/{meaning}", meaning=meaning)
+                        opened = self._session.machine.open_store(settings=settings, clock=clock)
+                        await outcomes(opened, clock, asked, told)
 
             self._session.run(command)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from engram.edges.cli.psychology.calibration import calibration
+from engram.edges.cli.psychology.false_memory import false_memory
 from engram.edges.cli.psychology.fan_effect import fan_effect
 from engram.edges.cli.psychology.forgetting_curve import forgetting_curve
 from engram.edges.cli.psychology.interference import interference
@@ -25,7 +27,11 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {
     "spacing": spacing,
     "fan": fan_effect,
     "interference": interference,
+    "drm": false_memory,
+    "calibration": calibration,
 }
+OF_MEANING: Final = frozenset(("drm", "calibration"))
+"""Those whose words must mean something."""
 
 
 async def outcomes(

@@ -25,11 +25,15 @@ _NANOSECONDS: Final = 10**9
 _REST_NS: Final = 5 * _NANOSECONDS
 
 
-def settings_of(directory: str) -> Settings:
-    """Return the settings of a laboratory: the defaults, and nothing is done that is not asked."""
+def settings_of(directory: str, *, meaning: bool = False) -> Settings:
+    """Return the settings of a laboratory: the defaults, and nothing is done that is not asked.
+
+    Texts have vectors where `meaning` is asked for, by the embedder that comes along.
+    """
     from engram.settings import Settings  # noqa: PLC0415 - not needed for --help
 
-    return Settings(data_root=directory, embedder="none", linker=False, consolidation=False)
+    embedder = "static" if meaning else "none"
+    return Settings(data_root=directory, embedder=embedder, linker=False, consolidation=False)
 
 
 class LaboratoryClock:

@@ -61,7 +61,7 @@ async def _graph(talk: Talk, rest: str) -> None:
     statement = _statement(text, "graph")
     path = expanded(name)
     draw = picture_file(path, f"{ORDER}graph")
-    answer = await talk.ask(statement)
+    answer = await talk.ask(statement, explain=True)
     if not isinstance(answer.result, RecallResult):
         raise InvalidRequest(f"{ORDER}graph draws what RECALL and PREDICT find, and nothing else")
     draw(answer.result)

@@ -20,7 +20,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.styles import Style
 
-from engram.edges.cli.shell.candidates import Candidates, candidates_at
+from engram.edges.cli.shell.candidates import Candidates, candidates_at, label_at
 from engram.edges.cli.shell.statements import ORDER, is_unfinished
 from engram.query.expectations import WORDS
 from engram.query.lexer import WORD, spans_of
@@ -157,18 +157,18 @@ class _Completer(Completer):
 
     def get_completions(self, document: Document, _: CompleteEvent) -> list[Completion]:
         """Return what fits of what is known without asking the store."""
-        return _completions(document, self._candidates([]))
+        return _completions(document, Candidates(parameters=tuple(self._talk.parameters)))
 
     async def get_completions_async(
         self, document: Document, _: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
         """Yield what fits."""
-        candidates = self._candidates(await self._talk.space_names())
-        for each in _completions(document, candidates):
+        talk, label = self._talk, label_at(document.text_before_cursor)
+        spaces = await talk.space_names()
+        labels = [] if label is None else await talk.labels(label.field, label.prefix)
+        known = Candidates(tuple(spaces), tuple(talk.parameters), tuple(labels))
+        for each in _completions(document, known):
             yield each
-
-    def _candidates(self, spaces: list[str]) -> Candidates:
-        return Candidates(tuple(spaces), tuple(self._talk.parameters))
 
 
 def _completions(document: Document, known: Candidates) -> list[Completion]:

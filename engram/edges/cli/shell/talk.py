@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from engram.edges.cli.answers import Form, print_answer
+from engram.model.errors import SpaceNotFound
 from engram.query.lexer import PARAMETER, spans_of
 
 if TYPE_CHECKING:
     from engram.edges.cli.session import Session
     from engram.model.answer import Answer
     from engram.service.store import Engram
+
+# As many as somebody may look through in a menu.
+_LABELS_COUNT: Final = 50
 
 
 class Talk:
@@ -39,10 +43,12 @@ class Talk:
         self.asked = ""
         """The statement that was asked last, as it was asked: places in errors are places in it."""
         self._store = store
-        self._budget: dict[str, Any] = {} if budget_ms is None else {"budget_ms": budget_ms}
+        self._budget_ms = budget_ms
 
-    async def ask(self, statement: str) -> Answer:
+    async def ask(self, statement: str, *, explain: bool = False) -> Answer:
         """Return the answer to a statement, with those parameters that it asks for.
+
+        `explain` has it tell all ways that led to a memory, not the strongest alone.
 
         Raises:
             What `Engram.space` and `Space.query` raise.
@@ -53,7 +59,7 @@ class Talk:
         }
         given = {name: value for name, value in self.parameters.items() if name in named}
         space = await self._store.space(self.space)
-        return await space.query(statement, given, **self._budget)
+        return await space.query(statement, given, budget_ms=self._budget_ms, explain=explain)
 
     def show(self, answer: Answer) -> None:
         """Print an answer."""
@@ -72,3 +78,12 @@ class Talk:
     async def space_names(self) -> list[str]:
         """Return the spaces there are; none is opened for it."""
         return sorted(each.space for each in (await self._store.health()).spaces)
+
+    async def labels(self, field: str, prefix: str) -> list[str]:
+        """Return labels of a field that begin so, those of most memories first."""
+        space = await self._store.space(self.space)
+        try:
+            found = await space.labels(field, prefix=prefix, limit=_LABELS_COUNT)
+        except SpaceNotFound:  # nothing was remembered there yet
+            return []
+        return [each.label for each in found]

@@ -1,0 +1,1 @@
+"""The strongest path, beside Dijkstra's algorithm of another library."""

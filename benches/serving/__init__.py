@@ -1,0 +1,1 @@
+"""Requests to a server, beside a bare echo of the same sizes and beside the library."""

@@ -1,0 +1,1 @@
+"""Configuration files: where they are, what they say, how that joins environment and arguments."""

@@ -1,0 +1,31 @@
+"""Puts a client of a server together: `engram.connect`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from engram.adapters.local.clock import SystemClock
+from engram.adapters.local.entropy import SystemEntropy
+from engram.edges.client.limits import TIMEOUT_SECONDS
+from engram.edges.client.opening import open_remote
+from engram.edges.client.store import RemoteEngram
+
+
+def connect(
+    url: str, *, api_key: str | None = None, timeout: float | None = TIMEOUT_SECONDS
+) -> AbstractAsyncContextManager[RemoteEngram]:
+    """Lend the store that a server has open, with the verbs of `engram.open`; `async with` it.
+
+    Nothing is sent before the first verb. What may be repeated without doing anything twice (reads,
+    and writes, for which the client makes keys) is sent again when a server does not answer, or
+    asks to come back later (`Retry-After`). docs/reference/library.md says what differs.
+
+    Args:
+        url: where the server is, such as `http://127.0.0.1:7432`.
+        api_key: a key or token; it is sent to that address only.
+        timeout: seconds that a verb may take, all attempts together; None: any time.
+
+    Raises:
+        InvalidRequest: the address, key or timeout breaks a rule.
+    """
+    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy())

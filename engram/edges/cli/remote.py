@@ -1,0 +1,82 @@
+"""A server that has the store open: what commands ask it, since they cannot open the store."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import httpx2
+
+    from engram.edges.cli.machine import Running
+    from engram.settings import Settings
+
+_ANSWER_SECONDS_MAX: Final = 10.0
+_THEIRS: Final = 500
+_REFUSED: Final = 400
+_UNKNOWN: Final = frozenset((401, 403))
+TAR: Final = "application/x-tar"
+
+
+class Remote:
+    """One server, asked on behalf of one command."""
+
+    def __init__(self, server: Running, settings: Settings) -> None:
+        self.url, self._api_key = server.url, settings.api_key
+
+    async def ask(self, path: str, **parameters: str | None) -> Any:
+        """Return what a GET is answered with, as JSON; raises what `asked` does."""
+        async with self.asked("GET", path, parameters) as answer:
+            await answer.aread()
+            return answer.json()
+
+    @asynccontextmanager
+    async def asked(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str | None],
+        *,
+        body: AsyncIterator[bytes] | None = None,
+        answer_seconds_max: float | None = _ANSWER_SECONDS_MAX,
+    ) -> AsyncIterator[httpx2.Response]:
+        """Lend the answer to a request, which can be read as it comes.
+
+        Raises:
+            InvalidRequest: the server refuses, and says what for.
+            Unavailable: it does not answer, breaks off, or cannot do it.
+        """
+        import httpx2  # noqa: PLC0415 - not needed for --help
+
+        from engram.model.errors import Unavailable  # noqa: PLC0415 - as above
+
+        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+        if body is not None:
+            headers["Content-Type"] = TAR
+        named = {name: value for name, value in parameters.items() if value is not None}
+        timeout = httpx2.Timeout(_ANSWER_SECONDS_MAX, read=answer_seconds_max)
+        try:
+            async with (
+                httpx2.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False) as client,
+                client.stream(method, path, params=named, headers=headers, content=body) as answer,
+            ):
+                if answer.status_code >= _REFUSED:
+                    await answer.aread()
+                    raise _refusal(answer)
+                yield answer
+        except httpx2.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(f"the server at {self.url} does not answer: {reason}") from error
+
+
+def _refusal(answer: httpx2.Response) -> Exception:
+    from engram.model.errors import InvalidRequest, Unavailable  # noqa: PLC0415 - rarely needed
+
+    said = answer.json()["detail"]
+    if answer.status_code in _UNKNOWN:
+        return InvalidRequest(f"the server refuses: {said}; a key goes in ENGRAM_API_KEY")
+    if answer.status_code >= _THEIRS:
+        return Unavailable(f"the server cannot do it: {said}")
+    return InvalidRequest(said)

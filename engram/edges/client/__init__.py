@@ -1,0 +1,1 @@
+"""The client of a server: the verbs of the library, carried out over HTTP."""

@@ -1,0 +1,1 @@
+"""The server: spaces, memories and statements over HTTP, in JSON."""

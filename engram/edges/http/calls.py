@@ -1,0 +1,144 @@
+"""What an endpoint is, and what it is handed: a request that is read, checked and placed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.edges.http.asked import SpaceId
+from engram.edges.http.event_stream import Streams
+from engram.edges.http.problems import Refused
+from engram.service.access import ANYONE, Principal, Role
+from engram.service.space import Space
+from engram.service.store import Engram
+from engram.service.transfers import Transfers
+
+Target = Literal["request", "path", "body"]
+"""Where a request says which space it is about: as all do, or as the resource it is about."""
+
+
+_NAMES_OF_SPACE: Final = ("space", "memory_space", "memory_space_id")
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The query of an endpoint that takes no parameter but the space."""
+
+    space: SpaceId | None = None
+
+
+class _NoChunks:
+    """The body of a request that has none to be read as it comes."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over nothing."""
+        for each in _NOTHING:
+            yield each
+
+
+_NOTHING: Final[tuple[bytes, ...]] = ()
+_NO_CHUNKS: Final = _NoChunks()
+
+
+class Call(NamedTuple):
+    """One request on its way to a handler."""
+
+    db: Engram
+    space_id: str
+    is_named: bool
+    """Whether the request names its space; else `space_id` is the default."""
+    path: dict[str, str]
+    query: Any
+    body: Any
+    request_key: str | None
+    is_ready: Callable[[], bool]
+    """Whether every space that was found at the start has been opened, or failed to be."""
+    streams: Streams
+    version: str = ""
+    principal: Principal = ANYONE
+    own_metrics: Callable[[], Iterator[tuple[str, float]]] = partial(iter, ())
+    """What the server itself measures, beside the store."""
+    last_lsn: int | None = None
+    """The last event of a stream that its caller has seen, from `Last-Event-ID`."""
+    chunks: AsyncIterable[bytes] = _NO_CHUNKS
+    """The body of an endpoint that reads it as it comes."""
+    transfers: Transfers | None = None
+    """What carries backups over the network, where the server is set up for that."""
+
+    def is_about(self, space: str) -> bool:
+        """Whether an answer about several spaces is to tell of this one."""
+        if self.is_named:
+            return space == self.space_id
+        return self.principal.may_ask(space)
+
+    async def space(self) -> Space:
+        """Return the memory space that the request is about."""
+        return await self.db.space(self.space_id, principal=self.principal.name)
+
+
+class Raw(NamedTuple):
+    """An answer that is not JSON, or does not come with the status of its endpoint."""
+
+    body: bytes
+    media_type: bytes = b"application/json"
+    status: int = 200
+
+
+class Endpoint(NamedTuple):
+    """One method of one path: what it takes, what it answers, and who does it."""
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[[Call], Awaitable[Any]]
+    answer: Any
+    """The type of the answer; its JSON schema is made of it."""
+    query: type[msgspec.Struct] = Nothing
+    body: type[msgspec.Struct] | None = None
+    status: int = 200
+    target: Target = "request"
+    needs: Role = Role.READER
+    is_public: bool = False
+    """Whether it tells nothing that anybody may not know."""
+    is_about_store: bool = False
+    """Whether it is about no space in particular unless one is named."""
+    takes_key: bool = False
+    """Whether it takes an Idempotency-Key."""
+    writes: bool = False
+    streams: bool = False
+    """Whether the answer is a stream of events, each of the type of the answer."""
+    takes: str | None = None
+    """The media type of a body that its handler reads as it comes, in place of JSON."""
+    is_brief: bool = False
+    """Whether its work is over before its caller could be missed: nothing watches for that."""
+
+    @property
+    def operation(self) -> str:
+        """What metrics call it: the same verb for all ways to ask for it."""
+        name: str = getattr(self.handle, "__name__", "operation")
+        return name
+
+
+def given(value: msgspec.Struct, *without: str) -> dict[str, Any]:
+    """Return the fields of a request that were given, the names of its space aside.
+
+    Raises Refused when bytes are no vector.
+    """
+    left_out = {*_NAMES_OF_SPACE, *without}
+    return {
+        name: _vector(each) if isinstance(each, bytes) else each
+        for name, each in msgspec.structs.asdict(value).items()
+        if each is not None and each is not msgspec.UNSET and name not in left_out
+    }
+
+
+def _vector(raw: bytes) -> NDArray[np.float32]:
+    """Return the float32[n] that a request gives as bytes."""
+    if len(raw) % 4:
+        why = f"a vector in base64 has {len(raw)} bytes; numbers of float32 take 4 each"
+        raise Refused(400, "INVALID_REQUEST", why)
+    return np.frombuffer(raw, "<f4")

@@ -1,0 +1,191 @@
+"""Who a request is and which memory space it is about: decided here, and nowhere else.
+
+Handlers, errors and headers of the answer take the space from what `space_of` returned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from engram.edges.http.limits import NAME_CHARACTERS_MAX, TIMEOUT_MS_MAX
+from engram.edges.http.problems import Refused
+from engram.model.errors import InvalidRequest
+from engram.model.ids import DEFAULT_SPACE, check_space_id
+from engram.service.requests import check_request_key
+
+_NAME: Final = re.compile(rf"[A-Za-z0-9._:/+=-]{{1,{NAME_CHARACTERS_MAX}}}")
+_SPACE: Final = b"x-memory-space"
+_REQUEST: Final = b"x-request-id"
+_CORRELATION: Final = b"x-correlation-id"
+_TIMEOUT: Final = b"x-request-timeout-ms"
+_KEY: Final = b"idempotency-key"
+_LAST: Final = b"last-event-id"
+_TYPE: Final = b"content-type"
+_LENGTH: Final = b"content-length"
+# No number that means anything here is longer; a very long one takes long to read.
+_DIGITS_MAX: Final = 15
+_AUTHORIZATION: Final = b"authorization"
+_HOST: Final = b"host"
+_ORIGIN: Final = b"origin"
+_API_KEY: Final = b"x-api-key"
+_WANTED: Final = frozenset(
+    (
+        *(_SPACE, _REQUEST, _CORRELATION, _TIMEOUT, _KEY, _LAST, _TYPE, _LENGTH),
+        *(_AUTHORIZATION, _API_KEY, _HOST, _ORIGIN),
+    )
+)
+
+
+class Head(NamedTuple):
+    """What the headers of a request say to the server itself, not read any further yet."""
+
+    found: dict[bytes, bytes]
+    twice: bytes | None
+    """A header that came twice and said different things."""
+
+    @property
+    def space(self) -> str | None:
+        """The memory space that the header names."""
+        named = self.found.get(_SPACE)
+        return None if named is None else named.decode("latin-1")
+
+    @property
+    def request_id(self) -> str | None:
+        """What the caller calls this request, when that is a name that may be repeated."""
+        return _name(self.found.get(_REQUEST))
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What the caller calls the matter this request belongs to; likewise."""
+        return _name(self.found.get(_CORRELATION))
+
+    @property
+    def media_type(self) -> str | None:
+        """The type of the body without its parameters, in lower case."""
+        said = self.found.get(_TYPE)
+        return None if said is None else said.split(b";")[0].strip().lower().decode("latin-1")
+
+    @property
+    def length(self) -> int:
+        """How many bytes the body is said to have; 0 when nothing, or no number, is said."""
+        said = self.found.get(_LENGTH, b"")
+        return int(said) if said.isdigit() and len(said) <= _DIGITS_MAX else 0
+
+    @property
+    def request_key(self) -> str | None:
+        """The key that makes this request safe to repeat; InvalidRequest when it is none."""
+        said = self.found.get(_KEY)
+        if said is None:
+            return None
+        key = said.decode("latin-1")
+        check_request_key(key)
+        return key
+
+    @property
+    def host(self) -> str:
+        """The name by which the server was called, without the port; empty when none is said."""
+        said = self.found.get(_HOST, b"").decode("latin-1").lower()
+        return said.partition("]")[0].lstrip("[") if said.startswith("[") else said.split(":")[0]
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether a browser sent it on behalf of a page that is not of this server."""
+        said = self.found.get(_ORIGIN)
+        return said is not None and said.partition(b"://")[2] != self.found.get(_HOST, b"")
+
+    @property
+    def secret(self) -> str | None:
+        """What shows who asks: a bearer token, or an API key; None without any."""
+        said = self.found.get(_AUTHORIZATION)
+        if said is None:
+            said = self.found.get(_API_KEY)
+            return None if said is None else said.decode("latin-1")
+        scheme, _, secret = said.decode("latin-1").partition(" ")
+        return secret.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def last_lsn(self) -> int | None:
+        """The LSN of the last event of a stream that its caller has seen; None when none is named.
+
+        Raises InvalidRequest when that is no number.
+        """
+        said = self.found.get(_LAST)
+        if not said:
+            return None
+        if not said.isdigit() or len(said) > _DIGITS_MAX:
+            raise InvalidRequest(
+                f"Last-Event-ID {said.decode('latin-1')!r} is not the LSN of an event of a stream"
+            )
+        return int(said)
+
+    @property
+    def timeout_s(self) -> float | None:
+        """How long the request may take, in seconds; InvalidRequest when that is no number."""
+        said = self.found.get(_TIMEOUT)
+        if said is None:
+            return None
+        if (
+            not said.isdigit()
+            or not len(said) <= _DIGITS_MAX
+            or not 1 <= int(said) <= TIMEOUT_MS_MAX
+        ):
+            raise InvalidRequest(
+                f"X-Request-Timeout-Ms {said.decode('latin-1')!r} is not a whole number from 1 to "
+                f"{TIMEOUT_MS_MAX:,}"
+            )
+        return int(said) / 1_000
+
+
+def head_of(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    """Return what the headers of a request say; names come in lower case, as ASGI has them."""
+    found: dict[bytes, bytes] = {}
+    twice = None
+    for name, value in headers:
+        if name in _WANTED and found.setdefault(name, value) != value:
+            twice = name
+    return Head(found, twice)
+
+
+def space_of(
+    head: Head,
+    query: str | None = None,
+    body: str | None = None,
+    *,
+    resource: str | None = None,
+) -> str | None:
+    """Return the memory space a request names: by header, else query, else body; None for none.
+
+    `resource` is the space that a request is about as such (`/spaces/{id}`), and beats the others.
+    What is named is checked wherever it is named: an invalid id never becomes another one.
+    """
+    if head.twice is not None:
+        name = head.twice.decode("latin-1")
+        raise InvalidRequest(f"header {name} came twice and says different things; send it once")
+    named = [each for each in (resource, head.space, query, body) if each is not None]
+    for each in named:
+        check_space_id(each)
+    return named[0] if named else None
+
+
+def space_or_default(named: str | None) -> str:
+    """Return the space a request works on when it may name none."""
+    return DEFAULT_SPACE if named is None else named
+
+
+def body_space(first: str | None, second: str | None) -> str | None:
+    """Return the space a body names in either of its two fields; Refused when they differ."""
+    if first is not None and second is not None and first != second:
+        raise Refused(
+            400,
+            "INVALID_REQUEST",
+            "memory_space and memory_space_id name different spaces; send one of them",
+        )
+    return second if first is None else first
+
+
+def _name(said: bytes | None) -> str | None:
+    """Return a name that is safe to repeat in a header, a log line and an answer; else None."""
+    text = "" if said is None else said.decode("latin-1")
+    return text if _NAME.fullmatch(text) else None

@@ -1,0 +1,206 @@
+"""Runs the application on a socket until it is told to stop, and leaves nothing half done.
+
+Runs on asyncio only, as uvicorn does.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import anyio
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from engram.edges.http.app import make_app
+from engram.edges.http.connections import Connection, extensions_with
+from engram.edges.http.door import Host
+from engram.edges.http.event_stream import Streams
+from engram.edges.http.guard import Guard
+from engram.edges.http.limits import (
+    BACKLOG_COUNT,
+    DRAIN_SECONDS_MAX,
+    HEAD_SECONDS_MAX,
+    HEARTBEAT_SECONDS,
+    IDLE_SECONDS_MAX,
+    LAST_CHECKPOINT_SECONDS_MAX,
+    MESSAGE_BYTES_MAX,
+    STALLED_SECONDS_MAX,
+)
+from engram.edges.http.websocket import WebSocketProtocol
+from engram.model.errors import EngramError, InvalidRequest
+from engram.ports import Clock
+from engram.service.store import Engram
+from engram.service.transfers import Transfers
+
+_LOGGER: Final = logging.getLogger("engram.http")
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 on one connection, closed when the head of a request does not come in time."""
+
+    head_seconds_max = HEAD_SECONDS_MAX
+    _timer: Any = None
+    _connection = Connection()
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the head of the first request."""
+        super().connection_made(transport)
+        self._connection = Connection(transport.abort)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the rest of a head."""
+        super().on_message_begin()
+        self.scope["extensions"] = extensions_with(self._connection)
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Stop waiting: the head is there."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting, and what is being done for the caller: it is gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+        self._connection.lost()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(self.head_seconds_max, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """Stops at SIGINT and SIGTERM, and does not raise them again: the store is still open then."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell streams where they end; nothing else would end them."""
+        self._streams.stop()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals while the server runs."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
+
+
+class HttpServer:
+    """One server of one open store: `run` returns when it was told to stop and has drained."""
+
+    def __init__(
+        self,
+        db: Engram,
+        version: str,
+        name: str,
+        host: str,
+        port: int,
+        clock: Clock,
+        guard: Guard | None = None,
+        transfers: Transfers | None = None,
+    ) -> None:
+        """Bind the socket; requests are accepted from `run` on.
+
+        Raises InvalidRequest when the address cannot be bound.
+        """
+        self._host = Host(db, version, name, clock, guard, transfers)
+        self._db = db
+        self._socket = _bound(host, port)
+        shown, number = self._socket.getsockname()[:2]
+        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{number}"
+        config = uvicorn.Config(
+            make_app(self._host),
+            http=_Protocol,
+            ws=WebSocketProtocol,
+            ws_max_size=MESSAGE_BYTES_MAX,
+            ws_ping_interval=HEARTBEAT_SECONDS,
+            ws_ping_timeout=STALLED_SECONDS_MAX,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG_COUNT,
+            timeout_keep_alive=IDLE_SECONDS_MAX,
+            timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
+        )
+        self._server = _Server(config, self._host.streams)
+
+    def stop(self) -> None:
+        """Let `run` end: no new connection is taken, what is under way is answered."""
+        self._server.should_exit = True
+
+    async def run(self) -> None:
+        """Serve until `stop` or a signal, then take snapshots so that the next start is quick."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._recover)
+            await self._server.serve(sockets=[self._socket])
+            tasks.cancel_scope.cancel()
+        with anyio.move_on_after(LAST_CHECKPOINT_SECONDS_MAX):
+            await self._checkpoint()
+
+    async def _recover(self) -> None:
+        """Open every space, and say how each of them is; a damaged one keeps no other waiting."""
+        found = await self._db.spaces()
+        names = [each.id for each in found]
+        _LOGGER.info("Discovered %d memory spaces: %s", len(names), names)
+        for each in found:
+            if each.reason is not None:
+                _LOGGER.error("Space %r is unavailable: %s", each.id, each.reason)
+                continue
+            try:
+                stats = await (await self._db.space(each.id)).stats()
+            except EngramError as error:
+                _LOGGER.error("Space %r is unavailable: %s", each.id, error)  # noqa: TRY400 - told
+                continue
+            _LOGGER.info(
+                "Recovered %r: %d entries, %d corrupted, took %.0f ms",
+                each.id,
+                stats.recovered_entries,
+                len(stats.recovery_notes),
+                stats.recovery_ms,
+            )
+        self._host.is_recovered = True
+
+    async def _checkpoint(self) -> None:
+        for each in (await self._db.health()).spaces:
+            if each.log_bytes_unsaved:
+                try:
+                    await self._db.checkpoint(each.space)
+                except EngramError as error:
+                    _LOGGER.warning("No snapshot of %r: %s", each.space, error)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        found = socket.create_server((host, port), family=family, backlog=BACKLOG_COUNT)
+    except OSError as error:
+        raise InvalidRequest(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another with "
+            "--port or ENGRAM_HTTP_PORT, or stop what listens there"
+        ) from error
+    found.setblocking(False)
+    return found

@@ -1,0 +1,1 @@
+"""Memories in files of other programs: NDJSON, CSV, Parquet."""

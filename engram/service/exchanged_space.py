@@ -1,0 +1,86 @@
+"""A memory space, as far as files of other programs go. `Space` adds the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Unpack, cast
+
+from engram.service.queried_space import QueriedSpace
+from engram.service.questions import FilterArguments
+
+if TYPE_CHECKING:
+    from engram.model.exchange import Exported, Imported
+
+Progress = Callable[[int, int], None]
+
+
+class ExchangedSpace(QueriedSpace):
+    """One memory space, as far as files of other programs go."""
+
+    async def export_to(
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: str | None = None,  # noqa: A002 - as callers say it
+        progress: Progress | None = None,
+        **filters: Unpack[FilterArguments],
+    ) -> Exported:
+        """Write memories as lines of a file that `import_from` reads; the space goes on meanwhile.
+
+        A file is there as a whole or not at all: until then it is `<name>.part`, and the same
+        export goes on with what an interrupted one left (not with Parquet). What it carries, and
+        what not, says docs/reference/import-and-export.md.
+
+        Args:
+            target: a file's name, or a binary file to write into.
+            format: `ndjson`, `csv` or `parquet` (needs pyarrow); left out, by the file's name.
+            progress: called with (memories written, memories in all).
+            **filters: as in `recall`; suppressed and expired memories are written unless they say
+                otherwise.
+
+        Raises:
+            InvalidRequest: no such format, or the file cannot be written.
+            SpaceNotFound: nothing was ever remembered in this space.
+        """
+        from engram.service.exchange.exporting import Export, format_of  # noqa: PLC0415 - seldom
+
+        path = Path(target) if isinstance(target, str | os.PathLike) else None
+        kind = format_of(format, path)
+        export = Export(self._core, await self._engine(), self._core.store_id.hex(), filters)
+        if path is None:
+            return await export.to_stream(cast("BinaryIO", target), kind, progress)
+        return await export.to_file(path, kind, progress)
+
+    async def import_from(
+        self,
+        source: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: str | None = None,  # noqa: A002 - as above
+        rejected: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Imported:
+        """Remember what the lines of a file say, thousands at a time, each part durable.
+
+        A line that is no memory is told with its number, and the others are remembered. Running
+        the same import again, after an interruption or not, stores only what is missing.
+
+        Args:
+            source: a file's name, or a binary file to read.
+            format: as in `export_to`.
+            rejected: where lines that are no memories are written as they are; no file is made
+                when there are none, and one of an earlier run goes.
+            progress: called with (bytes read, bytes in all), or rows with Parquet.
+
+        Raises:
+            InvalidRequest: no such format, or the file cannot be read.
+            What `remember_many` raises: what was stored before stays.
+        """
+        from engram.service.exchange.exporting import format_of  # noqa: PLC0415 - seldom
+        from engram.service.exchange.importing import import_file  # noqa: PLC0415 - as above
+
+        path = Path(source) if isinstance(source, str | os.PathLike) else None
+        kind, kept = format_of(format, path), None if rejected is None else Path(rejected)
+        file = path or cast("BinaryIO", source)
+        return await import_file(self.id, self._core, self._principal, file, kind, kept, progress)

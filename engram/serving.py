@@ -1,0 +1,132 @@
+"""Puts a server together: an open store, who is let in, and where it listens."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from engram.adapters.local.audit_file import AuditFile
+from engram.adapters.local.clock import SystemClock
+from engram.adapters.local.entropy import SystemEntropy
+from engram.adapters.local.key_file import KeyFile
+from engram.adapters.local.machine import allow_open_files
+from engram.adapters.local.server_file import ServerFile
+from engram.backup.repository import Repository
+from engram.edges.http.guard import Guard
+from engram.edges.http.server import HttpServer
+from engram.ports import ArchiveStore
+from engram.service.access import Access, PrincipalSource
+from engram.service.backups import Backups
+from engram.service.limiting import TokenBuckets
+from engram.service.store import Engram
+from engram.service.transfers import Transfers
+from engram.settings import Settings
+from engram.wiring import open_backups, open_store
+
+# Of the name that a server gives its requests: no two processes get the same.
+_NAME_BYTES: Final = 4
+
+# Where an archive is kept until all of it is there; no space, for it begins with a dot.
+_INCOMING: Final = ".incoming-"
+
+# By which programs of this machine call it.
+_LOCAL_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+@asynccontextmanager
+async def open_server(settings: Settings, version: str) -> AsyncIterator[HttpServer]:
+    """Open the store of the settings and bind the server that serves it, until the block is left.
+
+    While it is open, `ServerFile` finds it. Its `run` serves; it needs asyncio.
+
+    Raises:
+        InvalidRequest: the address cannot be listened on.
+        What `open_store` and `open_guard` raise.
+    """
+    allow_open_files()  # streams alone may take 4,096
+    file = ServerFile(settings.data_path)
+    async with open_store(settings=settings) as db, open_guard(settings) as guard:
+        name = SystemEntropy().token(_NAME_BYTES).hex()
+        address = settings.http_host, settings.http_port
+        transfers = await make_transfers(db, settings.data_path)
+        server = HttpServer(db, version, name, *address, SystemClock(), guard, transfers)
+        await anyio.to_thread.run_sync(file.write, server.url)
+        try:
+            yield server
+        finally:
+            file.remove()
+
+
+@asynccontextmanager
+async def open_guard(settings: Settings) -> AsyncIterator[Guard]:
+    """Open what the settings say about who is let in, how often, and what is written down of it.
+
+    Raises StorageFailed when the audit cannot be opened.
+    """
+    limiter = None
+    if settings.rate_limit:
+        limiter = TokenBuckets(settings.rate_limit, settings.rate_burst)
+    access = make_access(settings) if settings.access else None
+    hosts = (
+        None if settings.access or not settings.is_local else _LOCAL_NAMES | {settings.http_host}
+    )
+    path = settings.audit_path
+    if path is None:
+        yield Guard(SystemClock(), access, limiter, None, hosts)
+        return
+    audit = await anyio.to_thread.run_sync(AuditFile, path)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(audit.run)
+            yield Guard(SystemClock(), access, limiter, audit, hosts)
+            tasks.cancel_scope.cancel()
+    finally:
+        audit.close()
+
+
+async def make_transfers(db: Engram, root: Path) -> Transfers:
+    """Return what carries backups of an open store; what a killed server left over is removed."""
+    await anyio.to_thread.run_sync(_remove_all, root)
+
+    def keep(archive: ArchiveStore) -> Backups:
+        return Backups(Repository(archive, SystemClock(), SystemEntropy()))
+
+    @asynccontextmanager
+    async def stage() -> AsyncIterator[Backups]:
+        place = root / f"{_INCOMING}{SystemEntropy().token(_NAME_BYTES).hex()}"
+        try:
+            yield open_backups(place)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partial(shutil.rmtree, place, ignore_errors=True))
+
+    return Transfers(db, keep, stage)
+
+
+def _remove_all(root: Path) -> None:
+    """Remove what killed servers left over in a store's directory."""
+    for each in root.glob(f"{_INCOMING}*"):
+        shutil.rmtree(each, ignore_errors=True)
+
+
+def make_keys(settings: Settings) -> KeyFile:
+    """Return the API keys of the store of the settings."""
+    return KeyFile(settings.data_path, SystemClock(), SystemEntropy())
+
+
+def make_access(settings: Settings) -> Access:
+    """Return who is known to the server: holders of keys, and of tokens where there is a secret."""
+    sources: list[PrincipalSource] = [make_keys(settings)]
+    if settings.jwt_secret:
+        # Few servers take tokens, and their cryptography is slow to load.
+        from engram.adapters.local.tokens import SignedTokens  # noqa: PLC0415
+
+        sources.append(SignedTokens(settings.jwt_secret))
+    return Access(sources)
