@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -44,24 +45,30 @@ _LOCAL_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 async def open_server(settings: Settings, version: str) -> AsyncIterator[HttpServer]:
     """Open the store of the settings and bind the server that serves it, until the block is left.
 
-    While it is open, `ServerFile` finds it. Its `run` serves; it needs asyncio.
+    What it and all loggers of the process say meanwhile goes to standard error, as the settings
+    have it. While it is open, `ServerFile` finds it. Its `run` serves; it needs asyncio.
 
     Raises:
         InvalidRequest: the address cannot be listened on.
         What `open_store` and `open_guard` raise.
     """
+    # Takes 0.1 s to import, and whoever only makes keys needs none of it.
+    from engram.adapters.loggers.structured import structured_loggers  # noqa: PLC0415
+
     allow_open_files()  # streams alone may take 4,096
     file = ServerFile(settings.data_path)
-    async with open_store(settings=settings) as db, open_guard(settings) as guard:
-        name = SystemEntropy().token(_NAME_BYTES).hex()
-        address = settings.http_host, settings.http_port
-        transfers = await make_transfers(db, settings.data_path)
-        server = HttpServer(db, version, name, *address, SystemClock(), guard, transfers)
-        await anyio.to_thread.run_sync(file.write, server.url)
-        try:
-            yield server
-        finally:
-            file.remove()
+    said = settings.log_format, settings.log_level, sys.stderr, SystemClock()
+    with structured_loggers(*said) as logger:
+        async with open_store(settings=settings) as db, open_guard(settings) as guard:
+            name = SystemEntropy().token(_NAME_BYTES).hex()
+            place = settings.http_host, settings.http_port, SystemClock()
+            transfers = await make_transfers(db, settings.data_path)
+            server = HttpServer(db, version, name, *place, guard, transfers, logger)
+            await anyio.to_thread.run_sync(file.write, server.url)
+            try:
+                yield server
+            finally:
+                file.remove()
 
 
 @asynccontextmanager

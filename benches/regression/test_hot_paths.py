@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from benches.regression.corpus import DIMENSIONS, texts, unit_rows
+from engram.adapters.local.clock import SystemClock
+from engram.adapters.loggers.structured import structured_loggers
 from engram.kernels.selection import select_backend
 from engram.model.collecting import collect
 from engram.model.commands import Remember, RememberBatch
@@ -53,6 +56,19 @@ def filled(batch: RememberBatch) -> SpaceState:
     for number, (event, vectors) in enumerate(decide(state, "s", [batch], NOW).events, 1):
         apply(state, event, vectors, number)
     return state
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_log_one_request(benchmark: BenchmarkFixture, form: str) -> None:
+    """The line of a request, on its way to the thread that writes it."""
+    facts = {"route": "GET /api/v1/memories/{id}", "status": 200, "duration_ms": 1.234}
+    names = {"space": "default", "caller": "robot#1", "request_id": "r-1", "correlation_id": "c-1"}
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,  # noqa: PTH123 - a device
+        structured_loggers(form, "info", nowhere, SystemClock()) as logger,
+    ):
+        assert logger is not None
+        benchmark(logger.info, "request", **facts, **names)
 
 
 @pytest.mark.parametrize("name", ["zig", "numpy"])

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from engram.config.keys import SECTIONS, SETTINGS, meant
 from engram.model.errors import InvalidRequest
-from engram.settings import Given, PerSpace, Settings
+from engram.setting_values import PerSpace
+from engram.settings import Given, Settings
 
 FILE_BYTES_MAX: Final = 1 << 20
 """Of a configuration file: all settings together take some kilobytes; more is another file."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from engram.settings import SECRETS, PerSpace, Settings
+from engram.setting_values import PerSpace
+from engram.settings import SECRETS, Settings
 
 MASK: Final = "***"
 

@@ -10,7 +10,8 @@ from engram.kernels.numpy_backend import NumpyBackend
 from engram.kernels.protocol import KernelBackend
 from engram.kernels.shadow import ShadowBackend, ShadowStats
 from engram.model.errors import BackendUnavailable, InvalidRequest
-from engram.settings import KERNEL_CHOICES, SHADOW_SHARE_DEFAULT, Settings
+from engram.setting_values import KERNEL_CHOICES
+from engram.settings import SHADOW_SHARE_DEFAULT, Settings
 
 if TYPE_CHECKING:
     from engram.kernels.zig_backend import ZigBackend

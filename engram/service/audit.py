@@ -19,6 +19,7 @@ class AuditLine(msgspec.Struct, frozen=True):
     resource: str
     status: int
     request_id: str
+    correlation_id: str = ""
 
 
 class Audit(Protocol):

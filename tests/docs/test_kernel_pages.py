@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engram.settings import KERNEL_CHOICES, Settings
+from engram.setting_values import KERNEL_CHOICES
+from engram.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = ROOT / "docs" / "operations"

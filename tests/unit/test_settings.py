@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from engram.model.errors import InvalidRequest
-from engram.settings import Settings, bytes_of, load_settings, seconds_of
+from engram.setting_values import bytes_of, seconds_of
+from engram.settings import Settings, load_settings
 
 
 def test_arguments_win_over_the_environment_and_it_over_defaults() -> None:

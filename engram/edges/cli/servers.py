@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Final
@@ -68,7 +67,6 @@ class ServerCommands:
         import anyio  # noqa: PLC0415 - not needed for --help
 
         self._session.interrupted = "stopped before the server was up"
-        _log_to_standard_error()
 
         async def command() -> int:
             async with self._session.machine.servers.open(settings) as server:
@@ -179,16 +177,6 @@ def _launched(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def _log_to_standard_error() -> None:
-    """Let the server's messages, and not only its warnings, be seen with their time."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("engram")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
 
 
 def _has_uvloop() -> bool:

@@ -117,6 +117,11 @@ class Endpoint(NamedTuple):
     """Whether its work is over before its caller could be missed: nothing watches for that."""
 
     @property
+    def route(self) -> str:
+        """What the audit and the log call it, whatever ids its path has."""
+        return f"{self.method} {self.path}"
+
+    @property
     def operation(self) -> str:
         """What metrics call it: the same verb for all ways to ask for it."""
         name: str = getattr(self.handle, "__name__", "operation")

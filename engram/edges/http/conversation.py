@@ -26,7 +26,6 @@ from engram.edges.http.calls import Call, Nothing
 from engram.edges.http.connections import Connection
 from engram.edges.http.door import (
     ABANDONED,
-    REFUSED,
     Host,
     out_of_time,
     problem_value,
@@ -41,7 +40,6 @@ from engram.edges.http.limits import (
     WINDOW_COUNT,
 )
 from engram.edges.http.messages import Answer, ObserveBody, Welcome
-from engram.edges.http.metrics import OTHERS
 from engram.edges.http.naming import Head
 from engram.edges.http.problems import Refused, said_of
 from engram.edges.http.sockets import SOCKET
@@ -50,6 +48,7 @@ from engram.edges.http.turns import Turn, Turns
 from engram.edges.http.visits import Visit
 from engram.model.errors import Closed, Overloaded
 from engram.service.subscription import Subscription
+from engram.service.telemetry import REQUEST
 
 # Close codes of RFC 6455, section 7.4.1.
 GOING_AWAY: Final = 1001
@@ -176,6 +175,7 @@ class Conversation:
         """Do what is asked, write down what came of it, and say so."""
         host, visit, endpoint = self._host, turn.visit, turn.endpoint
         status, error, value = ABANDONED, None, None
+        REQUEST.set(visit)  # of this task, which does nothing else
         started = host.clock.monotonic()
         try:
             value = await self._done(turn)
@@ -186,11 +186,7 @@ class Conversation:
             said = None if error is None else said_and_logged(error, visit)
             status = status if said is None else said.status
             host.abandoned_count += status == ABANDONED
-            action = f"{endpoint.method} {endpoint.path}"
-            host.guard.tell(visit, action, SOCKET.path, status)
-            seconds = (host.clock.monotonic() - started) / 1e9
-            space = visit.space if status < REFUSED else None
-            host.durations.add(space or OTHERS, endpoint.operation, seconds)
+            host.tell(visit, endpoint, SOCKET.path, status, started)
         if error is not None and said is not None:
             if isinstance(turn.value, ObserveBody):
                 self._turns.observations.pop(turn.seq or 0)

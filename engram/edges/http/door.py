@@ -38,6 +38,7 @@ from engram.edges.http.visits import Visit
 from engram.model.errors import InvalidRequest, KernelCancelled, Overloaded
 from engram.ports import Clock
 from engram.service.store import Engram
+from engram.service.telemetry import REQUEST, RequestLogger
 from engram.service.transfers import Transfers
 
 Scope = MutableMapping[str, Any]
@@ -61,11 +62,14 @@ class Host:
         clock: Clock,
         guard: Guard | None = None,
         transfers: Transfers | None = None,
+        request_logger: RequestLogger | None = None,
     ) -> None:
         """Take the open store, the version of the program, and a name no other process has.
 
-        Without `transfers` no backups are carried.
+        Without `transfers` no backups are carried, without a `request_logger` no lines are logged
+        of requests that went well.
         """
+        self._request_logger = request_logger
         self.transfers = transfers
         self.db = db
         self.version = version
@@ -105,7 +109,31 @@ class Host:
     def visit(self, head: Head) -> Visit:
         """Return what is known of a request by its head."""
         request_id = head.request_id or self.next_request_id()
-        return Visit(request_id, head.correlation_id or request_id)
+        return Visit(request_id, head.correlation_id or head.trace_id or request_id)
+
+    def tell(
+        self, visit: Visit, endpoint: Endpoint | None, path: str, status: int, started: int
+    ) -> None:
+        """Write down, count and log what came of a request that came at `started` (monotonic)."""
+        duration_ns = self.clock.monotonic() - started
+        is_public = endpoint is not None and endpoint.is_public
+        if endpoint is not None and not is_public:
+            self.guard.tell(visit, endpoint.route, path, status)
+            # A space that nobody may ask, or that is not there, gets no label of its own.
+            space = visit.space if status < REFUSED else None
+            self.durations.add(space or OTHERS, endpoint.operation, duration_ns / 1e9)
+        logger = self._request_logger
+        if logger is not None:
+            (logger.debug if is_public else logger.info)(
+                "request",
+                route=None if endpoint is None else endpoint.route,
+                status=status,
+                duration_ms=duration_ns // 1_000 / 1_000,
+                space=visit.space,
+                caller=visit.principal.name if visit.is_known else None,
+                request_id=visit.request_id,
+                correlation_id=visit.correlation_id,
+            )
 
 
 class Door:
@@ -121,9 +149,19 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        host, head = self._host, head_of(scope["headers"])
-        visit = host.visit(head)
-        method = scope["method"]
+        head = head_of(scope["headers"])
+        visit = self._host.visit(head)
+        before = REQUEST.set(visit)
+        try:
+            await self._carry_out(scope, receive, send, head, visit)
+        finally:
+            visit.is_over = True
+            REQUEST.reset(before)
+
+    async def _carry_out(
+        self, scope: Scope, receive: Receive, send: Send, head: Head, visit: Visit
+    ) -> None:
+        host, method = self._host, scope["method"]
         endpoint = self.endpoints.get(method)
         host.under_way_count += 1
         started = host.clock.monotonic()
@@ -142,13 +180,7 @@ class Door:
             connection.ends(None)
             host.under_way_count -= 1
         status = ABANDONED if answer is None else answer.status
-        if endpoint is not None and not endpoint.is_public:
-            action = f"{endpoint.method} {endpoint.path}"
-            host.guard.tell(visit, action, scope["path"], status)
-            # A space that nobody may ask, or that is not there, gets no label of its own.
-            space = visit.space if status < REFUSED else None
-            seconds = (host.clock.monotonic() - started) / 1e9
-            host.durations.add(space or OTHERS, endpoint.operation, seconds)
+        host.tell(visit, endpoint, scope["path"], status, started)
         if answer is None:
             return
         headers = visit.answer_headers()
@@ -271,6 +303,7 @@ class Elsewhere:
         if scope["type"] not in {"http", "websocket"}:
             return
         visit = self._host.visit(head_of(scope["headers"]))
+        started = self._host.clock.monotonic()
         if self._is_known(f"{_PREFIX}{scope['path']}"):
             query = scope["query_string"]
             path = scope.get("raw_path", scope["path"].encode()).split(b"?")[0]
@@ -280,6 +313,7 @@ class Elsewhere:
         else:
             missing = f"there is no {scope['path']!r} here; see /docs"
             answer = problem_answer(Refused(404, "NOT_FOUND", missing), visit)
+        self._host.tell(visit, None, scope["path"], answer.status, started)
         # A WebSocket that is not accepted is answered like a request.
         prefix = "websocket." if scope["type"] == "websocket" else ""
         await send_whole(send, answer, visit, prefix)

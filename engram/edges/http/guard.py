@@ -102,6 +102,7 @@ class Guard:
                 resource=resource,
                 status=status,
                 request_id=visit.request_id,
+                correlation_id=visit.correlation_id,
             )
         )
 

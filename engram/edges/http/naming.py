@@ -16,9 +16,17 @@ from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.service.requests import check_request_key
 
 _NAME: Final = re.compile(rf"[A-Za-z0-9._:/+=-]{{1,{NAME_CHARACTERS_MAX}}}")
+# W3C Trace Context, section 3.2: a version, the trace, the span that asks, flags; versions after 00
+# may have more behind these.
+_TRACE: Final = re.compile(
+    rb"(?:(?=00.{53}\Z)|(?!00|ff))[0-9a-f]{2}"
+    rb"-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 _SPACE: Final = b"x-memory-space"
 _REQUEST: Final = b"x-request-id"
 _CORRELATION: Final = b"x-correlation-id"
+_TRACE_PARENT: Final = b"traceparent"
+_TRACE_STATE: Final = b"tracestate"
 _TIMEOUT: Final = b"x-request-timeout-ms"
 _KEY: Final = b"idempotency-key"
 _LAST: Final = b"last-event-id"
@@ -33,7 +41,7 @@ _API_KEY: Final = b"x-api-key"
 _WANTED: Final = frozenset(
     (
         *(_SPACE, _REQUEST, _CORRELATION, _TIMEOUT, _KEY, _LAST, _TYPE, _LENGTH),
-        *(_AUTHORIZATION, _API_KEY, _HOST, _ORIGIN),
+        *(_AUTHORIZATION, _API_KEY, _HOST, _ORIGIN, _TRACE_PARENT, _TRACE_STATE),
     )
 )
 
@@ -60,6 +68,13 @@ class Head(NamedTuple):
     def correlation_id(self) -> str | None:
         """What the caller calls the matter this request belongs to; likewise."""
         return _name(self.found.get(_CORRELATION))
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace this request belongs to, as `traceparent` says; None when it says none."""
+        said = self.found.get(_TRACE_PARENT)
+        found = None if said is None else _TRACE.fullmatch(said)
+        return None if found is None else found[1].decode()
 
     @property
     def media_type(self) -> str | None:
@@ -144,7 +159,12 @@ def head_of(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     twice = None
     for name, value in headers:
         if name in _WANTED and found.setdefault(name, value) != value:
-            twice = name
+            if name == _TRACE_STATE:
+                found[name] += b"," + value
+            elif name == _TRACE_PARENT:
+                found[name] = b""  # of two traces it belongs to neither, which is no mistake
+            else:
+                twice = name
     return Head(found, twice)
 
 

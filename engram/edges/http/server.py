@@ -34,6 +34,7 @@ from engram.edges.http.websocket import WebSocketProtocol
 from engram.model.errors import EngramError, InvalidRequest
 from engram.ports import Clock
 from engram.service.store import Engram
+from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
 
 _LOGGER: Final = logging.getLogger("engram.http")
@@ -118,12 +119,13 @@ class HttpServer:
         clock: Clock,
         guard: Guard | None = None,
         transfers: Transfers | None = None,
+        request_logger: RequestLogger | None = None,
     ) -> None:
         """Bind the socket; requests are accepted from `run` on.
 
         Raises InvalidRequest when the address cannot be bound.
         """
-        self._host = Host(db, version, name, clock, guard, transfers)
+        self._host = Host(db, version, name, clock, guard, transfers, request_logger)
         self._db = db
         self._socket = _bound(host, port)
         shown, number = self._socket.getsockname()[:2]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from engram.edges.http.connections import connection_of
 from engram.edges.http.conversation import Conversation
 from engram.edges.http.door import Host, Scope, problem_answer, send_whole
-from engram.edges.http.metrics import OTHERS
 from engram.edges.http.naming import Head, head_of, space_of, space_or_default
 from engram.edges.http.problems import Refused
 from engram.edges.http.reading import query_of
@@ -32,10 +31,7 @@ class SocketDoor:
         except Exception as error:  # noqa: BLE001 - rule 3 of the door
             refused = problem_answer(error, visit)
         status = SWITCHING if refused is None else refused.status
-        host.guard.tell(visit, f"{SOCKET.method} {SOCKET.path}", scope["path"], status)
-        space = visit.space if refused is None else None
-        seconds = (host.clock.monotonic() - started) / 1e9
-        host.durations.add(space or OTHERS, SOCKET.operation, seconds)
+        host.tell(visit, SOCKET, scope["path"], status, started)
         try:
             if refused is not None:
                 await send_whole(send, refused, visit, "websocket.")

@@ -12,6 +12,7 @@ class Visit:
         "correlation_id",
         "headers",
         "is_known",
+        "is_over",
         "is_read",
         "principal",
         "request_id",
@@ -23,6 +24,7 @@ class Visit:
         self.correlation_id = correlation_id
         self.space: str | None = None
         self.principal: Principal = ANYONE
+        self.is_over = False
         self.is_known = False
         """Whether somebody showed who they are."""
         self.is_read = False

@@ -8,7 +8,7 @@ import pytest
 from engram.kernels import selection, zig_backend
 from engram.kernels.zig_backend import ZigBackend
 from engram.model.errors import BackendUnavailable, InvalidRequest
-from engram.settings import ISA_CHOICES
+from engram.setting_values import ISA_CHOICES
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 
 from engram.model.errors import QuotaReached, RateLimited, WritesLimited
 from engram.service.space import Space
-from engram.settings import PerSpace, Settings
+from engram.setting_values import PerSpace
+from engram.settings import Settings
 from engram.wiring import open_store
 
 pytestmark = pytest.mark.anyio
