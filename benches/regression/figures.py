@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 COUNTS: Final = "counts"
+OPERATIONS: Final = "operations"
 KERNELS: Final = "kernels"
 """The names of the groups that are no end-to-end workloads."""
 
@@ -59,6 +60,7 @@ class Report(msgspec.Struct, frozen=True):
         figures: end-to-end workloads beside their floors.
         kernels: kernel calls beside the same calls in the frozen library.
         instructions: of each kernel call.
+        operations: instructions of each whole operation, in Python and out of it.
         skipped: groups, and kernel calls, that could not be measured, with the reason.
         seconds: what each group took.
     """
@@ -67,6 +69,7 @@ class Report(msgspec.Struct, frozen=True):
     figures: tuple[Figure, ...] = ()
     kernels: tuple[Figure, ...] = ()
     instructions: dict[str, int] = {}
+    operations: dict[str, int] = {}
     skipped: dict[str, str] = {}
     seconds: dict[str, float] = {}
 
@@ -90,6 +93,7 @@ class Baseline(msgspec.Struct, frozen=True):
         kernels: the ratios of each kernel call to the same in the frozen library, which was the
             same code: the noise that was seen.
         ratios: what the end-to-end workloads have to hold.
+        operations: instructions of each whole operation.
     """
 
     commit: str
@@ -99,6 +103,7 @@ class Baseline(msgspec.Struct, frozen=True):
     instructions: dict[str, int]
     kernels: dict[str, float]
     ratios: dict[str, Held]
+    operations: dict[str, int] = {}
 
 
 BASELINE_PATH: Final = Path(__file__).with_name("baselines.json")

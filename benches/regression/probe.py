@@ -56,7 +56,7 @@ def declare_probe(library: ctypes.CDLL) -> None:
     """Set the argument types of what the probe adds."""
     library.engram_probe_burn.argtypes = [ctypes.c_size_t]
     library.engram_probe_dump.argtypes = [ctypes.c_char_p]
-    for name in ("burn", "dump", "start"):
+    for name in ("burn", "dump", "start", "stop"):
         getattr(library, f"engram_probe_{name}").restype = None
 
 

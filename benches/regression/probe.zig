@@ -35,6 +35,11 @@ export fn engram_probe_start() void {
     request(start_instrumentation, 0);
 }
 
+/// Ends instrumenting: what prepares the next operation runs several times as fast.
+export fn engram_probe_stop() void {
+    request(stop_instrumentation, 0);
+}
+
 /// Writes what was collected into a file that names it, and begins again at zero.
 export fn engram_probe_dump(name: ?[*:0]const u8) void {
     request(dump_stats_at, @intFromPtr(name));
@@ -46,6 +51,7 @@ const tool_base = 'C' << 24 | 'T' << 16;
 const toggle_collect = tool_base + 2;
 const dump_stats_at = tool_base + 3;
 const start_instrumentation = tool_base + 4;
+const stop_instrumentation = tool_base + 5;
 
 inline fn request(number: usize, argument: usize) void {
     if (builtin.cpu.arch != .x86_64) return;

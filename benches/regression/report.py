@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benches.regression.figures import Baseline, Figure, Machine, Report
-from benches.regression.verdict import FAILING, Line, comparable, failed
+from benches.regression.verdict import FAILING, Line, comparable, failed, same_python
 
 
 def show(console: Console, report: Report) -> None:
     """Print what a run measured."""
     table = Table("workload", "p50 us", "floor us", "ratio", "also", title=_name(report.machine))
-    for name, value in report.instructions.items():
+    for name, value in {**report.instructions, **report.operations}.items():
         table.add_row(name, "", "", "", f"{value:,} instructions")
     for figure in report.kernels:
         table.add_row(*_numbers(figure), figure.floor)
@@ -42,6 +42,11 @@ def show_lines(console: Console, lines: Sequence[Line], baseline: Baseline, repo
         table.add_row(line.name, line.measure, *numbers, line.word, style=style)
     console.print(table)
     show_skipped(console, report)
+    if not same_python(baseline.machine, report.machine):
+        console.print(
+            "instructions of whole operations are not judged: those of the baseline are of Python "
+            f"{baseline.machine.python} and numpy {baseline.machine.numpy}"
+        )
     if not comparable(baseline.machine, report.machine):
         console.print(
             "ratios to a floor are not judged: the baseline is of "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import subprocess
@@ -18,7 +19,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from benches.regression import counting, frozen, ratios, reads, starts, writes
-from benches.regression.figures import COUNTS, KERNELS, Figure, Machine, Report
+from benches.regression.figures import COUNTS, KERNELS, OPERATIONS, Figure, Machine, Report
 from engram.kernels.selection import select_backend
 from engram.kernels.zig_library import library_path
 
@@ -28,7 +29,7 @@ GROUPS: Final[dict[str, Measure]] = {
     "writes": writes.measure,
     "starts": starts.measure,
 }
-ALL: Final = (COUNTS, KERNELS, *GROUPS)
+ALL: Final = (COUNTS, OPERATIONS, KERNELS, *GROUPS)
 # Which group measures a figure, by the first word of its name.
 GROUP_OF: Final = {
     "recall": "reads",
@@ -49,6 +50,8 @@ def run(names: Iterable[str], *, commit: str, quick: bool, directory: str | None
         started = time.monotonic()
         if name == COUNTS:
             found = _with_counts(found)
+        elif name == OPERATIONS:
+            found = _with_operations(found)
         elif name == KERNELS:
             found = _with_kernels(found, commit, quick=quick)
         else:
@@ -67,6 +70,13 @@ def _with_counts(found: Report) -> Report:
         return replace(found, instructions=counting.count_instructions())
     except counting.CannotCount as error:
         return replace(found, skipped={**found.skipped, COUNTS: str(error)})
+
+
+def _with_operations(found: Report) -> Report:
+    try:
+        return replace(found, operations=counting.count_operations())
+    except counting.CannotCount as error:
+        return replace(found, skipped={**found.skipped, OPERATIONS: str(error)})
 
 
 def _with_kernels(found: Report, commit: str, *, quick: bool) -> Report:
@@ -96,17 +106,27 @@ def measure_here(name: str, *, quick: bool, directory: str | None) -> bytes:
 
 
 def machine() -> Machine:
-    """Return what this machine is, as far as ratios depend on it."""
+    """Return what this machine is, as far as ratios and counts of operations depend on it."""
     kernels = select_backend("auto")
-    cpu = platform.processor() or platform.machine()
+    python = f"{platform.python_version()}, {platform.python_compiler()}"
+    return Machine(_cpu(), kernels.name, kernels.isa, python, np.__version__)
+
+
+def _cpu() -> str:
+    """Return the name and the numbers of the processor: a rented one often hides its name."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                cpu = line.partition(":")[2].strip()
-                break
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        pass
-    return Machine(cpu, kernels.name, kernels.isa, platform.python_version(), np.__version__)
+        return platform.processor() or platform.machine()
+    of_first = dict(map(_field, itertools.takewhile(str.strip, lines)))
+    names = ("model name", "cpu family", "model", "stepping", "cache size")
+    known = [of_first[name] for name in names if of_first.get(name)]
+    return ", ".join(known) or platform.machine()
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
 
 
 def _options(*, quick: bool, directory: str | None = None) -> list[str]:

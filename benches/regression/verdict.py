@@ -1,12 +1,16 @@
 """The gate: what was measured against what is held.
 
-Rule 1: instruction counts are exact and judge first, at a line of 2 %.
+Rule 1: instruction counts of kernel calls are exact and judge first, at a line of 2 %; those of
+        whole operations move by 1 % and are judged at 5 %, under the Python and numpy they were
+        counted with.
 Rule 2: a kernel call may take 4 % longer than in the frozen library; on any machine, for both are
         measured in one process. What cannot be compared is said, and the counts judge alone.
 Rule 3: an end-to-end ratio to its floor is judged at its own line: the p99 of the ratios that
         unchanged code gave against itself when the baseline was made, half of the runs beside
-        other work; never under `RATIO_LINE_MIN`, or `DISK_LINE_MIN` where the disk answers: some
-        runs of an hour do not show what a disk does in a month.
+        other work; never under `RATIO_LINE_MIN`, or `DISK_LINE_MIN` where the disk answers. A
+        floor is another mix of memory, disk and processor than its subject, and an hour's runs on
+        one machine do not show how far those drift apart on the next. These lines are for waits
+        and locks, which no count sees; what Python executes is judged by rule 1.
 Rule 4: a "must reach" fails beyond its bound times the slack, whatever the baseline says.
 Rule 5: what is held and was not measured fails; what is measured and not held is said.
 """
@@ -22,12 +26,22 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from benches.regression.figures import COUNTS, KERNELS, Baseline, Figure, Held, Machine, Report
+from benches.regression.figures import (
+    COUNTS,
+    KERNELS,
+    OPERATIONS,
+    Baseline,
+    Figure,
+    Held,
+    Machine,
+    Report,
+)
 
 INSTRUCTIONS_LINE: Final = 1.02
+OPERATIONS_LINE: Final = 1.05
 KERNEL_LINE: Final = 1.04
-RATIO_LINE_MIN: Final = 1.05
-DISK_LINE_MIN: Final = 1.5
+RATIO_LINE_MIN: Final = 1.5
+DISK_LINE_MIN: Final = 2.0
 _ON_DISK: Final = "remember"
 # A bound missed by less than this is reported and does not fail: it is absolute, so it moves with
 # the machine, its disk and its neighbours (the same code took up to 2.6 times as long beside other
@@ -35,6 +49,7 @@ _ON_DISK: Final = "remember"
 LIMIT_SLACK: Final = 4.0
 
 INSTRUCTIONS: Final = "instructions"
+OF_OPERATION: Final = "instructions, whole"
 TO_FROZEN: Final = "ratio to the frozen library"
 TO_FLOOR: Final = "ratio to its floor"
 Word: TypeAlias = Literal["held", "faster", "missed", "slower", "absent", "new", "not judged"]
@@ -76,6 +91,7 @@ def judge(baseline: Baseline, report: Report) -> list[Line]:
         ratios = [replace(line, word="not judged") for line in ratios]
     return [
         *_instructions(baseline, report),
+        *_operations(baseline, report),
         *_kernels(baseline, report),
         *ratios,
         *_limits(report),
@@ -85,6 +101,11 @@ def judge(baseline: Baseline, report: Report) -> list[Line]:
 def comparable(one: Machine, other: Machine) -> bool:
     """Whether ratios of two machines can be compared."""
     return (one.cpu, one.kernels, one.isa) == (other.cpu, other.kernels, other.isa)
+
+
+def same_python(one: Machine, other: Machine) -> bool:
+    """Whether instructions of whole operations can be compared."""
+    return (one.python, one.numpy) == (other.python, other.numpy)
 
 
 def failed(lines: Sequence[Line]) -> list[Line]:
@@ -99,6 +120,7 @@ def better(first: Report, second: Report) -> Report:
         _better_of(first.figures, second.figures),
         _better_of(first.kernels, second.kernels),
         {**first.instructions, **second.instructions},
+        _fewer(first.operations, second.operations),
         {**first.skipped, **second.skipped},
         {name: took + second.seconds.get(name, 0) for name, took in first.seconds.items()},
     )
@@ -144,6 +166,20 @@ def _instructions(baseline: Baseline, report: Report) -> list[Line]:
         return []
     held = {name: (count, INSTRUCTIONS_LINE) for name, count in baseline.instructions.items()}
     return _lines(INSTRUCTIONS, held, report.instructions)
+
+
+def _operations(baseline: Baseline, report: Report) -> list[Line]:
+    if OPERATIONS in report.skipped:
+        return []
+    held = {name: (count, OPERATIONS_LINE) for name, count in baseline.operations.items()}
+    lines = _lines(OF_OPERATION, held, report.operations)
+    if same_python(baseline.machine, report.machine):
+        return lines
+    return [replace(line, word="not judged") for line in lines]
+
+
+def _fewer(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    return {name: min(count, second.get(name, count)) for name, count in first.items()}
 
 
 def _kernels(baseline: Baseline, report: Report) -> list[Line]:

@@ -28,6 +28,11 @@ def test_kernels_are_measured_once_more_and_whole_operations_twice() -> None:
     assert commands._groups_of(lines, 3) == ["reads"]
 
 
+def test_whole_operations_are_counted_once_more() -> None:
+    lines = [slower("recall.words", verdict.OF_OPERATION)]
+    assert [commands._groups_of(lines, attempt) for attempt in (2, 3)] == [["operations"], []]
+
+
 def test_a_bound_that_fails_measures_its_group_again() -> None:
     assert commands._groups_of([slower("remember.lone", "us over the disk, p50")], 2) == ["writes"]
 

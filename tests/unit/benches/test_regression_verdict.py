@@ -25,6 +25,12 @@ def words(measured: Measured, machine: Machine = HERE) -> list[str]:
     return [line.word for line in verdict.judge(baseline, measured)]
 
 
+def of_operation(count: int, machine: Machine) -> str:
+    baseline = Baseline("c", "d", "r", machine, {}, {}, {}, {"get": 1_000})
+    [line] = verdict.judge(baseline, Measured(HERE, operations={"get": count}))[:1]
+    return line.word
+
+
 def test_unchanged_code_is_held() -> None:
     assert words(report()) == ["held", "held", "held", "held"]
 
@@ -52,6 +58,21 @@ def test_another_machine_is_judged_by_counts_and_by_the_frozen_library_alone() -
 @pytest.mark.parametrize(("limit", "word"), [(1.0, "held"), (3.9, "missed"), (4.1, "slower")])
 def test_a_bound_fails_beyond_its_slack_only(limit: float, word: str) -> None:
     assert words(report(limit=limit))[3] == word
+
+
+@pytest.mark.parametrize(("count", "word"), [(1_060, "slower"), (1_040, "held"), (900, "faster")])
+def test_six_per_cent_more_instructions_of_a_whole_operation_fail(count: int, word: str) -> None:
+    assert of_operation(count, HERE) == word
+
+
+def test_an_operation_is_not_judged_under_another_python() -> None:
+    assert of_operation(1_060, Machine("another", "zig", "avx2", "3.11", "2.4")) == "slower"
+    assert of_operation(1_060, Machine("cpu", "zig", "avx2", "3.12", "2.4")) == "not judged"
+
+
+def test_the_fewer_instructions_of_two_attempts_are_kept() -> None:
+    first, second = (Measured(HERE, operations={"get": count}) for count in (9, 8))
+    assert verdict.better(first, second).operations == {"get": 8}
 
 
 def test_what_is_held_and_was_not_measured_fails() -> None:
@@ -83,4 +104,4 @@ def test_the_better_of_two_attempts_is_kept() -> None:
 def test_the_line_is_never_under_its_least_and_covers_what_was_seen() -> None:
     assert verdict.line_of("recall", [1.0, 1.0, 1.0]) == verdict.RATIO_LINE_MIN
     assert verdict.line_of("remember.lone", [1.0, 1.0, 1.0]) == verdict.DISK_LINE_MIN
-    assert verdict.line_of("recall", [1.0, 1.2]) == pytest.approx(1.2)
+    assert verdict.line_of("recall", [1.0, 1.6]) == pytest.approx(1.6)
