@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import anyio.to_thread
@@ -12,8 +13,6 @@ from engram.model.errors import EngramError
 from engram.model.limits import WORDS_UNSAVED_ROWS_MAX
 from engram.ports import Clock
 
-# 100 ms without a write count as idle: longer than a bulk load needs to prepare its next batch.
-_IDLE_NS: Final = 100_000_000
 # 256 bodies of 384 dimensions a step, 2 ms: see `Words.step` for why not more.
 _SKETCHED_ROWS: Final = 256
 
@@ -35,12 +34,9 @@ async def index(engine: SpaceEngine, kernels: KernelBackend, clock: Clock) -> No
 
 async def _words(engine: SpaceEngine, clock: Clock) -> None:
     while engine.words.rows_indexed < engine.view.count and not engine.is_closing:
-        before = engine.activity.begun
-        await clock.sleep_until(clock.monotonic() + _IDLE_NS)
+        await engine.activity.idle(clock)
         try:
-            while engine.is_idle_since(before):
-                if not await anyio.to_thread.run_sync(engine.words.step, engine.view):
-                    break
+            await _while_idle(engine, lambda: engine.words.step(engine.view))
         except EngramError:  # a text on disk cannot be read: a recall says so to its caller
             return
 
@@ -50,8 +46,14 @@ async def _sketches(engine: SpaceEngine, kernels: KernelBackend, clock: Clock) -
         return engine.sketches.step(engine.view.hot, kernels, _SKETCHED_ROWS)
 
     while engine.sketches.behind(engine.view.hot) and not engine.is_closing:
-        before = engine.activity.begun
-        await clock.sleep_until(clock.monotonic() + _IDLE_NS)
-        while engine.is_idle_since(before):
-            if not await anyio.to_thread.run_sync(step):
-                break
+        await engine.activity.idle(clock)
+        await _while_idle(engine, step)
+
+
+async def _while_idle(engine: SpaceEngine, step: Callable[[], bool]) -> None:
+    """Take step after step, in turns with other spaces, until it was the last or work begins."""
+    activity = engine.activity
+    before, goes_on = activity.begun, True
+    while goes_on:
+        async with activity.turn:
+            goes_on = engine.is_idle_since(before) and await anyio.to_thread.run_sync(step)

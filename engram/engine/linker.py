@@ -182,9 +182,8 @@ class Linker:
             if not self._is_eager and not self._waiting:
                 await self._asked.wait()  # and for no commit meanwhile
                 continue
-            async with anyio.create_task_group() as tasks:
-                for event in (self._engine.grown, self._asked):
-                    tasks.start_soon(_first_of, event, tasks.cancel_scope)
+            # Who asks while there is nothing to link does not wait for it.
+            await self._engine.grown.wait()
         if not self._waiting:
             await self._wait_until_idle()
 
@@ -300,8 +299,3 @@ def _command(view: View, span: tuple[int, int], found: list[Alike]) -> Link:
         weights=likenesses.astype("<f4", copy=False).tobytes(),
         near=(likenesses >= NEAR_DUPLICATE).astype(np.uint8).tobytes(),
     )
-
-
-async def _first_of(event: anyio.Event, scope: anyio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()

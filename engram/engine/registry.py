@@ -258,6 +258,7 @@ class SpaceRegistry:
             await self.housekeeping.aclose()
         failure: EngramError | None = None
         for engine in list(self._engines.values()):
+            self._activity.begin()  # so that none of the others indexes now
             try:
                 await engine.aclose()
             except EngramError as error:
@@ -290,6 +291,7 @@ class SpaceRegistry:
         if not create and not await self.exists(space):
             raise SpaceNotFound(space)
         self.recovering.add(space)
+        self._activity.begin()
         try:
             opened = await self._open_space(space)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -90,8 +91,9 @@ class Engram:
         check_space_id(space_id)
         registry = self._core.registry
         engine = registry.open_now(space_id)
-        if engine is None and await registry.exists(space_id):
-            engine = await registry.open(space_id)
+        if engine is None:
+            with suppress(SpaceNotFound):
+                engine = await registry.open(space_id)
         if engine is not None:
             check_embedder(space_id, engine.view, self._core.embedder)
         return Space(space_id, self._core, principal)

@@ -26,6 +26,7 @@ PAGE_MASK: Final = PAGE_ROWS - 1
 _FIRST_ROWS: Final = 256
 _FEW: Final = 40  # rows that are sooner read one by one than sorted out by page
 _IS_LITTLE: Final = sys.byteorder == "little"
+_NO_RAW: Final[tuple[Array | None, memoryview, int]] = (None, memoryview(b""), 0)
 
 # 4 MiB a chunk: small spaces hold one short chunk, large ones waste at most a part of the last.
 CHUNK_BYTES: Final = 4 << 20
@@ -43,13 +44,12 @@ class PagedColumn:
 
     def __init__(self, dtype: DTypeLike, width: int = 0) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self.width, self.count = width, 0
+        self.width, self.count, self._raw = width, 0, _NO_RAW
         self.pages: list[Array] = []
-        self._shared: list[bool] = []
+        self._shared = bytearray()  # unlike a list nothing for the garbage collector
         self._frozen: Pages | None = ()
         self._staged: tuple[int, bytes | memoryview] | None = None
         self._ahead: Array | None = None
-        self._raw: tuple[Array | None, memoryview, int] = (None, memoryview(b""), 0)
 
     def adopt(self, pages: Sequence[Array], count: int) -> None:
         """Take over `count` rows in pages that are never written to: a change copies them.
@@ -57,7 +57,7 @@ class PagedColumn:
         All pages but the last are full, and the last one ends with its last row.
         """
         self.pages, self.count = list(pages), count
-        self._shared = [True] * len(self.pages)
+        self._shared = bytearray(b"\1") * len(self.pages)
         self._frozen = tuple(self.pages)
 
     def append(self, values: Array) -> None:
@@ -133,7 +133,7 @@ class PagedColumn:
         """Return the pages as they are; from now on changing a stored value copies its page."""
         if self._frozen is None:
             self._frozen = tuple(self.pages)
-            self._shared = [True] * len(self.pages)
+            self._shared = bytearray(b"\1") * len(self.pages)
         return self._frozen
 
     def set(self, rows: Array, values: Array | float) -> None:

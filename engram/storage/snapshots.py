@@ -74,13 +74,13 @@ class Snapshots:
         self.left = LeftSegments()
         self._made_words: Callable[[], Any] | None = None
         self._serial = 0
+        self._indexes: list[str] = []  # as `read` found them
         self._may_sweep = False
 
     @property
     def durable_lsn(self) -> int:
-        """What the files in `hot` and the manifest say was durable; 0 when they say nothing."""
-        found = [int(match[1]) for match in map(_SNAPSHOT.fullmatch, self._names()) if match]
-        return max([self._manifest.body.durable_lsn, *found])
+        """What the files that `read` found in `hot` and the manifest say was durable; else 0."""
+        return max([self._manifest.body.durable_lsn, *map(lsn_of_snapshot, self._indexes)])
 
     @property
     def remembered(self) -> str:
@@ -107,8 +107,10 @@ class Snapshots:
             StorageFailed: the medium cannot be read.
         """
         self._manifest.read()
-        serials = [int(match[1]) for match in map(_SERIAL.fullmatch, self._names()) if match]
+        names = self._names()
+        serials = [int(match[1]) for match in map(_SERIAL.fullmatch, names) if match]
         self._serial = max(serials, default=0)
+        self._indexes = sorted(filter(is_snapshot_name, names))
 
     def load(
         self, open_segment: OpenSegment, begin: Begin = when_asked, make: Make = as_saved
@@ -125,11 +127,10 @@ class Snapshots:
             StorageFailed: the directory cannot be read.
         """
         names = list(self._manifest.body.snapshots)
-        indexes = sorted(filter(_SNAPSHOT.fullmatch, self._names()))
         # Where not all is as it was left, nothing is removed before the next checkpoint counts.
-        self._may_sweep = self._manifest.is_readable or not indexes
+        self._may_sweep = self._manifest.is_readable or not self._indexes
         if not self._manifest.is_readable:
-            names = [SnapshotName(int(file[:20]), file, b"") for file in indexes]
+            names = [SnapshotName(int(file[:20]), file, b"") for file in self._indexes]
         found: Loaded | None = None
         for name in reversed(names):
             try:

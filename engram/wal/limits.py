@@ -44,6 +44,11 @@ READ_BYTES = 1024 * 1024
 """Bytes read ahead from a segment at once: hides the call's cost at a bounded buffer; the read
 ahead of PostgreSQL's recovery is of this order."""
 
+READ_BYTES_FIRST = 64 * 1024
+"""Bytes read from a segment at first, twice as many each time up to READ_BYTES, and looked through
+at once behind its end. Most segments are short: a thousand small spaces that read 1 MiB each asked
+the system for 2 GB of new memory. The C library hands out 64 KiB without asking (up to 128)."""
+
 APPENDER_THREADS = 4
 """Threads that write for all logs of a process: as many syncs as run at once. They sleep in the
 disk, not on the CPU, and more syncs at once hardly make one disk faster."""

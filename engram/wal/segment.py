@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from engram.model.errors import StoreTooNew
-from engram.wal.limits import BLOCK_BYTES, READ_BYTES
+from engram.wal.limits import BLOCK_BYTES, READ_BYTES, READ_BYTES_FIRST
 from engram.wal.record import (
     GROUP_HEADER_BYTES,
     VERSION,
@@ -109,8 +109,8 @@ def read_head(filesystem: Filesystem, handle: Handle, path: str, identity: LogId
 class GroupReader:
     """Walks the groups of one open segment, verifying each against the one before.
 
-    Reads ahead in large steps. `offset`, `next_lsn` and `crc` say where the next group must
-    begin, with which LSN, and after which CRC.
+    Reads ahead in steps that become large. `offset`, `next_lsn` and `crc` say where the next group
+    must begin, with which LSN, and after which CRC.
     """
 
     def __init__(self, filesystem: Filesystem, handle: Handle, head: Head) -> None:
@@ -120,6 +120,7 @@ class GroupReader:
         self._size = filesystem.size(handle)
         self._window = memoryview(b"")
         self._window_offset = 0
+        self._ahead_bytes = READ_BYTES_FIRST
         self.offset = BLOCK_BYTES
         self.next_lsn = head.header.first_lsn
         self.crc = head.tag
@@ -184,7 +185,8 @@ class GroupReader:
         bytes_count = max(0, min(bytes_count, self._size - self.offset))
         start = self.offset - self._window_offset
         if start + bytes_count > len(self._window):
-            wanted = max(bytes_count, READ_BYTES)
+            wanted = max(bytes_count, self._ahead_bytes)
+            self._ahead_bytes = min(READ_BYTES, 2 * self._ahead_bytes)
             data = self._filesystem.read_at(self._handle, self.offset, wanted)
             self._window, self._window_offset, start = memoryview(data), self.offset, 0
         return self._window[start : start + bytes_count]

@@ -259,7 +259,7 @@ class LocalFilesystem:
         target = self._at(path)
         with _translated("list", target):
             try:
-                return sorted(entry.name for entry in target.iterdir())
+                return sorted(os.listdir(target))  # noqa: PTH208 - no Path for each name
             except FileNotFoundError:
                 return []
 
