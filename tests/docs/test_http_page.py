@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engram.edges.http.app import ENDPOINTS
 from engram.edges.http.description import endpoints_about
-from engram.edges.http.problems import STATUS, TITLES
+from engram.service.wire.refusals import STATUS, TITLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
 # Of the server itself, which has no error class for them.

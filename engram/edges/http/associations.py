@@ -4,16 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from engram.edges.http.answered import (
-    ActivationsValue,
-    AssociationsValue,
-    DissociatedValue,
-    NeighboursValue,
-    PathsValue,
-    activations_value,
-    neighbours_value,
-    paths_value,
-)
 from engram.edges.http.asked import (
     AssociateBody,
     AssociationsQuery,
@@ -25,6 +15,16 @@ from engram.edges.http.asked import (
 from engram.edges.http.calls import Call, Endpoint, given
 from engram.model.association import Associated
 from engram.service.access import Role
+from engram.service.wire.answered import (
+    ActivationsValue,
+    AssociationsValue,
+    DissociatedValue,
+    NeighboursValue,
+    PathsValue,
+    activations_value,
+    neighbours_value,
+    paths_value,
+)
 
 
 async def associate(call: Call) -> Associated:

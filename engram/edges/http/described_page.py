@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
-from engram.edges.http.problems import REMEDIES, TITLES
+from engram.edges.http.problems import REMEDIES
+from engram.service.wire.refusals import TITLES
 
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from engram.edges.http.answered import MemoryValue, memory_value
 from engram.edges.http.asked import Limit, LimitQuery, Spaced, SpaceId
 from engram.edges.http.calls import Call, Endpoint, given
 from engram.model.contradiction import Claim
@@ -15,6 +14,7 @@ from engram.model.errors import InvalidRequest
 from engram.model.memory import Lability
 from engram.model.space_settings import SpaceSettings
 from engram.service.access import Role
+from engram.service.wire.answered import MemoryValue, memory_value
 
 
 class ContradictionsQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from engram.edges.http.answered import RememberedValue
 from engram.edges.http.calls import Endpoint
 from engram.edges.http.reported import NewSpaceValue
+from engram.service.wire.answered import RememberedValue
 
 _MEMORY = {"path.id": "$response.body#/id", "header.X-Memory-Space": "$response.body#/space"}
 _SPACE = {"path.space": "$response.body#/id"}

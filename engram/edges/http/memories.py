@@ -6,18 +6,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from engram.edges.http.answered import (
-    ForgottenValue,
-    HistoryValue,
-    MemoryValue,
-    PageValue,
-    RememberedManyValue,
-    RememberedValue,
-    forgotten_value,
-    memory_value,
-    memory_values,
-    remembered_many_value,
-)
 from engram.edges.http.asked import (
     BatchBody,
     FeedbackBody,
@@ -42,6 +30,18 @@ from engram.model.memory import Remembered, Reviewed
 from engram.model.particulars import PRIORITY_MAX, PRIORITY_MIN
 from engram.service.access import Role
 from engram.service.space import Space
+from engram.service.wire.answered import (
+    ForgottenValue,
+    HistoryValue,
+    MemoryValue,
+    PageValue,
+    RememberedManyValue,
+    RememberedValue,
+    forgotten_value,
+    memory_value,
+    memory_values,
+    remembered_many_value,
+)
 
 # What makes associations in the same commit; without any there are none to be counted.
 _LINKING: Final = frozenset(("tags", "entities", "session"))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from math import nan
 from typing import Final
 
-from engram.edges.http.answered import (
+from engram.edges.http.asked import CompleteBody, RecallBody, RecallQuery, RecognizeBody
+from engram.edges.http.calls import Call, Endpoint, given
+from engram.edges.http.conditions import with_metadata
+from engram.service.wire.answered import (
     CompletedValue,
     RecalledValue,
     RecognizedValue,
@@ -13,9 +16,6 @@ from engram.edges.http.answered import (
     recalled_value,
     recognized_value,
 )
-from engram.edges.http.asked import CompleteBody, RecallBody, RecallQuery, RecognizeBody
-from engram.edges.http.calls import Call, Endpoint, given
-from engram.edges.http.conditions import with_metadata
 
 
 async def recall(call: Call) -> RecalledValue:

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from engram.edges.http.answered import MemoryValue, Moment, memory_value
 from engram.engine.verification import SpaceReport
 from engram.model.answer import Answer, AnswerRow, PlanStep
 from engram.model.concepts import Belief, Concept
 from engram.model.health import SpaceHealth
 from engram.model.memory import SpaceInfo
 from engram.model.recollection import Interval
+from engram.service.wire.answered import MemoryValue, Moment, memory_value
 
 
 class RowValue(msgspec.Struct, frozen=True):

@@ -6,14 +6,6 @@ from typing import Annotated, Final
 
 import msgspec
 
-from engram.edges.http.answered import (
-    MemoryValue,
-    PageValue,
-    RecalledValue,
-    memory_value,
-    memory_values,
-    recalled_value,
-)
 from engram.edges.http.asked import (
     FilterFields,
     Limit,
@@ -28,6 +20,14 @@ from engram.model.doubts import Doubt
 from engram.model.limits import CUE_CHARACTERS_MAX
 from engram.model.recollection import Interval, Recollection
 from engram.service.doubting import doubts_about, doubts_of
+from engram.service.wire.answered import (
+    MemoryValue,
+    PageValue,
+    RecalledValue,
+    memory_value,
+    memory_values,
+    recalled_value,
+)
 
 
 class SearchQuery(FilterFields, forbid_unknown_fields=True, kw_only=True):

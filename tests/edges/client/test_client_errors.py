@@ -12,11 +12,12 @@ import engram
 from engram.adapters.local.clock import SystemClock
 from engram.edges.client.refused import BY_CODE, error_of
 from engram.edges.http.guard import Guard
-from engram.edges.http.problems import TITLES, Refused, problem_of, said_of
+from engram.edges.http.problems import Refused, problem_of, said_of
 from engram.edges.http.server import HttpServer
 from engram.model import errors
 from engram.service.access import Access, Principal, Role
 from engram.service.limiting import TokenBuckets
+from engram.service.wire.refusals import TITLES
 
 if TYPE_CHECKING:
     from tests.edges.client.conftest import Serve

@@ -16,9 +16,10 @@ from engram.edges.http.app import make_app
 from engram.edges.http.calls import Call, Endpoint, Nothing
 from engram.edges.http.door import Host
 from engram.edges.http.limits import BODY_BYTES_MAX
-from engram.edges.http.problems import STATUS, TITLES, said_of, status_of
+from engram.edges.http.problems import said_of
 from engram.edges.http.reported import AliveValue
 from engram.model import errors
+from engram.service.wire.refusals import STATUS, TITLES, status_of
 
 if TYPE_CHECKING:
     from tests.edges.http.conftest import Caller

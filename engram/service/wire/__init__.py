@@ -1,0 +1,1 @@
+"""What every front end says alike: the JSON of answers, and what a refusal tells."""
