@@ -6,13 +6,18 @@ from contextlib import AbstractAsyncContextManager
 
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
+from engram.adapters.traces.opening import tracer_of_process
 from engram.edges.client.limits import TIMEOUT_SECONDS
 from engram.edges.client.opening import open_remote
 from engram.edges.client.store import RemoteEngram
 
 
 def connect(
-    url: str, *, api_key: str | None = None, timeout: float | None = TIMEOUT_SECONDS
+    url: str,
+    *,
+    api_key: str | None = None,
+    timeout: float | None = TIMEOUT_SECONDS,
+    traces: bool = False,
 ) -> AbstractAsyncContextManager[RemoteEngram]:
     """Lend the store that a server has open, with the verbs of `engram.open`; `async with` it.
 
@@ -24,8 +29,12 @@ def connect(
         url: where the server is, such as `http://127.0.0.1:7432`.
         api_key: a key or token; it is sent to that address only.
         timeout: seconds that a verb may take, all attempts together; None: any time.
+        traces: make each request a span, where this process has set up OpenTelemetry for spans to
+            go, and tell the server of it (W3C traceparent): its spans are within that one.
 
     Raises:
-        InvalidRequest: the address, key or timeout breaks a rule.
+        InvalidRequest: the address, key or timeout breaks a rule, or traces are asked for and
+            OpenTelemetry is not installed.
     """
-    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy())
+    tracer = tracer_of_process() if traces else None
+    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy(), tracer)

@@ -6,7 +6,8 @@ Each Protocol is implemented in `engram.adapters` for real use and in `engram.te
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,3 +181,61 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return float32[len(texts), dimensions] unit rows; EmbedderUnavailable on failure."""
+
+
+Origin = NewType("Origin", object)
+"""A span that is under way, to be handed to another task; a Tracer alone knows what it is."""
+
+SpanKind: TypeAlias = Literal["internal", "client"]
+
+
+class Span(Protocol):
+    """Something that goes on and is measured, as part of a trace."""
+
+    @property
+    def trace_id(self) -> str:
+        """The trace it is part of, 32 hexadecimal digits."""
+
+    def note(self, name: str, value: str | float | bool) -> None:
+        """Say something of it."""
+
+    def fail(self, error: str) -> None:
+        """Say that it failed, and the name of what with."""
+
+
+class Tracer(Protocol):
+    """Measures what goes on and tells a collector; whoever has none measures nothing.
+
+    A span is current in the task that entered it, and in what that task begins meanwhile. One that
+    is left by an exception fails under its class name; messages may hold what nobody should read.
+    """
+
+    def span(
+        self,
+        name: str,
+        space: str | None = None,
+        *,
+        kind: SpanKind = "internal",
+        origins: Sequence[Origin] = (),
+    ) -> AbstractContextManager[Span]:
+        """Begin a span within the current one, or within the first of `origins`, linked to all."""
+
+    def served(
+        self, name: str, parent: str | None, state: str | None
+    ) -> AbstractContextManager[Span]:
+        """Begin the span of a request, within that of its caller: W3C traceparent and tracestate.
+
+        What is not valid counts as missing.
+        """
+
+    def within(self, name: str, space: str | None = None) -> AbstractContextManager[object]:
+        """Begin a span within the current one; nothing where there is none, as in the background.
+
+        Without a space it is about that of the span it is within.
+        """
+
+    def origin(self) -> Origin | None:
+        """Return the current span, None when there is none or it is not recorded."""
+
+    def headers(self) -> dict[str, str]:
+        """Return W3C traceparent and tracestate of the current span; empty without one."""

@@ -172,6 +172,17 @@ def _jwt_secret(text: str) -> str:
     return text
 
 
+def _traces(text: str) -> str:
+    if text in {"off", "on"}:
+        return text
+    if not re.fullmatch(r"https?://[^\s@/?#]+[^\s@?#]*", text):
+        raise InvalidRequest(
+            f"{text!r} is not off, on, or the URL of a collector, like http://127.0.0.1:4318; what "
+            "it is to be shown goes into OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    return text
+
+
 def _rate(text: str) -> float:
     try:
         rate = float(text)
@@ -217,6 +228,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "access": _switch,
     "log_format": _one_of(*LOG_FORMATS),
     "log_level": _one_of(*LOG_LEVELS),
+    "traces": _traces,
     "jwt_secret": _jwt_secret,
     "rate_limit": _rate,
     "rate_burst": _burst,

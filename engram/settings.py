@@ -97,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True):
     """How the server says what it does on standard error: `text` or `json`."""
     log_level: str = "info"
     """From which level on: debug, info, warning or error."""
+    traces: str = "off"
+    """Where spans go: `off`, `on` (where OpenTelemetry is set up for) or a collector's URL."""
     shell_history: str = _SHELL_HISTORY
     """The file where `engram shell` keeps what was typed; `off`: none."""
 

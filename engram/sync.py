@@ -189,7 +189,11 @@ def open(  # noqa: A001 - engram.sync.open mirrors engram.open
 
 @contextmanager
 def connect(
-    url: str, *, api_key: str | None = None, timeout: float | None = TIMEOUT_SECONDS
+    url: str,
+    *,
+    api_key: str | None = None,
+    timeout: float | None = TIMEOUT_SECONDS,
+    traces: bool = False,
 ) -> Iterator[RemoteEngram]:
     """Lend the store that a server has open until the block is left; see `engram.connect`."""
     # Who opens a store here needs no client.
@@ -199,7 +203,7 @@ def connect(
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(
-            connected(url, api_key=api_key, timeout=timeout)
+            connected(url, api_key=api_key, timeout=timeout, traces=traces)
         ) as engram,
     ):
         yield RemoteEngram(portal, engram)

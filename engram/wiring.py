@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -25,6 +25,7 @@ from engram.adapters.local.machine import (
     take_blocks_from_system,
 )
 from engram.adapters.local.memory_ahead import provide
+from engram.adapters.traces.opening import open_tracer
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
 from engram.engine.checking import StoreReport
@@ -38,12 +39,14 @@ from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments
 from engram.engine.store import OnMigration, Store
 from engram.kernels.selection import make_kernels
+from engram.kernels.traced import traced_kernels
 from engram.model.errors import EngramError
 from engram.model.ids import DEFAULT_SPACE
-from engram.ports import Clock, DurableWriters, Embedder, Entropy, Filesystem, SyncMethod
+from engram.ports import Clock, DurableWriters, Embedder, Entropy, Filesystem, SyncMethod, Tracer
 from engram.service.backups import Backups
 from engram.service.core import Core
 from engram.service.store import Engram
+from engram.service.traced import traced_embedder
 from engram.settings import Settings, expanded, load_settings
 from engram.storage.ahead import in_no_thread, in_threads
 from engram.wal.file_log import FileLog
@@ -258,6 +261,7 @@ async def open_store(
     open_log: OpenLog = FileLog.open,
     run_blocking: RunBlocking = in_thread,
     on_migration: OnMigration | None = None,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Engram]:
     """Open the store at `path`, or make one there, until the block is left.
 
@@ -275,9 +279,11 @@ async def open_store(
         open_log: opens the log of a space; left out, `FileLog.open`.
         run_blocking: where snapshots are read and written; left out, a worker thread.
         on_migration: told, in a worker thread, how far a store of an older format is on its way.
+        tracer: measures the verbs and what they take; left out, as the settings say.
 
     Raises:
-        InvalidRequest: a setting is not one, or `config` is not a file of settings.
+        InvalidRequest: a setting is not one, `config` is not a file of settings, or traces are
+            asked for and OpenTelemetry is not installed.
         StoreInUse: another process holds the store.
         StoreTooNew, LogCorrupted, StorageFailed: the store cannot be opened.
         BackendUnavailable, EmbedderUnavailable: what was asked for by name is not there.
@@ -286,26 +292,24 @@ async def open_store(
     root = str(settings.data_path if path is None else expanded(path))
     filesystem = filesystem or LocalFilesystem(root)
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    backend = make_kernels(settings, kernels)
-    chosen = make_embedder(settings, embedder)
+    chosen, backend = make_embedder(settings, embedder), make_kernels(settings, kernels)
     store = await anyio.to_thread.run_sync(Store.open, filesystem, entropy, root, on_migration)
     threads = AppenderThreads()
     failure: BaseException | None = None
     try:
-        async with anyio.create_task_group() as tasks, _beside(filesystem, tasks) as writers:
+        async with (
+            _tracer_in(settings, tracer) as tracing,
+            anyio.create_task_group() as tasks,
+            _beside(filesystem, tasks) as writers,
+        ):
+            backend, chosen = traced_kernels(backend, tracing), traced_embedder(chosen, tracing)
             archives = _archives(settings, clock, entropy)
             archive = LogArchive(archives[0], store.store_id) if archives else None
             logs = _Logs(open_log, filesystem, store, clock, entropy, threads, writers, archive)
             tiers = make_tiers(settings, filesystem)
-            opener = Opener(
-                filesystem,
-                clock,
-                store.store_id,
-                logs.open,
-                tiers.segments.of,
-                run_blocking,
-                in_threads if run_blocking is in_thread else in_no_thread,
-            )
+            helpers = in_threads if run_blocking is in_thread else in_no_thread
+            ways = logs.open, tiers.segments.of, run_blocking, helpers
+            opener = Opener(filesystem, clock, store.store_id, *ways)
             registry = SpaceRegistry(
                 filesystem,
                 clock,
@@ -319,9 +323,10 @@ async def open_store(
                 checkpoint_log_bytes=settings.checkpoint_log_bytes,
                 scrub_bytes_per_s=settings.scrub_bytes_per_s,
                 run=run_blocking,
+                tracer=tracing,
             )
             facts = entropy, logs.log_bytes_of, store.store_id, archives
-            core = Core(registry, backend, chosen, clock, *facts, *_limits_of(settings))
+            core = Core(registry, backend, chosen, clock, *facts, *_limits_of(settings), tracing)
             try:
                 await registry.sweep()
                 if not await registry.exists(DEFAULT_SPACE):
@@ -342,6 +347,13 @@ async def open_store(
     if failure is not None:
         # Out here the caller meets its own exception and not a group of one.
         raise failure
+
+
+def _tracer_in(
+    settings: Settings, tracer: Tracer | None
+) -> AbstractAsyncContextManager[Tracer | None]:
+    """Lend a tracer that is given, else what the settings name."""
+    return open_tracer(settings.traces) if tracer is None else nullcontext(tracer)
 
 
 def _limits_of(settings: Settings) -> tuple[float, bool]:

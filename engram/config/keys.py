@@ -44,6 +44,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "bytes": "quota_bytes",
         "writes_per_s": "quota_writes_per_s",
     },
+    "traces": {"to": "traces"},
     "logging": {"format": "log_format", "level": "log_level"},
     "shell": {"history": "shell_history"},
 }

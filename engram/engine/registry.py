@@ -24,12 +24,12 @@ from engram.engine.housekeeping import Housekeeping, Tiers
 from engram.engine.indexing import index
 from engram.engine.linker import Linker
 from engram.engine.opener import Opened, Opening
-from engram.engine.readers import Readers
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.scrubber import Scrubber
 from engram.engine.space_directories import SpaceDirectories
 from engram.engine.space_engine import SpaceEngine
 from engram.engine.space_locks import SpaceLocks
+from engram.engine.traced import make_engine, make_readers
 from engram.kernels.protocol import KernelBackend
 from engram.model.errors import (
     Closed,
@@ -41,7 +41,7 @@ from engram.model.errors import (
 )
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT, HISTORY_RETENTION_SECONDS_DEFAULT
-from engram.ports import Clock, Entropy, Filesystem
+from engram.ports import Clock, Entropy, Filesystem, Tracer
 
 OpenSpace = Callable[[str], Awaitable[Opened]]
 
@@ -80,14 +80,13 @@ class SpaceRegistry:
         checkpoint_log_bytes: int = CHECKPOINT_LOG_BYTES_DEFAULT,
         scrub_bytes_per_s: int = 0,
         run: RunBlocking = in_thread,
+        tracer: Tracer | None = None,
     ) -> None:
-        self._filesystem = filesystem
-        self._clock = clock
+        self._filesystem, self._clock, self._tracer = filesystem, clock, tracer
         self.backup_places = BackupPlaces(filesystem)
         """Where backups of the store were made to."""
         self._directories = SpaceDirectories(filesystem, entropy)
-        self._tasks = tasks
-        self._open_space = open_space
+        self._tasks, self._open_space = tasks, open_space
         self._history_retention_ns = history_retention_ns
         # What is replayed after a crash is in RAM again, all of it, and must fit as well.
         self._checkpoint_log_bytes = min(checkpoint_log_bytes, tiers.budget_bytes // 8)
@@ -104,9 +103,8 @@ class SpaceRegistry:
         self._consolidators: dict[str, Consolidator] = {}
         self.locks = SpaceLocks(clock)
         self._closed = False
-        self._readers = Readers(None if run is in_thread else run)
-        self._activity = Activity()
-        self._segments = tiers.segments
+        self._readers = make_readers(run, tracer)
+        self._activity, self._segments = Activity(), tiers.segments
         self.housekeeping = Housekeeping(tiers, clock, self._activity, run)
         tasks.start_soon(self.housekeeping.run, name="housekeeping")
         self.scrubber = Scrubber(
@@ -302,7 +300,8 @@ class SpaceRegistry:
             with anyio.CancelScope(shield=True):
                 await opened.log.aclose()
             raise
-        engine = self._engines[space] = SpaceEngine(
+        engine = self._engines[space] = make_engine(
+            self._tracer,
             space,
             opened.log,
             self._clock,

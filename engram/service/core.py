@@ -10,7 +10,7 @@ from engram.engine.registry import SpaceRegistry
 from engram.engine.space_engine import SpaceEngine
 from engram.kernels.protocol import KernelBackend
 from engram.model.limits import QUERY_BUDGET_MS_DEFAULT
-from engram.ports import Clock, Embedder, Entropy
+from engram.ports import Clock, Embedder, Entropy, Tracer
 from engram.retrieval.fusion import FusionWeights
 from engram.retrieval.seeding import SpreadingWeights
 
@@ -31,6 +31,8 @@ class Core(NamedTuple):
     """What a statement may be expected to cost where its caller says nothing."""
     creates_on_write: bool = True
     """Whether the first write to a space creates it."""
+    tracer: Tracer | None = None
+    """What measures verbs and what they take; None: nothing does."""
     weights: FusionWeights = FusionWeights()
     """How recall weighs what it finds; evaluations compare others."""
     spreading: SpreadingWeights = SpreadingWeights()

@@ -14,7 +14,7 @@ from engram.model.errors import DurabilityError, SpaceNotFound
 from engram.model.health import StoreHealth
 from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.memory import Checkpointed, Compacted, ResidentBytes, SpaceInfo
-from engram.ports import Embedder
+from engram.ports import Embedder, Tracer
 from engram.service import health
 from engram.service.backups import (
     BackupMade,
@@ -27,6 +27,7 @@ from engram.service.backups import (
 from engram.service.core import Core
 from engram.service.space import Progress, Space
 from engram.service.spaces import space_infos
+from engram.service.traced import make_space
 from engram.service.vectors import check_embedder
 
 
@@ -50,6 +51,11 @@ class Engram:
     def embedder(self) -> Embedder | None:
         """Who makes the vectors of texts; None when words alone are compared."""
         return self._core.embedder
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """What measures the verbs; None when nothing does."""
+        return self._core.tracer
 
     @property
     def resident_bytes(self) -> ResidentBytes:
@@ -96,12 +102,12 @@ class Engram:
                 engine = await registry.open(space_id)
         if engine is not None:
             check_embedder(space_id, engine.view, self._core.embedder)
-        return Space(space_id, self._core, principal)
+        return make_space(space_id, self._core, principal)
 
     async def create_space(self, space_id: str) -> Space:
         """Create a memory space and return its handle; SpaceAlreadyExists when it is there."""
         await self._core.registry.create(space_id)
-        return Space(space_id, self._core)
+        return make_space(space_id, self._core)
 
     async def drop_space(self, space_id: str) -> None:
         """Delete a memory space with all its bytes; `default` cannot be deleted."""
@@ -110,19 +116,19 @@ class Engram:
     async def reembed(self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None) -> int:
         """Convert a space to the store's embedder; see `Space.reembed`."""
         check_space_id(space_id)
-        return await Space(space_id, self._core).reembed(progress)
+        return await make_space(space_id, self._core).reembed(progress)
 
     async def compact(self, space_id: str = DEFAULT_SPACE) -> Compacted:
         """Let go of what a space forgot long ago; see `Space.compact`."""
         check_space_id(space_id)
-        return await Space(space_id, self._core).compact()
+        return await make_space(space_id, self._core).compact()
 
     async def checkpoint(
         self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None
     ) -> Checkpointed:
         """Write a snapshot of a space; see `Space.checkpoint`."""
         check_space_id(space_id)
-        return await Space(space_id, self._core).checkpoint(progress)
+        return await make_space(space_id, self._core).checkpoint(progress)
 
     async def verify(
         self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None

@@ -16,7 +16,7 @@ from engram.edges.client.limits import CONNECT_SECONDS_MAX, SERVER_TIMEOUT_MS_MA
 from engram.edges.client.refused import error_of
 from engram.edges.client.retrying import Failure, pauses, seconds_of
 from engram.model.errors import Closed, NoAnswerInTime, ServerUnreachable
-from engram.ports import Clock, Entropy
+from engram.ports import Clock, Entropy, Tracer
 
 T = TypeVar("T")
 Headers = dict[bytes, bytes]
@@ -59,8 +59,13 @@ class Line:
         timeout_s: float | None,
         clock: Clock,
         entropy: Entropy,
+        tracer: Tracer | None = None,
     ) -> None:
-        """Take HTTP clients that wait for nothing but connections; `timeout_s` limits requests."""
+        """Take HTTP clients that wait for nothing but connections; `timeout_s` limits requests.
+
+        With a tracer each request is a span, within which the server's is.
+        """
+        self._tracer = tracer
         self.url, self.entropy = url, entropy
         self._http, self._streams, self._clock = http, streams, clock
         self.timeout_s = math.inf if timeout_s is None else timeout_s
@@ -98,11 +103,27 @@ class Line:
     async def _tried(
         self, asked: Asked, attempt: Callable[[Asked, Headers, float], Awaitable[T | Failure]]
     ) -> T:
+        if self._tracer is None:
+            return await self._repeated(asked, attempt, self.headers_of(asked))
+        with self._tracer.span(asked.method, asked.space, kind="client") as span:
+            span.note("http.request.method", asked.method)
+            span.note("url.path", f"/api/v1{asked.path}")
+            headers = self.headers_of(asked)
+            for name, value in self._tracer.headers().items():
+                headers[name.encode()] = value.encode()
+            return await self._repeated(asked, attempt, headers)
+
+    async def _repeated(
+        self,
+        asked: Asked,
+        attempt: Callable[[Asked, Headers, float], Awaitable[T | Failure]],
+        headers: Headers,
+    ) -> T:
+        """Try until there is an answer, or no other attempt is safe or in time."""
         if self._http.is_closed:
             raise Closed(f"the client of {self.url}")
         deadline = anyio.current_time() + self.timeout_s
         rests = pauses(self.entropy)
-        headers = self.headers_of(asked)
         while True:
             found = await attempt(asked, headers, deadline)
             if not isinstance(found, Failure):

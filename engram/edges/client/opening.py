@@ -12,7 +12,7 @@ from engram.edges.client.limits import CONNECT_SECONDS_MAX, CONNECTIONS_MAX, IDL
 from engram.edges.client.line import Line
 from engram.edges.client.store import RemoteEngram
 from engram.model.errors import InvalidRequest
-from engram.ports import Clock, Entropy
+from engram.ports import Clock, Entropy, Tracer
 
 
 @asynccontextmanager
@@ -22,6 +22,7 @@ async def open_remote(
     timeout_s: float | None,
     clock: Clock,
     entropy: Entropy,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[RemoteEngram]:
     """Lend the store of a server until the block is left; see `engram.connect`."""
     base = _checked(url, api_key, timeout_s)
@@ -46,7 +47,7 @@ async def open_remote(
         )
 
     async with client(CONNECTIONS_MAX) as http, client(None) as streams:
-        yield RemoteEngram(Line(base, http, streams, timeout_s, clock, entropy))
+        yield RemoteEngram(Line(base, http, streams, timeout_s, clock, entropy, tracer))
 
 
 def _checked(url: str, api_key: str | None, timeout_s: float | None) -> str:

@@ -44,6 +44,7 @@ from engram.edges.http.naming import Head
 from engram.edges.http.problems import Refused, said_of
 from engram.edges.http.sockets import SOCKET
 from engram.edges.http.streamed import Receive, Send
+from engram.edges.http.traced import request_span
 from engram.edges.http.turns import Turn, Turns
 from engram.edges.http.visits import Visit
 from engram.model.errors import Closed, Overloaded
@@ -160,7 +161,13 @@ class Conversation:
         try:
             if before is not None:
                 await before.wait()
-            await self._answer(turn)
+            tracer = self._host.tracer
+            if tracer is None:
+                await self._answer(turn)
+            else:
+                endpoint = turn.endpoint
+                with request_span(tracer, endpoint, endpoint.method, self._head, turn.visit):
+                    await self._answer(turn)
         except Stalled:
             self._let_go()
         finally:

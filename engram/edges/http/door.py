@@ -34,6 +34,7 @@ from engram.edges.http.streamed import (
     StreamedAnswer,
     check_type,
 )
+from engram.edges.http.traced import request_span
 from engram.edges.http.visits import Visit
 from engram.model.errors import InvalidRequest, KernelCancelled, Overloaded
 from engram.ports import Clock
@@ -70,6 +71,7 @@ class Host:
         of requests that went well.
         """
         self._request_logger = request_logger
+        self.tracer = db.tracer
         self.transfers = transfers
         self.db = db
         self.version = version
@@ -115,7 +117,7 @@ class Host:
         self, visit: Visit, endpoint: Endpoint | None, path: str, status: int, started: int
     ) -> None:
         """Write down, count and log what came of a request that came at `started` (monotonic)."""
-        duration_ns = self.clock.monotonic() - started
+        duration_ns, visit.status = self.clock.monotonic() - started, status
         is_public = endpoint is not None and endpoint.is_public
         if endpoint is not None and not is_public:
             self.guard.tell(visit, endpoint.route, path, status)
@@ -149,11 +151,16 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = head_of(scope["headers"])
+        head, tracer = head_of(scope["headers"]), self._host.tracer
         visit = self._host.visit(head)
         before = REQUEST.set(visit)
         try:
-            await self._carry_out(scope, receive, send, head, visit)
+            if tracer is None:
+                await self._carry_out(scope, receive, send, head, visit)
+            else:
+                method = scope["method"]
+                with request_span(tracer, self.endpoints.get(method), method, head, visit):
+                    await self._carry_out(scope, receive, send, head, visit)
         finally:
             visit.is_over = True
             REQUEST.reset(before)

@@ -70,6 +70,15 @@ class Head(NamedTuple):
         return _name(self.found.get(_CORRELATION))
 
     @property
+    def trace_parent(self) -> tuple[str | None, str | None]:
+        """W3C traceparent and tracestate, None for what is not said; the tracer checks them."""
+        parent, state = self.found.get(_TRACE_PARENT), self.found.get(_TRACE_STATE)
+        return (
+            None if parent is None else parent.decode("latin-1"),
+            None if state is None else state.decode("latin-1"),
+        )
+
+    @property
     def trace_id(self) -> str | None:
         """The trace this request belongs to, as `traceparent` says; None when it says none."""
         said = self.found.get(_TRACE_PARENT)

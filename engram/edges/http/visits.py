@@ -17,12 +17,15 @@ class Visit:
         "principal",
         "request_id",
         "space",
+        "status",
     )
 
     def __init__(self, request_id: str, correlation_id: str) -> None:
         self.request_id = request_id
         self.correlation_id = correlation_id
         self.space: str | None = None
+        self.status = 0
+        """Of the answer; 0 before there is one."""
         self.principal: Principal = ANYONE
         self.is_over = False
         self.is_known = False

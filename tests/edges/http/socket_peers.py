@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
+from starlette.routing import Router
 
 from engram.edges.http.connections import Connection, extensions_with
-
-if TYPE_CHECKING:
-    from tests.edges.http.conftest import Caller
 
 PATH = "/api/v1/stream"
 
@@ -84,8 +82,16 @@ class Peer:
         self._changed = anyio.Event()
 
 
+class Application(Protocol):
+    """Somebody who has an application to call."""
+
+    @property
+    def app(self) -> Router:
+        """The ASGI application."""
+
+
 def opened(
-    http: Caller,
+    http: Application,
     tasks: TaskGroup,
     query: str = "",
     unread_max: int = 1_000,
@@ -104,7 +110,7 @@ def opened(
     return peer
 
 
-async def welcomed(http: Caller, tasks: TaskGroup, query: str = "", **rest: Any) -> Peer:
+async def welcomed(http: Application, tasks: TaskGroup, query: str = "", **rest: Any) -> Peer:
     """Return a caller whose WebSocket was accepted, and who was welcomed."""
     peer = opened(http, tasks, query, **rest)
     assert (await peer.next())["type"] == "websocket.accept"

@@ -1,0 +1,1 @@
+"""Traces: what goes on, told to a collector."""
