@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engram.edges.http.asked import SpaceId
 from engram.edges.http.event_stream import Streams
+from engram.edges.http.limits import ARCHIVE_BYTES_MAX
 from engram.edges.http.problems import Refused
 from engram.service.access import ANYONE, Principal, Role
 from engram.service.space import Space
@@ -44,6 +45,10 @@ _NOTHING: Final[tuple[bytes, ...]] = ()
 _NO_CHUNKS: Final = _NoChunks()
 
 
+async def _no_wait() -> float:
+    return 0.0
+
+
 class Call(NamedTuple):
     """One request on its way to a handler."""
 
@@ -68,6 +73,9 @@ class Call(NamedTuple):
     """The body of an endpoint that reads it as it comes."""
     transfers: Transfers | None = None
     """What carries backups over the network, where the server is set up for that."""
+    wait_for_more: Callable[[], Awaitable[float]] = _no_wait
+    """Counts what is done beyond one request as one more; returns how long to wait for it, in
+    seconds."""
 
     def is_about(self, space: str) -> bool:
         """Whether an answer about several spaces is to tell of this one."""
@@ -113,8 +121,12 @@ class Endpoint(NamedTuple):
     """Whether the answer is a stream of events, each of the type of the answer."""
     takes: str | None = None
     """The media type of a body that its handler reads as it comes, in place of JSON."""
+    takes_bytes_max: float = ARCHIVE_BYTES_MAX
+    """How many bytes such a body may have."""
     is_brief: bool = False
     """Whether its work is over before its caller could be missed: nothing watches for that."""
+    by_lines: Endpoint | None = None
+    """What answers the same path and method when a body is of the media type this one takes."""
 
     @property
     def route(self) -> str:

@@ -40,6 +40,13 @@ _HEADERS: Final = {
     ),
 }
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_LINES: Final = {
+    "schema": {
+        "type": "string",
+        "description": "A line for each memory, a JSON object with the fields of MemoryFields. A "
+        "blank line lets what comes before it be stored at once.",
+    }
+}
 _KEY: Final = (
     "Makes the request safe to repeat: the same key gets the first answer again, for 24 hours.",
     {"type": "string", "minLength": 1, "maxLength": REQUEST_KEY_CHARACTERS_MAX},
@@ -96,6 +103,8 @@ def openapi(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
     for each in listed:
         bodies = () if each.body is None else (each.body,)
         kinds += each.answer, each.query, *bodies
+        if each.by_lines is not None:
+            kinds += each.by_lines.answer, each.by_lines.query
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     by_kind = dict(zip(map(id, kinds), schemas, strict=True))
     paths: dict[str, Any] = {}
@@ -103,7 +112,7 @@ def openapi(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
         operation = _operation(each, by_kind, components)
         paths.setdefault(each.path, {})[each.method.lower()] = operation
     add_links(paths, listed, _operation_id)
-    used = {each.query.__name__ for each in listed} - {
+    used = {each.query.__name__ for each in _all(listed)} - {
         each.body.__name__ for each in listed if each.body is not None
     }
     return {
@@ -121,6 +130,13 @@ def openapi(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
             }
         },
     }
+
+
+def _all(listed: Iterable[Endpoint]) -> Iterator[Endpoint]:
+    for each in listed:
+        yield each
+        if each.by_lines is not None:
+            yield each.by_lines
 
 
 def _about() -> str:
@@ -149,6 +165,11 @@ def _operation(
         required = bool(components[each.body.__name__].get("required"))
         content = {"application/json": {"schema": schemas[id(each.body)]}}
         found["requestBody"] = {"required": required, "content": content}
+        if each.by_lines is not None:
+            content[str(each.by_lines.takes)] = _LINES
+            known = {one["name"] for one in parameters}
+            more = _in_query(each.by_lines, components)
+            parameters += [one for one in more if one["name"] not in known]
     if each.takes is not None:
         found["requestBody"] = {"required": True, "content": {each.takes: _BINARY}}
     return found
@@ -220,6 +241,9 @@ def _responses(each: Endpoint, schemas: dict[int, Any]) -> Iterator[tuple[str, A
         answer = {"application/x-tar": _BINARY}
     about = "The WebSocket is open." if each.status == SWITCHING else "Done."
     yield str(each.status), {"description": about, "content": answer}
+    if each.by_lines is not None:
+        lines = {str(each.by_lines.takes): {"schema": schemas[id(each.by_lines.answer)]}}
+        yield str(each.by_lines.status), {"description": "Of lines: done so far.", "content": lines}
     if each.path == "/health/ready":
         yield "503", {"description": "Not ready.", "content": answer}
     problem = {"application/problem+json": {"schema": schemas[id(Problem)]}}
@@ -243,7 +267,10 @@ def _errors(each: Endpoint) -> Iterator[tuple[str, str]]:
         yield "410", "The log does not go back as far as was asked; says how far it does."
     if has_body:
         yield "413", "The body is too large."
-        yield "415", f"The body is not sent as {each.takes or 'application/json'}."
+        takes = each.takes or "application/json"
+        if each.by_lines is not None:
+            takes += f" or {each.by_lines.takes}"
+        yield "415", f"The body is not sent as {takes}."
     if each.path == "/api/v1/query":
         yield "422", "The statement would cost more than its budget."
     if each.status == SWITCHING:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -20,7 +21,7 @@ from engram.edges.http.calls import Call, Endpoint, Raw
 from engram.edges.http.connections import Connection, connection_of
 from engram.edges.http.event_stream import Streams
 from engram.edges.http.guard import Guard, unguarded
-from engram.edges.http.limits import ARCHIVE_BYTES_MAX, BODY_SECONDS_MAX, REQUESTS_AT_ONCE_MAX
+from engram.edges.http.limits import BODY_SECONDS_MAX, REQUESTS_AT_ONCE_MAX
 from engram.edges.http.metrics import OTHERS, Durations, arena_metrics
 from engram.edges.http.naming import Head, head_of, space_of, space_or_default
 from engram.edges.http.problems import PROBLEM_JSON, Problem, Refused, Said, problem_of, said_of
@@ -170,6 +171,9 @@ class Door:
     ) -> None:
         host, method = self._host, scope["method"]
         endpoint = self.endpoints.get(method)
+        if endpoint is not None and endpoint.by_lines is not None:
+            is_other = head.media_type == endpoint.by_lines.takes
+            endpoint = endpoint.by_lines if is_other else endpoint
         host.under_way_count += 1
         started = host.clock.monotonic()
         connection = connection_of(scope)
@@ -233,10 +237,11 @@ class Door:
                 limit.deadline = anyio.current_time() + host.body_seconds_max
                 body = await read_body(head, receive)
             call = self._call(endpoint, scope, head, body, visit)
+            deadline = math.inf if timeout_s is None else anyio.current_time() + timeout_s
             if endpoint.takes is not None:
                 check_type(head.media_type, endpoint.takes)
-                call = call._replace(chunks=Chunks(receive, ARCHIVE_BYTES_MAX))
-            limit.deadline = math.inf if timeout_s is None else anyio.current_time() + timeout_s
+                call = call._replace(chunks=Chunks(receive, endpoint.takes_bytes_max, deadline))
+            limit.deadline = deadline
             return await self._handled(endpoint, call, visit)
         if connection.is_gone:
             raise Gone
@@ -289,6 +294,7 @@ class Door:
             self._host.own_metrics,
             head.last_lsn if endpoint.streams else None,
             transfers=self._host.transfers,
+            wait_for_more=partial(self._host.guard.wait_s, visit),
         )
 
     async def _handled(self, endpoint: Endpoint, call: Call, visit: Visit) -> Raw | StreamedAnswer:

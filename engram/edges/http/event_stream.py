@@ -22,6 +22,7 @@ from engram.edges.http.limits import (
     RECONNECT_MS,
     STALLED_SECONDS_MAX,
     STREAMS_AT_ONCE_MAX,
+    UPLOADS_AT_ONCE_MAX,
 )
 from engram.edges.http.problems import said_of
 from engram.edges.http.streamed import Headers, Receive, Send, StreamedAnswer
@@ -62,6 +63,8 @@ class Streams:
         """How many there are; a WebSocket is one, and so is each of its observations."""
         self.sockets_count = 0
         """How many WebSockets there are."""
+        self.uploads_count = 0
+        """How many bodies of lines are under way."""
         self._is_stopping = False
         self._telling: set[anyio.CancelScope] = set()
 
@@ -71,6 +74,13 @@ class Streams:
             raise Closed("the server")
         if self.count >= self.at_once_max:
             raise Overloaded("streams_at_once_max", self.at_once_max)
+
+    def check_upload(self) -> None:
+        """Raise Overloaded when there are as many uploads as there may be, Closed at the end."""
+        if self._is_stopping:
+            raise Closed("the server")
+        if self.uploads_count >= UPLOADS_AT_ONCE_MAX:
+            raise Overloaded("uploads_at_once_max", UPLOADS_AT_ONCE_MAX)
 
     def stop(self) -> None:
         """End all of them; each says from which LSN to go on."""

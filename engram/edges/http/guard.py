@@ -89,6 +89,13 @@ class Guard:
                 headers=[(b"retry-after", b"%d" % allowed.retry_after_s)],
             )
 
+    async def wait_s(self, visit: Visit) -> float:
+        """Take one more of what the space may be asked; return how long to wait before, or 0."""
+        if self._limiter is None or self._clock is None:
+            return 0.0
+        allowed = await self._limiter.take(visit.space or "", self._clock.monotonic())
+        return float(allowed.retry_after_s)
+
     def tell(self, visit: Visit, action: str, resource: str, status: int) -> None:
         """Write down what came of a request."""
         if self._audit is None or self._clock is None:

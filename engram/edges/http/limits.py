@@ -87,3 +87,24 @@ float32 (58 GiB) and 2 KiB of text each (19 GiB) take. The disk must hold it bes
 
 CHUNK_SECONDS_MAX: Final = 30.0
 """30 s without a byte of a body that is read as it comes: as long as a whole body of JSON has."""
+
+LINE_BYTES_MAX: Final = 1 << 20
+"""1 MiB of a line of NDJSON: what a message of a WebSocket may have, which is one memory, too."""
+
+LINES_COUNT_MAX: Final = 1_000
+"""1,000 lines that are stored together: one sync of the disk is a small part of what they take, and
+who sends 1,000 a second hears once a second what became of them."""
+
+LINES_BYTES_MAX: Final = 4 << 20
+"""4 MiB of such lines: with their vectors one part of the log, which is stored whole or not."""
+
+UPLOADS_AT_ONCE_MAX: Final = 64
+"""64 bodies of lines under way: 4 to 6 MiB of RAM each; as many writers fill every group."""
+
+UPLOAD_PATIENCE_SECONDS_MAX: Final = 30.0
+"""30 s for a space that takes nothing more to take it again; until then no more of a body is read,
+so that its caller waits, too. As long as a chunk of the body may take."""
+
+LINGER_SECONDS: Final = 1.0
+"""1 s in which the rest of a body is thrown away after a line that tells of an error: who sends
+all of it before reading an answer then finds that line, and not a connection that is reset."""

@@ -12,7 +12,6 @@ from engram.edges.http.asked import (
     ForgetQuery,
     GetQuery,
     ListQuery,
-    MemoryFields,
     NewEpisodeBody,
     RememberBody,
     Spaced,
@@ -21,6 +20,8 @@ from engram.edges.http.asked import (
 from engram.edges.http.calls import Call, Endpoint, given
 from engram.edges.http.conditions import with_metadata
 from engram.edges.http.limits import BATCH_COUNT_MAX
+from engram.edges.http.storing import memory_fields
+from engram.edges.http.uploads import REMEMBER_LINES
 from engram.model.association import NEAR_DUPLICATE
 from engram.model.categories import NUMBERS
 from engram.model.errors import InvalidRequest
@@ -59,7 +60,7 @@ class ForgetManyBody(Spaced, forbid_unknown_fields=True, kw_only=True):
 
 async def remember(call: Call) -> RememberedValue:
     """Remember one memory."""
-    return await _remembered(call, _memory(call.body))
+    return await _remembered(call, memory_fields(call.body))
 
 
 async def remember_episode(call: Call) -> RememberedValue:
@@ -108,19 +109,11 @@ async def _links(space: Space, done: Remembered) -> tuple[int, tuple[str, ...]]:
     return len(found), tuple(each for each in same if each is not None)
 
 
-def _memory(fields: MemoryFields) -> dict[str, Any]:
-    """Return a memory as the library takes it."""
-    told = given(fields)
-    if fields.episode is not None:
-        told["episode"] = fields.episode.parts()
-    return told
-
-
 async def remember_many(call: Call) -> RememberedManyValue:
     """Remember many memories: all, or none when one of them breaks a rule."""
     body: BatchBody = call.body
     space = await call.space()
-    items: Any = [_memory(each) for each in body.memories]
+    items: Any = [memory_fields(each) for each in body.memories]
     done = await space.remember_many(items, request_key=call.request_key)
     return remembered_many_value(done, space.id)
 
@@ -235,6 +228,7 @@ ENDPOINTS: Final = (
         takes_key=True,
         writes=True,
         needs=Role.AGENT,
+        by_lines=REMEMBER_LINES,
     ),
     Endpoint(
         "POST",

@@ -67,24 +67,27 @@ def _decoder(kind: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def body_of(kind: type[T], body: bytes) -> T:
+def body_of(kind: type[T], body: bytes, what: str = "the body") -> T:
     """Return a body as a value of `kind`; an empty one is an empty object.
+
+    `what` is what it is called in what is said of it.
 
     Raises InvalidRequest that lists every violation.
     """
     try:
-        return _decoded(kind, body or b"{}")
+        return _decoded(kind, body or b"{}", what)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"the body is not JSON: {error}") from None
+        raise InvalidRequest(f"{what} is not JSON: {error}") from None
     except RecursionError:
-        raise InvalidRequest("the body is nested too deeply to be read") from None
+        raise InvalidRequest(f"{what} is nested too deeply to be read") from None
 
 
-def _decoded(kind: type[T], body: bytes) -> T:
+def _decoded(kind: type[T], body: bytes, what: str) -> T:
     try:
         read: T = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(*_violations(msgspec.json.decode(body), kind, error)) from None
+        given = msgspec.json.decode(body)
+        raise InvalidRequest(*_violations(given, kind, error, what=what)) from None
     return read
 
 
@@ -141,11 +144,16 @@ def _holds_list(kind: Any) -> bool:
 
 
 def _violations(
-    given: Any, kind: type[msgspec.Struct], error: Exception, *, strict: bool = True
+    given: Any,
+    kind: type[msgspec.Struct],
+    error: Exception,
+    *,
+    strict: bool = True,
+    what: str = "the body",
 ) -> list[str]:
     """Return all that is wrong with what was given; `error` names the first of it."""
     if not isinstance(given, dict):
-        return [f"the body is no JSON object: {error}"]
+        return [f"{what} is no JSON object: {error}"]
     fields = {each.name: each for each in msgspec.structs.fields(kind)}
     known = ", ".join(fields) or "none"
     said = [f"unknown field {name!r}; there are {known}" for name in given if name not in fields]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
@@ -39,9 +40,9 @@ class StreamedAnswer(ABC):
 class Chunks:
     """The body of a request, in the chunks that it arrives in; it can be read once."""
 
-    def __init__(self, receive: Receive, bytes_max: int) -> None:
-        """Take where it comes from, and how many bytes it may have in all."""
-        self._receive, self._bytes_max = receive, bytes_max
+    def __init__(self, receive: Receive, bytes_max: float, deadline: float = math.inf) -> None:
+        """Take where it comes from, how many bytes it may have, and until when it may come."""
+        self._receive, self._bytes_max, self._deadline = receive, bytes_max, deadline
         self._count, self._has_more = 0, True
 
     def __aiter__(self) -> Chunks:
@@ -53,12 +54,17 @@ class Chunks:
 
         Raises:
             Gone: the caller goes.
-            Refused: 408 when nothing comes for a while, 413 when too much has come.
+            Refused: 408 when nothing comes for a while, 413 when too much has come, 504 when the
+                time is over.
         """
         while self._has_more:
             message = None
-            with anyio.move_on_after(CHUNK_SECONDS_MAX):
+            until = min(anyio.current_time() + CHUNK_SECONDS_MAX, self._deadline)
+            with anyio.CancelScope(deadline=until):
                 message = await self._receive()
+            if anyio.current_time() >= self._deadline:
+                late = "the time that was allowed was over before all of the body was there"
+                raise Refused(504, "DEADLINE_EXCEEDED", late)
             if message is None:
                 slow = f"no byte of the body came for {CHUNK_SECONDS_MAX:g} s"
                 raise Refused(408, "REQUEST_TIMEOUT", slow)
