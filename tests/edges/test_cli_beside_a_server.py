@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 # What two runs never share; accesses are counted in batches, when a store closes at the latest.
 _OWN = {"lsn", "id", "recorded_at", "occurred_at", "last_access_at", "timings_us", "cursor"}
-_OWN |= {"access_count"}
+_OWN |= {"access_count", "bytes_written", "bytes_shared"}
 
 
 @contextmanager
@@ -62,6 +64,15 @@ def everyday(cli: CommandLine) -> list[Answer]:
         said("forget", second),
         said("recognize", "kettle"),
         said("consolidate"),
+        said("contradictions"),
+        said("space", "configure", "--forgetting", "power", "--beta", "0.5"),
+        said("space", "configure", "--forgetting", "nonsense"),
+        said("space", "show"),
+        said("reembed"),
+        said("checkpoint"),
+        cli("checkpoint", "--space", "nowhere", "--json"),
+        cli("verify", "--space", "nowhere", "--json"),
+        cli("stats", "--space", "nowhere", "--json"),
         cli("recall", "x", "--space", "nowhere", "--json"),
         cli("get", "no-id", "--json"),
         cli("space", "create", "other", "--json"),
@@ -94,6 +105,39 @@ def test_commands_answer_as_they_do_without_a_server(
         assert (other.code, _compared(other.json)) == (one.code, _compared(one.json))
     (kept,) = cli("list", "--space", "notes", "--json").json["memories"]
     assert [kept["content"]] == [each["content"] for each in left] == ["the kettle is red"]
+
+
+def test_a_store_is_looked_after_beside_its_server(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verified, measured, backed up, restored and talked to; what belongs to nobody says so."""
+    with served(cli):
+        for space in ("default", "notes", "third"):
+            cli("remember", f"the kettle of {space}", "--space", space)
+        verified = cli("verify", "--json")
+        assert verified.json["sound"] is True
+        assert [each["space"] for each in verified.json["spaces"]] == ["default", "notes", "third"]
+        assert all(len(each["digest"]) == 64 for each in verified.json["spaces"])
+        assert "All is well." in cli("verify", "--space", "notes").out
+        stats = cli("stats", "--json").json
+        assert [each["memories"] for each in stats["spaces"]] == [1, 1, 1]
+        assert stats["metrics"]['engram_memories{memory_space="notes"}'] == 1
+        assert "notes" in cli("stats").out
+        checkpointed = cli("checkpoint", "--all", "--json").json
+        assert [each["space"] for each in checkpointed] == ["default", "notes", "third"]
+        where = str(tmp_path / "kept")
+        made = cli("backup", "create", where, "--space", "notes", "--space", "third", "--json")
+        assert [each["id"] for each in made.json["spaces"]] == ["notes", "third"]
+        restored = cli("restore", where, "--space", "notes", "--as", "again", "--json").json
+        assert [(each["space"], each["memories"]) for each in restored] == [("again", 1)]
+        asked = b"RECALL 'kettle' LIMIT 1;\n\\space third\nRECALL 'kettle' LIMIT 1;\n"
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(asked)))
+        talked = cli("shell", "--space", "again")
+        assert (talked.code, "of notes" in talked.out, "of third" in talked.out) == (0, True, True)
+        drawn = f"\\graph {tmp_path / 'x.svg'} RECALL 'kettle'\n".encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(drawn)))
+        assert "engram recall CUE --graph FILE" in cli("shell").err
+        assert "open in another process" in cli("repair").err
 
 
 def test_a_command_without_a_key_says_where_one_goes(

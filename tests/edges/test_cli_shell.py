@@ -29,7 +29,8 @@ PROGRAM = """
 import fcntl, functools, sys, termios
 import anyio
 from engram.edges.cli.app import run
-from engram.edges.cli.machine import Machine
+from engram.adapters.local.server_file import ServerFile
+from engram.edges.cli.machine import Machine, Servers
 from engram.testing.embedders import HashingEmbedder
 from engram.wiring import open_store
 
@@ -43,8 +44,9 @@ class Waiting(HashingEmbedder):
 def opener(*, settings, clock=None):
     return open_store(settings=settings, clock=clock, embedder=Waiting())
 
+servers = Servers(None, lambda settings: ServerFile(settings.data_path), None, None)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None, None), "9.9.9"))
+sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None, servers), "9.9.9"))
 """
 
 

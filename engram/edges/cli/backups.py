@@ -11,11 +11,10 @@ from engram.edges.cli.options import Moment, Place
 from engram.edges.cli.wire import print_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from engram.edges.cli.remote import Remote
     from engram.edges.cli.session import Session
-    from engram.service.backups import BackupInfo, Backups, BackupsReceived
+    from engram.service.backups import BackupInfo, Backups
 
 _Asked: TypeAlias = "tuple[str | None, str | None, str | None, int | None, datetime | None]"
 """What is to be restored, as `RestoreRequest` has it."""
@@ -46,21 +45,15 @@ class BackupCommands:
         self._session.interrupted = "stopped; no backup was made, the earlier ones are as they were"
 
         async def command() -> int:
-            backups, server = self._open(where), self._session.server(settings)
+            backups = self._open(where)
             with self._bar() as bar:
                 task = bar.add_task("Backing up", total=None)
-                if server is not None:
-                    sent = await _sent_by(server, backups, spaces, bar, task)
-                    backup, *stored = sent.backups[0], sent.objects_stored, sent.bytes_stored
-                else:
-                    async with self._session.machine.open_store(settings=settings) as db:
-                        backup, *stored = await db.backup(
-                            backups,
-                            spaces=spaces or None,
-                            progress=lambda done, total: bar.update(
-                                task, completed=done, total=total
-                            ),
-                        )
+                async with self._session.store(settings) as db:
+                    backup, *stored = await db.backup(
+                        backups,
+                        spaces=spaces or None,
+                        progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    )
             objects_stored, bytes_stored = stored
             if place.json:
                 value = {"objects_stored": objects_stored, "bytes_stored": bytes_stored}
@@ -203,18 +196,10 @@ class BackupCommands:
 
         async def command() -> int:
             backups = self._open(where)
-            server = self._session.server(settings)
             with self._bar() as bar:
                 await self._check(backups, bar, (backup_id, space, into, to_lsn, to_time))
-                if server is not None:
-                    request = (backup_id, space, into, to_lsn, to_time)
-                    task = bar.add_task("Sending", total=None)
-                    sent = _counted(_packed(backups, request), bar, task)
-                    told = await _restored_by(server, sent, request, replace=replace)
-                    self._say_restored(told, as_json=place.json)
-                    return 0
                 task = bar.add_task("Restoring", total=None)
-                async with self._session.machine.open_store(settings=settings) as db:
+                async with self._session.store(settings) as db:
                     restored = await db.restore(
                         backups,
                         backup_id,
@@ -293,51 +278,3 @@ def backup_value(backup: BackupInfo) -> dict[str, Any]:
             for each in backup.spaces
         ],
     }
-
-
-async def _sent_by(
-    server: Remote, backups: Backups, spaces: tuple[str, ...], bar: Any, task: Any
-) -> BackupsReceived:
-    """Keep what the server that has the store sends of it."""
-    if len(spaces) > 1:
-        from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely needed
-
-        raise InvalidRequest("a server sends one memory space, or all; name one, or none")
-    space = spaces[0] if spaces else None
-    async with server.asked("POST", "/api/v1/backup", {"space": space}) as answer:
-        return await backups.receive(_counted(answer.aiter_raw(), bar, task))
-
-
-async def _counted(chunks: AsyncIterator[bytes], bar: Any, task: Any) -> AsyncIterator[bytes]:
-    """Iterate over the chunks of an archive, and show how many bytes went by."""
-    async for chunk in chunks:
-        bar.update(task, advance=len(chunk))
-        yield chunk
-
-
-async def _packed(backups: Backups, fields: _Asked) -> AsyncIterator[bytes]:
-    from engram.service.backups import RestoreRequest  # noqa: PLC0415 - not needed for --help
-
-    async for chunk in backups.pack(RestoreRequest(*fields)):
-        yield chunk
-
-
-async def _restored_by(
-    server: Remote, sent: AsyncIterator[bytes], fields: _Asked, *, replace: bool
-) -> list[dict[str, Any]]:
-    """Return what the server that has the store says it restored of an archive."""
-    _, space, into, to_lsn, to_time = fields
-    parameters = {
-        "space": space,
-        "into": into,
-        "to_lsn": None if to_lsn is None else str(to_lsn),
-        "to_time": None if to_time is None else to_time.isoformat(),
-        "replace": "true" if replace else None,
-    }
-    path = "/api/v1/restore"
-    # However long it takes: the server reads all of it twice before it answers.
-    asked = server.asked("POST", path, parameters, body=sent, answer_seconds_max=None)
-    async with asked as answer:
-        await answer.aread()
-        found: list[dict[str, Any]] = answer.json()["spaces"]
-    return found

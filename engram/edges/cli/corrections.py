@@ -121,7 +121,7 @@ class CorrectionCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.own_space(settings) as space:
+            async with self._session.space(settings) as space:
                 found = await space.contradictions(memory_id, limit=limit)
             if place.json:
                 print_json([_value(each) for each in found])

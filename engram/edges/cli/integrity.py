@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -10,11 +11,13 @@ from engram.edges.cli.options import SpacePlace
 from engram.edges.cli.wire import print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from engram.edges.cli.session import Session
+    from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
     from engram.engine.verification import Damage, SpaceReport
+    from engram.settings import Settings
 
 _IN_SPACE = SpacePlace()
 
@@ -35,7 +38,8 @@ class IntegrityCommands:
     ) -> int:
         """Read the whole store again, or one space of it, and say all that is damaged.
 
-        Changes nothing; the store must not be open elsewhere. Exits 1 when anything is damaged.
+        Changes nothing. A server that has the store reads its spaces while it goes on. Exits 1 when
+        anything is damaged.
         """
         from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not needed for --help
 
@@ -50,12 +54,14 @@ class IntegrityCommands:
             bar.update(tasks[space], completed=done, total=total)
 
         async def command() -> int:
+            only = None if place.space is None or all_spaces else [place.space]
             with bar:
-                report = await self._session.machine.verify_store(
-                    settings,
-                    spaces=None if place.space is None or all_spaces else [place.space],
-                    progress=show,
-                )
+                if self._session.server(settings) is not None:
+                    report = await self._verified_by_server(settings, only, show)
+                else:
+                    report = await self._session.machine.verify_store(
+                        settings, spaces=only, progress=show
+                    )
             if place.json:
                 value = {
                     "sound": report.is_sound,
@@ -74,6 +80,21 @@ class IntegrityCommands:
             return 0 if report.is_sound else 1
 
         return int(self._session.run(command))
+
+    async def _verified_by_server(
+        self,
+        settings: Settings,
+        only: list[str] | None,
+        progress: Callable[[str, int, int], None],
+    ) -> StoreReport:
+        """Return what the server that has the store found, space by space."""
+        from engram.engine.checking import StoreReport  # noqa: PLC0415 - not needed for --help
+
+        report = StoreReport()
+        async with self._session.store(settings) as db:
+            for space in only or [each.id for each in await db.spaces()]:
+                report.spaces.append(await db.verify(space, partial(progress, space)))
+        return report
 
     def repair(
         self,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     import httpx2
 
@@ -17,7 +16,6 @@ _ANSWER_SECONDS_MAX: Final = 10.0
 _THEIRS: Final = 500
 _REFUSED: Final = 400
 _UNKNOWN: Final = frozenset((401, 403))
-TAR: Final = "application/x-tar"
 
 
 class Remote:
@@ -27,22 +25,11 @@ class Remote:
         self.url, self._api_key = server.url, settings.api_key
 
     async def ask(self, path: str, **parameters: str | None) -> Any:
-        """Return what a GET is answered with, as JSON; raises what `asked` does."""
-        async with self.asked("GET", path, parameters) as answer:
-            await answer.aread()
-            return answer.json()
+        """Return what a GET is answered with, as JSON; raises what `_asked` does."""
+        return (await self._asked(path, parameters)).json()
 
-    @asynccontextmanager
-    async def asked(
-        self,
-        method: str,
-        path: str,
-        parameters: Mapping[str, str | None],
-        *,
-        body: AsyncIterator[bytes] | None = None,
-        answer_seconds_max: float | None = _ANSWER_SECONDS_MAX,
-    ) -> AsyncIterator[httpx2.Response]:
-        """Lend the answer to a request, which can be read as it comes.
+    async def _asked(self, path: str, parameters: Mapping[str, str | None]) -> httpx2.Response:
+        """Return the answer to a GET.
 
         Raises:
             InvalidRequest: the server refuses, and says what for.
@@ -53,22 +40,18 @@ class Remote:
         from engram.model.errors import Unavailable  # noqa: PLC0415 - as above
 
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
-        if body is not None:
-            headers["Content-Type"] = TAR
         named = {name: value for name, value in parameters.items() if value is not None}
-        timeout = httpx2.Timeout(_ANSWER_SECONDS_MAX, read=answer_seconds_max)
         try:
-            async with (
-                httpx2.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False) as client,
-                client.stream(method, path, params=named, headers=headers, content=body) as answer,
-            ):
-                if answer.status_code >= _REFUSED:
-                    await answer.aread()
-                    raise _refusal(answer)
-                yield answer
+            async with httpx2.AsyncClient(
+                base_url=self.url, timeout=_ANSWER_SECONDS_MAX, trust_env=False
+            ) as client:
+                answer = await client.get(path, params=named, headers=headers)
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"the server at {self.url} does not answer: {reason}") from error
+        if answer.status_code >= _REFUSED:
+            raise _refusal(answer)
+        return answer
 
 
 def _refusal(answer: httpx2.Response) -> Exception:

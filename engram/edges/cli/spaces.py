@@ -136,7 +136,7 @@ class SpaceCommands:
         found = []
 
         async def command() -> int:
-            async with self._session.machine.open_store(settings=settings) as db:
+            async with self._session.store(settings) as db:
                 names = [settings.memory_space]
                 if all_spaces:
                     names = [info.id for info in await db.spaces()]
@@ -194,12 +194,13 @@ class SpaceCommands:
         async def command() -> int:
             with bar:
                 task = bar.add_task(f"Embedding {settings.memory_space}", total=None)
-                async with self._session.machine.open_store(settings=settings) as db:
+                async with self._session.store(settings) as db:
                     count = await db.reembed(
                         settings.memory_space,
                         lambda done, total: bar.update(task, completed=done, total=total),
                     )
-                    identity = db.embedder.identity if db.embedder else ""
+                    space = await db.space(settings.memory_space)
+                    identity = (await space.stats()).embedder
             if place.json:
                 print_json(
                     {"space": settings.memory_space, "embedded": count, "embedder": identity}

@@ -12,8 +12,10 @@ from engram.edges.cli.wire import print_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engram.edges.cli.machine import AnyStore
     from engram.edges.cli.session import Session
     from engram.model.health import SpaceHealth, StoreHealth
+    from engram.settings import Settings
 
 _IN_SPACE = SpacePlace()
 _MEBIBYTE: Final = 1 << 20
@@ -35,11 +37,11 @@ class StatisticsCommands:
         async def command() -> tuple[StoreHealth, dict[str, float]]:
             from engram.model.errors import SpaceNotFound  # noqa: PLC0415 - not needed for --help
 
-            async with self._session.machine.open_store(settings=settings) as db:
+            async with self._session.store(settings) as db:
                 known = {each.id for each in await db.spaces()}
                 if place.space is not None and place.space not in known:
                     raise SpaceNotFound(place.space)
-                return await db.health(), db.metrics()
+                return await db.health(), await self._metrics(db, settings) if place.json else {}
 
         health, metrics = self._session.run(command)
         wanted = [each for each in health.spaces if place.space in {None, each.space}]
@@ -48,6 +50,16 @@ class StatisticsCommands:
         else:
             self._show(health, wanted)
         return int(any(each.damage or each.phase != "ready" for each in wanted))
+
+    async def _metrics(self, db: AnyStore, settings: Settings) -> dict[str, float]:
+        """Return every number that is measured, of the process that has the store open."""
+        server = self._session.server(settings)
+        if server is not None:
+            told = await server.ask("/api/v1/system/introspect")
+            return dict(told["metrics"])
+        from engram.service.store import Engram  # noqa: PLC0415 - not needed for --help
+
+        return db.metrics() if isinstance(db, Engram) else {}
 
     def _show(self, health: StoreHealth, wanted: list[SpaceHealth]) -> None:
         from engram.edges.cli.screen import facts, space_standings  # noqa: PLC0415 - as above

@@ -80,7 +80,7 @@ class StrengthCommands:
         settings = place.settings()
 
         async def command() -> int:
-            async with self._session.own_space(settings) as space:
+            async with self._session.space(settings) as space:
                 found = await space.settings()
             self._print(found, settings.memory_space, as_json=place.json)
             return 0
@@ -129,7 +129,7 @@ class StrengthCommands:
         }
 
         async def command() -> int:
-            async with self._session.own_space(settings) as space:
+            async with self._session.space(settings) as space:
                 changes = {name: value for name, value in given.items() if value is not None}
                 found = await space.configure(**changes)
             self._print(found, settings.memory_space, as_json=place.json)

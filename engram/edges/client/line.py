@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeVar
 
 import anyio
@@ -81,7 +82,10 @@ class Line:
         """
         if body is not None:
             asked = asked._replace(body=json_of(body))
-        answer = await self._tried(asked, self._attempt)
+        return self.read(await self._tried(asked, self._attempt), kind)
+
+    def read(self, answer: bytes, kind: type[T]) -> T:
+        """Return the body of an answer as a value of `kind`; ServerUnreachable when it is none."""
         try:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -135,6 +139,31 @@ class Line:
             if anyio.current_time() + rest >= deadline:
                 raise found.error
             await sleep(rest)
+
+    @asynccontextmanager
+    async def carried(
+        self, asked: Asked, body: AsyncIterable[bytes] | None = None, media_type: str = ""
+    ) -> AsyncIterator[httpx2.Response]:
+        """Lend the answer to a request whose body, or answer, is carried as it comes.
+
+        It is sent once, and may take as long as it takes. Raises what `ask` raises.
+        """
+        if self._http.is_closed:
+            raise Closed(f"the client of {self.url}")
+        headers = self.headers_of(asked)
+        if body is not None:
+            headers[b"Content-Type"] = media_type.encode()
+        address = self.address_of(asked)
+        try:
+            async with self._streams.stream(
+                asked.method, address, headers=headers, content=body
+            ) as answer:
+                if not answer.is_success:
+                    said = await answer.aread()
+                    raise self.refusal_of(answer.status_code, said, answer.headers).error
+                yield answer
+        except httpx2.HTTPError as error:
+            raise self.failure_of(error).error from error
 
     def headers_of(self, asked: Asked) -> Headers:
         """Return the headers that are the same at each attempt."""

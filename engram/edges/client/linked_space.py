@@ -15,6 +15,7 @@ from engram.edges.client.values import (
     Concepts,
     Contradictions,
     Ended,
+    Linked,
     Neighbours,
     Pairs,
     Paths,
@@ -166,6 +167,11 @@ class RemoteLinkedSpace:
         )
         asked = Asked("GET", "/contradictions", self.id, query)
         return (await self._line.ask(asked, Contradictions)).contradictions
+
+    async def wait_linked(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - it returns
+        """Wait until every memory is linked to what it is like; see `engram.Space.wait_linked`."""
+        asked = Asked("POST", "/maintenance/wait-linked", self.id, is_safe=True)
+        return (await self._line.ask(asked, Linked, given(timeout_s=timeout))).unlinked
 
     async def near_duplicates(self, *, limit: int = 100) -> tuple[NearDuplicate, ...]:
         """Return pairs of memories that may say the same; see `engram.Space.near_duplicates`."""

@@ -13,7 +13,7 @@ from engram.edges.client.asked_space import RemoteAskedSpace
 from engram.edges.client.batches import Progress, remember_many
 from engram.edges.client.line import Asked
 from engram.edges.client.linked_space import path_of
-from engram.edges.client.values import Versions
+from engram.edges.client.values import Reembedded, Versions
 from engram.model.ids import parse_id
 from engram.model.memory import (
     Checkpointed,
@@ -191,15 +191,32 @@ class RemoteSpace(RemoteAskedSpace):
         """Return what the space holds and where its log stands."""
         return await self._stats()
 
-    async def checkpoint(self) -> Checkpointed:
-        """Write a snapshot of the space while it goes on; see `engram.Space.checkpoint`."""
+    async def checkpoint(self, progress: Progress | None = None) -> Checkpointed:
+        """Write a snapshot of the space while it goes on; see `engram.Space.checkpoint`.
+
+        `progress` is called once, when it is written.
+        """
         asked = Asked("POST", "/maintenance/checkpoint", self.id, is_safe=True)
-        return await self._line.ask(asked, Checkpointed)
+        done = await self._line.ask(asked, Checkpointed)
+        if progress is not None:
+            progress(done.bytes_written, done.bytes_written)
+        return done
 
     async def compact(self) -> Compacted:
         """Let go of what was forgotten long ago; see `engram.Space.compact`."""
         asked = Asked("POST", "/maintenance/compact", self.id, is_safe=True)
         return await self._line.ask(asked, Compacted)
+
+    async def reembed(self, progress: Progress | None = None) -> int:
+        """Give every text a vector of the embedder of the server's store; see `engram.Space`.
+
+        `progress` is called once, when all have one.
+        """
+        asked = Asked("POST", "/maintenance/reembed", self.id, is_safe=True)
+        count = (await self._line.ask(asked, Reembedded)).embedded
+        if progress is not None:
+            progress(count, count)
+        return count
 
     def _write(self, method: str, path: str, request_key: str | None) -> Asked:
         """Return a write that may be sent again: it has a key, the caller's or one of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -22,6 +22,9 @@ from engram.model.memory import Memory, ResidentBytes, SpaceInfo
 from engram.model.recall_result import RecallResult
 from engram.model.recognition import Recognition
 from engram.model.recollection import Interval, QueryAnalysis, Recollection
+
+if TYPE_CHECKING:
+    from engram.engine.verification import SpaceReport
 
 # Columns of answers, and names of statistics, that hold times; JSON has them as text.
 _TIMES: Final = frozenset(
@@ -316,3 +319,77 @@ class Health(msgspec.Struct):
         """Return it as the library does."""
         named = {each: self.resident_bytes.get(each, 0) for each in ResidentBytes._fields}
         return StoreHealth(ResidentBytes(**named), self.memory_budget, self.spaces)
+
+
+class Reembedded(msgspec.Struct):
+    """How many memories were embedded."""
+
+    embedded: int
+
+
+class Linked(msgspec.Struct):
+    """How many memories are not linked yet."""
+
+    unlinked: int
+
+
+class _Damage(msgspec.Struct):
+    path: str
+    offset: int
+    reason: str
+    lost: str
+    instead: str
+
+
+class _VerifiedWay(msgspec.Struct):
+    snapshot_lsn: int
+    lsn: int
+    digest: str
+    error: str | None
+
+
+class Verified(msgspec.Struct):
+    """What reading a space again found."""
+
+    space: str
+    entries: int
+    bytes_read: int
+    duration_ms: float
+    opens: bool
+    lsn: int
+    digest: str
+    ways: tuple[_VerifiedWay, ...]
+    damage: tuple[_Damage, ...]
+
+    def value(self) -> SpaceReport:
+        """Return it as the library does."""
+        from engram.engine.verification import Damage, SpaceReport, Way  # noqa: PLC0415 - seldom
+
+        return SpaceReport(
+            self.space,
+            self.entries,
+            self.bytes_read,
+            self.duration_ms,
+            self.opens,
+            self.lsn,
+            self.digest,
+            [Way(*msgspec.structs.astuple(each)) for each in self.ways],
+            [Damage(*msgspec.structs.astuple(each)) for each in self.damage],
+        )
+
+
+class _Restored(msgspec.Struct):
+    space: str
+    backup_id: str
+    backup_space: str
+    lsn: int
+    memories: int
+    recorded_last: datetime
+    digest: str
+    erased: int
+
+
+class RestoredSpaces(msgspec.Struct):
+    """The spaces that were restored."""
+
+    spaces: tuple[_Restored, ...]

@@ -78,6 +78,7 @@ class RemoteSpace:
     spread = _space_verb(AsyncSpace.spread)
     paths = _space_verb(AsyncSpace.paths)
     contradictions = _space_verb(AsyncSpace.contradictions)
+    wait_linked = _space_verb(AsyncSpace.wait_linked)
     near_duplicates = _space_verb(AsyncSpace.near_duplicates)
     consolidate = _space_verb(AsyncSpace.consolidate)
     concepts = _space_verb(AsyncSpace.concepts)
@@ -85,6 +86,7 @@ class RemoteSpace:
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)
+    reembed = _space_verb(AsyncSpace.reembed)
 
     def subscribe(self, topic: str = "activities", *, after: int | None = None) -> Subscription:
         """Follow what is committed to the space; see `engram.RemoteSpace.subscribe`."""
@@ -116,3 +118,7 @@ class RemoteEngram:
     health = _store_verb(AsyncEngram.health)
     checkpoint = _store_verb(AsyncEngram.checkpoint)
     compact = _store_verb(AsyncEngram.compact)
+    reembed = _store_verb(AsyncEngram.reembed)
+    verify = _store_verb(AsyncEngram.verify)
+    backup = _store_verb(AsyncEngram.backup)
+    restore = _store_verb(AsyncEngram.restore)

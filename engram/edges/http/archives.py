@@ -16,6 +16,7 @@ from engram.edges.http.limits import STALLED_SECONDS_MAX
 from engram.edges.http.problems import Refused
 from engram.edges.http.streamed import Headers, Receive, Send, StreamedAnswer
 from engram.model.errors import ArchiveUnavailable, EngramError, SpaceForbidden
+from engram.model.ids import check_space_id
 from engram.service.access import Role
 from engram.service.backups import RestoreRequest
 from engram.service.transfers import Transfers
@@ -23,6 +24,13 @@ from engram.service.transfers import Transfers
 MEDIA_TYPE: Final = "application/x-tar"
 _LOGGER: Final = logging.getLogger("engram.http")
 _NAMED: Final = b'attachment; filename="engram-backup.tar"'
+
+
+class BackupQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What to back up; with neither, every space."""
+
+    space: Annotated[str, msgspec.Meta(description="This space.")] | None = None
+    spaces: Annotated[list[str], msgspec.Meta(description="These spaces.")] | None = None
 
 
 class RestoreQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -123,8 +131,12 @@ async def _leave_with_caller(receive: Receive, work: anyio.CancelScope) -> None:
 async def backup(call: Call) -> ArchiveStream:
     """Back up a space, or all."""
     transfers = _transfers(call)
-    names = [call.space_id] if call.is_named else [each.id for each in await call.db.spaces()]
+    if call.is_named:
+        names = [call.space_id]
+    else:
+        names = call.query.spaces or [each.id for each in await call.db.spaces()]
     for each in names:
+        check_space_id(each)
         _check(call, each)
         # What cannot be read is told before the answer begins.
         await (await call.db.space(each)).stats()
@@ -163,6 +175,7 @@ ENDPOINTS: Final = (
         "Back up one space, or all, as a tar archive that is sent while it is made.",
         backup,
         _OUT,
+        query=BackupQuery,
         is_about_store=True,
         needs=Role.ADMIN,
     ),

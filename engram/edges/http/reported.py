@@ -177,6 +177,21 @@ class IntrospectValue(msgspec.Struct, frozen=True):
     metrics: dict[str, float]
 
 
+class ReembeddedValue(msgspec.Struct, frozen=True):
+    """How many memories of a space have vectors of the store's embedder now."""
+
+    space: str
+    embedded: int
+    embedder: str
+
+
+class LinkedValue(msgspec.Struct, frozen=True):
+    """How many memories of a space are not linked yet to what they are like."""
+
+    space: str
+    unlinked: int
+
+
 class DamageValue(msgspec.Struct, frozen=True):
     """One thing that is wrong: where, why, what is lost if it is given up, what serves instead."""
 
@@ -185,6 +200,15 @@ class DamageValue(msgspec.Struct, frozen=True):
     reason: str
     lost: str
     instead: str
+
+
+class WayValue(msgspec.Struct, frozen=True):
+    """A way to the present: from the snapshot at an LSN (0: none), where it led, or why not."""
+
+    snapshot_lsn: int
+    lsn: int
+    digest: str
+    error: str | None
 
 
 class VerifiedValue(msgspec.Struct, frozen=True):
@@ -197,6 +221,7 @@ class VerifiedValue(msgspec.Struct, frozen=True):
     opens: bool
     lsn: int
     digest: str
+    ways: tuple[WayValue, ...]
     damage: tuple[DamageValue, ...]
 
 
@@ -210,5 +235,6 @@ def verified_value(report: SpaceReport) -> VerifiedValue:
         report.opens,
         report.lsn,
         report.digest,
+        tuple(WayValue(*each) for each in report.ways),
         tuple(DamageValue(*each) for each in report.damage),
     )

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from engram.edges.http.asked import NewSpaceBody, Spaced
 from engram.edges.http.calls import Call, Endpoint
 from engram.edges.http.reported import (
     DroppedSpaceValue,
+    LinkedValue,
     NewSpaceValue,
+    ReembeddedValue,
     SpacesValue,
     VerifiedValue,
     verified_value,
 )
 from engram.model.memory import Checkpointed, Compacted, SpaceStats
 from engram.service.access import Role
+
+
+class WaitBody(Spaced, forbid_unknown_fields=True, kw_only=True):
+    """How long to wait."""
+
+    timeout_s: (
+        Annotated[float, Meta(ge=0, description="Seconds at most; left out, as long as it takes.")]
+        | None
+    ) = None
 
 
 async def spaces(call: Call) -> SpacesValue:
@@ -54,6 +67,19 @@ async def compact(call: Call) -> Compacted:
 async def verify(call: Call) -> VerifiedValue:
     """Read a space again, all its files."""
     return verified_value(await call.db.verify(call.space_id))
+
+
+async def reembed(call: Call) -> ReembeddedValue:
+    """Give every memory of a space a vector of the store's embedder."""
+    count = await call.db.reembed(call.space_id)
+    identity = "" if call.db.embedder is None else call.db.embedder.identity
+    return ReembeddedValue(call.space_id, count, identity)
+
+
+async def wait_linked(call: Call) -> LinkedValue:
+    """Wait until every memory of a space is linked to what it is like."""
+    space = await call.space()
+    return LinkedValue(space.id, await space.wait_linked(call.body.timeout_s))
 
 
 _SPACES: Final = "/api/v1/spaces"
@@ -118,5 +144,25 @@ ENDPOINTS: Final = (
         VerifiedValue,
         body=Spaced,
         needs=Role.ADMIN,
+    ),
+    Endpoint(
+        "POST",
+        f"{_UPKEEP}/reembed",
+        "Give every memory of a space a vector of the store's embedder; the old ones answer until "
+        "all are there.",
+        reembed,
+        ReembeddedValue,
+        body=Spaced,
+        writes=True,
+        needs=Role.ADMIN,
+    ),
+    Endpoint(
+        "POST",
+        f"{_UPKEEP}/wait-linked",
+        "Wait until every memory of a space is linked to what it is like.",
+        wait_linked,
+        LinkedValue,
+        body=WaitBody,
+        needs=Role.AGENT,
     ),
 )

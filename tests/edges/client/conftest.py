@@ -10,6 +10,8 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 import pytest
@@ -19,6 +21,8 @@ from engram.adapters.local.clock import SystemClock
 from engram.edges.http.guard import Guard
 from engram.edges.http.server import HttpServer
 from engram.service.store import Engram
+from engram.service.transfers import Transfers
+from engram.serving import make_transfers
 from engram.testing.clock import FakeClock
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
@@ -48,13 +52,23 @@ async def _served(
     guard: Guard | None, port: int, disk: SimulatedFilesystem | None
 ) -> AsyncIterator[HttpServer]:
     async with open_own(disk) as db:
-        server = HttpServer(db, "1", "test", "127.0.0.1", port, SystemClock(), guard)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.run)
-            try:
+        with TemporaryDirectory() as incoming:
+            transfers = await make_transfers(db, Path(incoming))
+            async with _running(db, port, guard, transfers) as server:
                 yield server
-            finally:
-                server.stop()
+
+
+@asynccontextmanager
+async def _running(
+    db: Engram, port: int, guard: Guard | None, transfers: Transfers
+) -> AsyncIterator[HttpServer]:
+    server = HttpServer(db, "1", "test", "127.0.0.1", port, SystemClock(), guard, transfers)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.run)
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

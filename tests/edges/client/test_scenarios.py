@@ -14,13 +14,16 @@ from engram.service.space import Space
 from engram.service.store import Engram
 from engram.testing.comparing import differences, told
 from engram.testing.refusal_scenarios import bad_fields_are_refused
+from engram.testing.upkeep_scenarios import UPKEEP
 from engram.testing.verb_scenarios import SCENARIOS, Scenario
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
-    "call", [*SCENARIOS, bad_fields_are_refused], ids=lambda call: call.__name__.lstrip("_")
+    "call",
+    [*SCENARIOS, *UPKEEP, bad_fields_are_refused],
+    ids=lambda call: call.__name__.lstrip("_"),
 )
 async def test_a_server_answers_as_the_library_does(
     call: Scenario, server: HttpServer, own: Engram
@@ -43,7 +46,6 @@ def signatures(kind: type) -> dict[str, inspect.Signature]:
 # Of the process a store is open in; no server is asked for it.
 WITHOUT = {
     "consolidate": {"progress"},
-    "checkpoint": {"progress"},
     "query": {"may_ask"},
     "space": {"principal"},
 }
@@ -61,7 +63,7 @@ def test_remote_verbs_are_called_like_the_library_s(remote: type, own: type) -> 
         ], name
 
 
-@pytest.mark.parametrize("verb", ["reembed", "wait_linked", "export_to", "backup", "metrics"])
+@pytest.mark.parametrize("verb", ["metrics", "kernels", "embedder"])
 async def test_a_verb_no_server_has_is_missing(verb: str, server: HttpServer) -> None:
     """It is not there to be called, rather than there and of no use."""
     async with engram.connect(server.url) as db:

@@ -15,8 +15,8 @@ import pytest
 from starlette.routing import Router
 
 from engram.adapters.local.clock import SystemClock
-from engram.edges.http import archives, door, streamed
-from engram.edges.http.app import make_app
+from engram.edges.http import archives, streamed
+from engram.edges.http.app import ENDPOINTS, make_app
 from engram.edges.http.connections import Connection, extensions_with
 from engram.edges.http.door import Host
 from engram.edges.http.guard import Guard
@@ -163,15 +163,13 @@ async def test_only_who_may_ask_all_that_is_carried_is_served(http: Caller) -> N
     assert await asked("space=default&replace=true") == 200
 
 
-async def test_what_is_not_an_archive_or_has_no_place_is_refused(
-    http: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_not_an_archive_or_has_no_place_is_refused(http: Caller) -> None:
     """By media type, by size, by a space that is not there, by a server without a place."""
     answer = await http("POST", RESTORE, {})
     assert (answer.status_code, answer.headers["connection"]) == (415, "close")
     assert (await http("POST", f"{BACKUP}?space=nowhere")).status_code == 404
-    monkeypatch.setattr(door, "ARCHIVE_BYTES_MAX", 1_500)
-    assert (await restored(http, await archive_of(http)))[0] == 413
+    small = make_app(http.host, [each._replace(takes_bytes_max=1_500) for each in ENDPOINTS])
+    assert (await restored(http, await archive_of(http), app=small))[0] == 413
     http.host.transfers = None
     assert (await http("POST", BACKUP)).status_code == 501
 

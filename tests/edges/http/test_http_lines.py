@@ -336,7 +336,8 @@ def test_the_same_bytes_make_the_same_batches(
             found.append(batch)
         return found
 
-    cut, at = [], 0
+    cut: list[bytes] = []
+    at = 0
     while at < len(body):
         size = sizes[len(cut) % len(sizes)]
         cut.append(body[at : at + size])

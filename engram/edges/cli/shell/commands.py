@@ -36,7 +36,7 @@ class ShellCommands:
         async def command() -> int:
             from engram.edges.cli.shell.talk import Talk  # noqa: PLC0415 - not for --help
 
-            async with self._session.machine.open_store(settings=settings) as store:
+            async with self._session.store(settings) as store:
                 talk = Talk(
                     self._session,
                     store,

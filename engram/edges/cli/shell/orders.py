@@ -61,6 +61,11 @@ async def _graph(talk: Talk, rest: str) -> None:
     statement = _statement(text, "graph")
     path = expanded(name)
     draw = picture_file(path, f"{ORDER}graph")
+    if talk.is_remote:
+        raise InvalidRequest(
+            f"{ORDER}graph draws what the engine of this process found, and a server has the store "
+            "open; `engram recall CUE --graph FILE` draws a recall of a server"
+        )
     answer = await talk.ask(statement, explain=True)
     if not isinstance(answer.result, RecallResult):
         raise InvalidRequest(f"{ORDER}graph draws what RECALL and PREDICT find, and nothing else")

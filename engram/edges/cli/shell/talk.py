@@ -10,9 +10,9 @@ from engram.model.errors import SpaceNotFound
 from engram.query.lexer import PARAMETER, spans_of
 
 if TYPE_CHECKING:
+    from engram.edges.cli.machine import AnyStore
     from engram.edges.cli.session import Session
     from engram.model.answer import Answer
-    from engram.service.store import Engram
 
 # As many as somebody may look through in a menu.
 _LABELS_COUNT: Final = 50
@@ -24,7 +24,7 @@ class Talk:
     def __init__(
         self,
         session: Session,
-        store: Engram,
+        store: AnyStore,
         *,
         space: str,
         form: Form,
@@ -43,6 +43,8 @@ class Talk:
         self.asked = ""
         """The statement that was asked last, as it was asked: places in errors are places in it."""
         self._store = store
+        self.is_remote = hasattr(store, "url")
+        """Whether a server is asked, whose answers have no `result`."""
         self._budget_ms = budget_ms
 
     async def ask(self, statement: str, *, explain: bool = False) -> Answer:

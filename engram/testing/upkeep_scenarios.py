@@ -1,0 +1,91 @@
+"""Calls that look after a store, which must come to the same through every front end.
+
+As those of `verb_scenarios`; the stores are of real memory alone, the backups of this process.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engram.backup.repository import Repository
+from engram.model.ids import DEFAULT_SPACE
+from engram.service.backups import Backups
+from engram.testing.archives import MemoryArchive
+from engram.testing.clock import FakeClock, SeededEntropy
+from engram.testing.comparing import refused
+from engram.testing.verb_scenarios import Scenario, filled
+
+
+def a_place() -> Backups:
+    """Return an empty place for backups."""
+    return Backups(Repository(MemoryArchive(), FakeClock(), SeededEntropy(7)))
+
+
+async def a_space_is_verified(db: Any) -> Any:
+    """Read a space again, and one that is not there.
+
+    Digests are not compared: a client gives its writes keys, which are of the state.
+    """
+    await filled(db)
+    said: list[tuple[int, int]] = []
+    report = await db.verify("notes", lambda *each: said.append(each))
+    return (
+        (report.space, report.entries, report.opens, report.lsn, report.damage),
+        [way.name for way in report.ways],
+        said[-1],
+        await refused(db.verify("nowhere")),
+        await refused(db.verify("A/..")),
+    )
+
+
+async def memories_are_linked_and_embedded(db: Any) -> Any:
+    """Wait until all are linked, give them all vectors of the embedder again."""
+    space, _ = await filled(db)
+    left = await space.wait_linked()
+    said: list[tuple[int, int]] = []
+    counts = await space.reembed(lambda *each: said.append(each)), await db.reembed("notes")
+    found = await space.recall("who met Babbage?", limit=1)
+    nowhere = await db.space("nowhere")
+    return (
+        left,
+        await space.wait_linked(timeout=60.0),
+        (counts, said[-1], found[0].memory.content),
+        await refused(nowhere.wait_linked()),
+        await refused(nowhere.reembed()),
+        await refused(db.reembed("A/..")),
+    )
+
+
+async def backups_are_made_and_restored(db: Any) -> Any:
+    """Of all spaces, of some, under another id, in the place of what is there."""
+    space, ids = await filled(db)
+    await (await db.space(DEFAULT_SPACE)).remember("elsewhere")
+    await (await db.space("third")).remember("and there")
+    place, some, said = a_place(), a_place(), []
+    made = await db.backup(place, progress=lambda *each: said.append(each))
+    few = await db.backup(some, spaces=["third", "notes"])
+    await space.forget(ids[0])
+    copied = await db.restore(some, space="notes", into="copy", progress=lambda *_: None)
+    taken = [
+        await refused(db.restore(place, space="notes")),
+        await refused(db.restore(a_place())),
+        await refused(db.backup(a_place(), spaces=["nowhere"])),
+        await refused(db.backup(a_place(), spaces=["A/.."])),
+    ]
+    back = await db.restore(place, made.backup.id, space="notes", replace=True, check=False)
+    return (
+        [[(each.space, each.memories, each.lsn) for each in one.backup.spaces]
+         for one in (made, few)],
+        [(each.space, each.backup_space, each.memories, each.lsn, each.erased)
+         for each in (*copied, *back)],
+        (bool(said), [name for name, *_ in taken]),
+        (await space.get(ids[0])).content,
+        (await (await db.space("copy")).get(ids[1])).content,
+    )  # fmt: skip
+
+
+UPKEEP: Final[list[Scenario]] = [
+    a_space_is_verified,
+    memories_are_linked_and_embedded,
+    backups_are_made_and_restored,
+]
