@@ -40,6 +40,8 @@ _ALONE: Final = 400
 _REMEMBER: Final = "/api/v1/memories/remember"
 _LIST: Final = "/api/v1/memories?limit=1"
 _RECALL: Final = "/api/v1/memories/recall"
+# The echo logs no requests either.
+_SERVED_WITH: Final = {"ENGRAM_EMBEDDER": "static", "ENGRAM_LOG_LEVEL": "warning"}
 _console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -214,7 +216,7 @@ def _engram(*arguments: str | Path) -> list[str]:
 def _server(root: Path, settings: Mapping[str, str] | None = None) -> AbstractContextManager[int]:
     port = _free_port()
     command = _engram("start", "--port", str(port), "--data", root)
-    return _running(command, port, {"ENGRAM_EMBEDDER": "static", **(settings or {})})
+    return _running(command, port, {**_SERVED_WITH, **(settings or {})})
 
 
 def _echo(bytes_count: int) -> AbstractContextManager[int]:

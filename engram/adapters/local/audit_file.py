@@ -17,6 +17,9 @@ from engram.service.audit import AuditLine
 
 LINES_WAITING_MAX: Final = 10_000
 _AGAIN_AFTER_S: Final = 1.0
+_GATHERED_S: Final = 0.005
+"""Seconds in which lines are gathered: a thread is woken 200 times a second at most, not for each
+request, which would wait for the interpreter's lock beside it."""
 _LOGGER: Final = logging.getLogger("engram.audit")
 _JSON: Final = msgspec.json.Encoder()
 
@@ -53,6 +56,7 @@ class AuditFile:
         """Write what is added until this is cancelled."""
         while True:
             await self._news.wait()
+            await anyio.sleep(_GATHERED_S)
             self._news = anyio.Event()
             if not await anyio.to_thread.run_sync(self._write):
                 await anyio.sleep(_AGAIN_AFTER_S)

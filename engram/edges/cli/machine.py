@@ -76,8 +76,8 @@ class Server(Protocol):
 
     url: str
 
-    async def run(self) -> None:
-        """Serve until the process is told to stop."""
+    async def run(self, recovered: Callable[[], None] | None = None) -> None:
+        """Serve until the process is told to stop; call `recovered` once all spaces are open."""
 
 
 class Running(Protocol):

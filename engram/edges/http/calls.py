@@ -23,7 +23,7 @@ Target = Literal["request", "path", "body"]
 """Where a request says which space it is about: as all do, or as the resource it is about."""
 
 
-_NAMES_OF_SPACE: Final = ("space", "memory_space", "memory_space_id")
+_NAMES_OF_SPACE: Final = frozenset(("space", "memory_space", "memory_space_id"))
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -127,6 +127,8 @@ class Endpoint(NamedTuple):
     """Whether its work is over before its caller could be missed: nothing watches for that."""
     by_lines: Endpoint | None = None
     """What answers the same path and method when a body is of the media type this one takes."""
+    brief_with: str | None = None
+    """The field of a body with which the work is brief: what took long without it is spared."""
 
     @property
     def route(self) -> str:
@@ -145,11 +147,14 @@ def given(value: msgspec.Struct, *without: str) -> dict[str, Any]:
 
     Raises Refused when bytes are no vector.
     """
-    left_out = {*_NAMES_OF_SPACE, *without}
+    fields = zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True)
     return {
-        name: _vector(each) if isinstance(each, bytes) else each
-        for name, each in msgspec.structs.asdict(value).items()
-        if each is not None and each is not msgspec.UNSET and name not in left_out
+        name: _vector(each) if type(each) is bytes else each
+        for name, each in fields
+        if each is not None
+        and each is not msgspec.UNSET
+        and name not in _NAMES_OF_SPACE
+        and name not in without
     }
 
 

@@ -16,7 +16,7 @@ class Connection:
     A server that does not tell when a caller goes leaves it as it is made: nobody ever goes.
     """
 
-    __slots__ = ("_cut", "_work", "is_gone")
+    __slots__ = ("_cut", "_work", "is_gone", "is_read")
 
     def __init__(self, cut: Callable[[], None] | None = None) -> None:
         """Take what ends the connection without sending what was not taken yet."""
@@ -24,6 +24,8 @@ class Connection:
         self._work: anyio.CancelScope | None = None
         self.is_gone = False
         """Whether the caller is gone: nobody waits for an answer."""
+        self.is_read = False
+        """Whether all of the request at hand is known to be there: its body can be had at once."""
 
     def ends(self, work: anyio.CancelScope | None) -> None:
         """Let the work on a request end when its caller goes, in the place of any other."""

@@ -227,16 +227,21 @@ class Door:
             )
         host.guard.let_in(endpoint, head, visit)
         timeout_s, body = head.timeout_s, b""
-        if endpoint.is_brief and timeout_s is None:
-            return await self._handled(
-                endpoint, self._call(endpoint, scope, head, b"", visit), visit
-            )
+        call: Call | None = None
+        if timeout_s is None and (endpoint.body is None or connection.is_read):
+            # Nothing is awaited before the handler, so a scope is needed only where that may last.
+            body = b"" if endpoint.body is None else await read_body(head, receive)
+            call = self._call(endpoint, scope, head, body, visit)
+            with_it = endpoint.brief_with
+            if endpoint.is_brief or (with_it and getattr(call.body, with_it, None) is not None):
+                return await self._handled(endpoint, call, visit)
         with anyio.CancelScope() as limit:
             connection.ends(limit)
-            if endpoint.body is not None:
-                limit.deadline = anyio.current_time() + host.body_seconds_max
-                body = await read_body(head, receive)
-            call = self._call(endpoint, scope, head, body, visit)
+            if call is None:
+                if endpoint.body is not None:
+                    limit.deadline = anyio.current_time() + host.body_seconds_max
+                    body = await read_body(head, receive)
+                call = self._call(endpoint, scope, head, body, visit)
             deadline = math.inf if timeout_s is None else anyio.current_time() + timeout_s
             if endpoint.takes is not None:
                 check_type(head.media_type, endpoint.takes)

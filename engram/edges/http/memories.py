@@ -89,7 +89,7 @@ async def _remembered(call: Call, fields: dict[str, Any]) -> RememberedValue:
     confidence = fields.get("confidence", 1.0)
     links = 0
     duplicates: tuple[str, ...] = ()
-    if not done.created or _LINKING & fields.keys():
+    if not (done.created and _LINKING.isdisjoint(fields)):
         links, duplicates = await _links(space, done)
     return RememberedValue(
         id=done.id,
@@ -213,6 +213,7 @@ _REMEMBER: Final = Endpoint(
     takes_key=True,
     writes=True,
     needs=Role.AGENT,
+    brief_with="embedding",  # no embedder is asked, and a write is not stopped on its way
 )
 ENDPOINTS: Final = (
     _REMEMBER,

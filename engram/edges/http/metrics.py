@@ -98,9 +98,10 @@ class Durations:
                 space = OTHERS
             else:
                 self._spaces.add(space)
-        counts, total = self._found.setdefault(
-            (space, operation), ([0] * (len(BOUNDS_S) + 1), [0.0])
-        )
+        found = self._found.get((space, operation))
+        if found is None:
+            found = self._found[space, operation] = [0] * (len(BOUNDS_S) + 1), [0.0]
+        counts, total = found
         counts[bisect_left(BOUNDS_S, seconds)] += 1
         total[0] += seconds
 

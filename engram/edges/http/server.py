@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from engram.edges.http.app import make_app
-from engram.edges.http.connections import Connection, extensions_with
 from engram.edges.http.door import Host
 from engram.edges.http.event_stream import Streams
 from engram.edges.http.guard import Guard
 from engram.edges.http.limits import (
     BACKLOG_COUNT,
     DRAIN_SECONDS_MAX,
-    HEAD_SECONDS_MAX,
     HEARTBEAT_SECONDS,
     IDLE_SECONDS_MAX,
     LAST_CHECKPOINT_SECONDS_MAX,
     MESSAGE_BYTES_MAX,
     STALLED_SECONDS_MAX,
 )
+from engram.edges.http.protocol import HttpProtocol
 from engram.edges.http.websocket import WebSocketProtocol
 from engram.model.errors import EngramError, InvalidRequest
 from engram.ports import Clock
@@ -38,50 +36,6 @@ from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
 
 _LOGGER: Final = logging.getLogger("engram.http")
-
-
-class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 on one connection, closed when the head of a request does not come in time."""
-
-    head_seconds_max = HEAD_SECONDS_MAX
-    _timer: Any = None
-    _connection = Connection()
-
-    def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the head of the first request."""
-        super().connection_made(transport)
-        self._connection = Connection(transport.abort)
-        self._wait()
-
-    def on_message_begin(self) -> None:
-        """Begin to wait for the rest of a head."""
-        super().on_message_begin()
-        self.scope["extensions"] = extensions_with(self._connection)
-        self._wait()
-
-    def on_headers_complete(self) -> None:
-        """Stop waiting: the head is there."""
-        self._stop_waiting()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting, and what is being done for the caller: it is gone."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-        self._connection.lost()
-
-    def _wait(self) -> None:
-        self._stop_waiting()
-        self._timer = self.loop.call_later(self.head_seconds_max, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _give_up(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -132,7 +86,7 @@ class HttpServer:
         self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{number}"
         config = uvicorn.Config(
             make_app(self._host),
-            http=_Protocol,
+            http=HttpProtocol,
             ws=WebSocketProtocol,
             ws_max_size=MESSAGE_BYTES_MAX,
             ws_ping_interval=HEARTBEAT_SECONDS,
@@ -153,16 +107,19 @@ class HttpServer:
         """Let `run` end: no new connection is taken, what is under way is answered."""
         self._server.should_exit = True
 
-    async def run(self) -> None:
-        """Serve until `stop` or a signal, then take snapshots so that the next start is quick."""
+    async def run(self, recovered: Callable[[], None] | None = None) -> None:
+        """Serve until `stop` or a signal, then take snapshots so that the next start is quick.
+
+        `recovered` is called when every space has been opened that can be.
+        """
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._recover)
+            tasks.start_soon(self._recover, recovered)
             await self._server.serve(sockets=[self._socket])
             tasks.cancel_scope.cancel()
         with anyio.move_on_after(LAST_CHECKPOINT_SECONDS_MAX):
             await self._checkpoint()
 
-    async def _recover(self) -> None:
+    async def _recover(self, recovered: Callable[[], None] | None) -> None:
         """Open every space, and say how each of them is; a damaged one keeps no other waiting."""
         found = await self._db.spaces()
         names = [each.id for each in found]
@@ -184,6 +141,8 @@ class HttpServer:
                 stats.recovery_ms,
             )
         self._host.is_recovered = True
+        if recovered is not None:
+            recovered()
 
     async def _checkpoint(self) -> None:
         for each in (await self._db.health()).spaces:

@@ -17,7 +17,7 @@ import pytest
 
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.server_file import RunningServer, ServerFile
-from engram.edges.http import server as module
+from engram.edges.http.protocol import HttpProtocol
 from engram.edges.http.server import HttpServer
 from engram.model.errors import InvalidRequest
 from engram.settings import Settings, load_settings
@@ -66,7 +66,7 @@ async def test_a_head_that_never_ends_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is closed, though a byte came now and then; others are served meanwhile."""
-    monkeypatch.setattr(module._Protocol, "head_seconds_max", 0.05)
+    monkeypatch.setattr(HttpProtocol, "head_seconds_max", 0.05)
     async with serving(tmp_path) as server, httpx2.AsyncClient(base_url=server.url) as client:
         host, port = server.url.removeprefix("http://").split(":")
         async with await anyio.connect_tcp(host, int(port)) as slow:
@@ -166,7 +166,7 @@ def test_start_serves_until_stop(
     (default,) = cli("status", "--json").json["spaces"]
     assert (default["space"], default["memories"]) == ("default", 1)
     assert cli("status", "--space", "nowhere").code == 1
-    busy = cli("space", "configure", "--beta", "0.3")
+    busy = cli("repair", "--space", "default")  # the one command that a server does not do
     assert (busy.code, f"pid {process.pid}" in busy.err) == (1, True)
     assert cli("stop", "--json").json == {
         "pid": process.pid,
