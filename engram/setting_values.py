@@ -199,6 +199,12 @@ def _burst(text: str) -> int:
     return int(text)
 
 
+def _spaces(text: str) -> int:
+    if not re.fullmatch(r"\d{1,7}", text, re.ASCII):
+        raise InvalidRequest(f"{text!r} is not a number of memory spaces, like 1000; 0: no bound")
+    return int(text)
+
+
 def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
@@ -223,6 +229,8 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "linker": _switch,
     "consolidation": _switch,
     "create_on_write": _switch,
+    "spaces_max": _spaces,
+    "spaces_per_caller": _spaces,
     "query_budget_ms": _milliseconds,
     "http_port": _port,
     "access": _switch,

@@ -19,6 +19,8 @@ from engram.model.limits import (
     HOT_CAPACITY_DEFAULT,
     QUERY_BUDGET_MS_DEFAULT,
     SCRUB_BYTES_PER_S_DEFAULT,
+    SPACES_MAX_DEFAULT,
+    SPACES_PER_CALLER_DEFAULT,
     WARM_CAPACITY_DEFAULT,
 )
 from engram.model.quotas import Quotas
@@ -70,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether concepts are formed once a minute."""
     create_on_write: bool = True
     """Whether the first write to a memory space creates it."""
+    spaces_max: int = SPACES_MAX_DEFAULT
+    """Memory spaces of a store; 0: no bound."""
+    spaces_per_caller: int = SPACES_PER_CALLER_DEFAULT
+    """How many of them one caller of a server may make while it runs; 0: no bound."""
     query_budget_ms: float = QUERY_BUDGET_MS_DEFAULT
     """What a statement may be expected to cost where its caller says nothing."""
     embedder: str = "static"

@@ -45,6 +45,7 @@ from engram.model.ids import DEFAULT_SPACE
 from engram.ports import Clock, DurableWriters, Embedder, Entropy, Filesystem, SyncMethod, Tracer
 from engram.service.backups import Backups
 from engram.service.core import Core
+from engram.service.creating import NewSpaces
 from engram.service.store import Engram
 from engram.service.traced import traced_embedder
 from engram.settings import Settings, expanded, load_settings
@@ -326,7 +327,8 @@ async def open_store(
                 tracer=tracing,
             )
             facts = entropy, logs.log_bytes_of, store.store_id, archives
-            core = Core(registry, backend, chosen, clock, *facts, *_limits_of(settings), tracing)
+            limits = _limits_of(settings, clock)
+            core = Core(registry, backend, chosen, clock, *facts, *limits, tracing)
             try:
                 await registry.sweep()
                 if not await registry.exists(DEFAULT_SPACE):
@@ -356,6 +358,7 @@ def _tracer_in(
     return open_tracer(settings.traces) if tracer is None else nullcontext(tracer)
 
 
-def _limits_of(settings: Settings) -> tuple[float, bool]:
-    """Return what a statement may cost, and whether a write creates its space."""
-    return settings.query_budget_ms, settings.create_on_write
+def _limits_of(settings: Settings, clock: Clock) -> tuple[float, bool, NewSpaces]:
+    """Return what a statement may cost, whether a write creates its space, and how many it may."""
+    bounds = NewSpaces(clock, settings.spaces_max, settings.spaces_per_caller)
+    return settings.query_budget_ms, settings.create_on_write, bounds

@@ -20,7 +20,12 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "scrub_bytes_per_s": "scrub_bytes_per_s",
         "archive": "archive",
     },
-    "spaces": {"default": "memory_space", "create_on_write": "create_on_write"},
+    "spaces": {
+        "default": "memory_space",
+        "create_on_write": "create_on_write",
+        "max": "spaces_max",
+        "per_caller": "spaces_per_caller",
+    },
     "kernels": {
         "backend": "kernels",
         "isa": "kernels_isa",

@@ -7,7 +7,8 @@ EngramError
 |   |-- QueryTooCostly
 |   |-- Unauthorized         a server knows nobody by the key or token it was shown
 |   |-- Forbidden
-|   |   `-- SpaceForbidden
+|   |   |-- SpaceForbidden
+|   |   `-- TooManySpaces    there are as many memory spaces as there may be
 |   |-- SpaceNotFound
 |   |-- SpaceAlreadyExists
 |   |-- MemoryNotFound
@@ -67,6 +68,7 @@ from engram.model.refusals import (
     RateLimited,
     ServerUnreachable,
     SpaceForbidden,
+    TooManySpaces,
     Unauthorized,
     WritesLimited,
 )
@@ -88,6 +90,7 @@ __all__ = [
     "RequestError",
     "ServerUnreachable",
     "SpaceForbidden",
+    "TooManySpaces",
     "Unauthorized",
     "Unavailable",
     "WritesLimited",

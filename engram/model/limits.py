@@ -207,3 +207,11 @@ FEED_IDS_COUNT_MAX: Final = 65_536
 # 1,024 ids or changes that one follower reads ahead from the log: a thousand that come back at once
 # must not hold the past of a space a thousand times.
 FOLLOWER_READ_COUNT_MAX: Final = 1_024
+
+SPACES_MAX_DEFAULT: Final = 10_000
+"""10,000 memory spaces of a store: ten times what one process is made for, and as many buckets as
+its limiter keeps. Each is a directory with a log of its own."""
+
+SPACES_PER_CALLER_DEFAULT: Final = 1_000
+"""1,000 memory spaces that one caller of a server makes while it runs: what one process is made
+for; a tenth of all, so that no one caller leaves none for the others."""

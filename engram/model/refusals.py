@@ -27,6 +27,18 @@ class SpaceForbidden(Forbidden):
         )
 
 
+class TooManySpaces(Forbidden):
+    """Raised when a memory space is to be made and there are as many as there may be."""
+
+    def __init__(self, space: str, limit: str, value: int) -> None:
+        self.space, self.limit, self.value = space, limit, value
+        whose = "you made" if limit == "spaces_per_caller" else "there are"
+        super().__init__(
+            f"memory space {space!r} is not there, and {whose} as many as {limit} of {value:,} "
+            f"lets be; use one that is there, delete one, or raise ENGRAM_{limit.upper()}"
+        )
+
+
 class QueryTooCostly(RequestError):
     """Raised when a statement is expected to cost more than its budget; nothing was carried out."""
 

@@ -105,13 +105,26 @@ class Engram:
         return make_space(space_id, self._core, principal)
 
     async def create_space(self, space_id: str) -> Space:
-        """Create a memory space and return its handle; SpaceAlreadyExists when it is there."""
+        """Create a memory space and return its handle.
+
+        Raises SpaceAlreadyExists when it is there, TooManySpaces when it is one too many.
+        """
+        await self._core.check_room(check_space_id(space_id))
         await self._core.registry.create(space_id)
         return make_space(space_id, self._core)
 
     async def drop_space(self, space_id: str) -> None:
         """Delete a memory space with all its bytes; `default` cannot be deleted."""
         await self._core.registry.drop(space_id)
+        if self._core.new_spaces is not None:
+            self._core.new_spaces.changed(space_id)
+
+    async def check_new_space(self, space_id: str, caller: str) -> None:
+        """Raise TooManySpaces when a caller may make no more spaces, and this one is not there.
+
+        For servers, which ask before they let a write in; `caller` is who holds a key, or empty.
+        """
+        await self._core.check_room(space_id, caller)
 
     async def reembed(self, space_id: str = DEFAULT_SPACE, progress: Progress | None = None) -> int:
         """Convert a space to the store's embedder; see `Space.reembed`."""
@@ -225,9 +238,12 @@ class Engram:
             ArchiveUnavailable, StorageFailed: the backups cannot be read, or the store not written.
         """
         request = RestoreRequest(backup_id, space, into, to_lsn, to_time)
-        return await restore_spaces(
+        done = await restore_spaces(
             self._core, backups, request, replace=replace, check=check, progress=progress
         )
+        if self._core.new_spaces is not None:
+            self._core.new_spaces.changed()
+        return done
 
     async def spaces(self) -> list[SpaceInfo]:
         """Return every memory space, opening those that are not; damaged ones say why."""

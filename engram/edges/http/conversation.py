@@ -215,6 +215,8 @@ class Conversation:
         host.guard.let_in(endpoint, self._head, visit)
         host.guard.admit(endpoint, visit, self._space)
         await host.guard.count(endpoint, visit)
+        if endpoint.writes:
+            await host.db.check_new_space(self._space, visit.principal.name)
         if isinstance(turn.value, Exception):
             raise turn.value
         call = Call(

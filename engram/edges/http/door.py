@@ -304,6 +304,8 @@ class Door:
 
     async def _handled(self, endpoint: Endpoint, call: Call, visit: Visit) -> Raw | StreamedAnswer:
         await self._host.guard.count(endpoint, visit)
+        if endpoint.writes and visit.space is not None:
+            await self._host.db.check_new_space(visit.space, visit.principal.name)
         value = await endpoint.handle(call)
         if isinstance(value, Raw | StreamedAnswer):
             return value
