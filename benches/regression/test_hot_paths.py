@@ -60,7 +60,7 @@ def filled(batch: RememberBatch) -> SpaceState:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_log_one_request(benchmark: BenchmarkFixture, form: str) -> None:
-    """The line of a request, on its way to the thread that writes it."""
+    """What a request waits for: its line is made by the thread that writes it."""
     facts = {"route": "GET /api/v1/memories/{id}", "status": 200, "duration_ms": 1.234}
     names = {"space": "default", "caller": "robot#1", "request_id": "r-1", "correlation_id": "c-1"}
     with (

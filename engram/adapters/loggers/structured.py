@@ -1,6 +1,7 @@
 """Lines of text or JSON, made by structlog: those of requests, and those of every logger.
 
-Rule 1: a line of a request costs microseconds: it is made of what is known, without a LogRecord.
+Rule 1: a line of a request costs its caller a microsecond: what is known is noted, and the thread
+that writes the line makes it, without a LogRecord.
 Rule 2: what a caller or a stored text says cannot begin a line of its own, nor show a secret: no
 line of a request holds anything of its body or query, and what looks like a key or token is masked
 in all others.
@@ -10,31 +11,33 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TextIO, cast
+from typing import Final, TextIO, cast
 
 import msgspec
 import structlog
 
-from engram.adapters.loggers.line_writer import LineWriter
+from engram.adapters.loggers.line_writer import Event, LineWriter
 from engram.model.memory import to_datetime
 from engram.ports import Clock
 from engram.service.telemetry import REQUEST, RequestLogger
 
-Event = MutableMapping[str, Any]
 _JSON: Final = msgspec.json.Encoder(enc_hook=str)
 # An API key, a bearer token, a JWT.
 _SECRET: Final = re.compile(
     r"engram_[0-9A-Za-z_-]{40,}|(?i:bearer) +[^\s'\"]+|eyJ[\w-]+\.[\w-]+\.[\w-]+"
 )
 _MASK: Final = "***"
+# Of what is said and is no line yet: how loud, and when (ns); no fact has such a name.
+_LEVEL: Final = " level"
+_NOW: Final = " now"
 _is_plain: Final = re.compile(r"[\w.:/+@#{}-]+", re.ASCII).fullmatch
 _FIRST: Final = frozenset(("timestamp", "level", "event", "logger", "exception"))
 
 
 class _Lines:
-    """Makes lines of one format, with the time of one clock."""
+    """Makes lines of one format, with the time of one clock; has processors of structlog's."""
 
     def __init__(self, form: str, clock: Clock) -> None:
         self.rendered = _as_json if form == "json" else _as_text
@@ -43,8 +46,8 @@ class _Lines:
         self._last = -1, ""
 
     def timed(self, _: object, level: str, event: Event) -> Event:
-        """Add when it was said, and how loud."""
-        second, ns = divmod(self._clock.now(), 10**9)
+        """Add when it is said, or was, and how loud."""
+        second, ns = divmod(event.pop(_NOW, None) or self._clock.now(), 10**9)
         known, shown = self._last
         if second != known:
             shown = to_datetime(second * 10**9).strftime("%Y-%m-%dT%H:%M:%S")
@@ -53,22 +56,33 @@ class _Lines:
         event["level"] = level
         return event
 
-    def dropped(self, count: int) -> str:
-        """Return the line that stands for lines that are missing."""
-        event = {"event": "lines were dropped, as nothing took them", "count": count}
-        return self.rendered(None, "warning", self.timed(None, "warning", event)) + "\n"
+    def line_of(self, event: Event) -> str:
+        """Return the line of what is said of a request."""
+        level: str = event.pop(_LEVEL)
+        return self.rendered(None, level, self.timed(None, level, event)) + "\n"
 
 
-class _Written:
-    """Where lines of requests go; their level is in them already."""
+def _dropped(count: int) -> Event:
+    """Return what stands for lines that are missing."""
+    return {_LEVEL: "warning", "event": "lines were dropped, as nothing took them", "count": count}
 
-    def __init__(self, writer: LineWriter) -> None:
-        self._write = writer.write
 
-    def debug(self, line: str) -> None:
-        self._write(line + "\n")
+class _RequestLogger:
+    """Notes what is said of requests; lines are made of it where they are written."""
 
-    info = debug
+    def __init__(self, writer: LineWriter, now: Callable[[], int], *, shows_all: bool) -> None:
+        self._write, self._now, self._shows_all = writer.write, now, shows_all
+
+    def info(self, event: str, /, **facts: object) -> None:
+        """Say a line."""
+        facts["event"], facts[_LEVEL], facts[_NOW] = event, "info", self._now()
+        self._write(facts)
+
+    def debug(self, event: str, /, **facts: object) -> None:
+        """Say a line, where all are shown."""
+        if self._shows_all:
+            facts["event"], facts[_LEVEL], facts[_NOW] = event, "debug", self._now()
+            self._write(facts)
 
 
 @contextmanager
@@ -87,7 +101,7 @@ def structured_loggers(
         clock: dates the lines.
     """
     lines = _Lines(form, clock)
-    writer = LineWriter(stream, lines.dropped)
+    writer = LineWriter(stream, lines.line_of, _dropped)
     number = logging.getLevelNamesMapping()[level.upper()]
     handler = logging.StreamHandler(cast("TextIO", writer))
     handler.setLevel(number)
@@ -101,22 +115,14 @@ def structured_loggers(
     root.addHandler(handler)
     ours.setLevel(number)
     try:
-        yield _request_logger(lines, writer, number) if number <= logging.INFO else None
+        is_on, shows_all = number <= logging.INFO, number <= logging.DEBUG
+        yield _RequestLogger(writer, clock.now, shows_all=shows_all) if is_on else None
     finally:
         ours.setLevel(before)
         root.removeHandler(handler)
         for each in plain:
             root.addHandler(each)
         writer.close()
-
-
-def _request_logger(lines: _Lines, writer: LineWriter, level: int) -> RequestLogger:
-    made = structlog.wrap_logger(
-        _Written(writer),
-        processors=[lines.timed, lines.rendered],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-    )
-    return cast("RequestLogger", made.bind())
 
 
 def _formatter(lines: _Lines) -> logging.Formatter:

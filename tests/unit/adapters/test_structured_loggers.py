@@ -148,7 +148,9 @@ class Stuck(io.StringIO):
 def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     """Whoever says them never waits; those that had room come in their order."""
     stream = Stuck()
-    writer = LineWriter(stream, lambda count: f"{count} missing\n", lines_max=2)
+    writer = LineWriter(
+        stream, lambda event: f"{event['count']} missing\n", lambda count: {"count": count}, 2
+    )
     writer.write("first\n")
     assert stream.is_asked.wait(10)
     taken = [writer.write(f"{number}\n") for number in range(5)]
@@ -172,10 +174,10 @@ def test_a_reader_that_is_gone_ends_nothing() -> None:
         LOGGER.warning("to nobody")
 
 
-def test_the_library_does_not_load_structlog() -> None:
-    """Nor does the command line, before a server is started."""
+def test_nothing_is_loaded_for_loggers_and_spans_before_they_are_asked_for() -> None:
+    """Neither by the library nor by the command line."""
     code = (
-        "import sys, engram, engram.__main__, engram.serving, engram.connecting; "
-        "sys.exit('structlog' in sys.modules)"
+        "import sys, engram, engram.__main__, engram.wiring, engram.serving, engram.connecting; "
+        "sys.exit(bool({'structlog', 'opentelemetry'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ours
