@@ -38,6 +38,7 @@ from engram.model.errors import Closed, EngramError
 from engram.model.memory import ResidentBytes
 from engram.model.quotas import Quotas
 from engram.ports import Clock
+from engram.state.fullness import Fullness
 from engram.state.gathering import body_bytes
 from engram.state.moves import Landing, Move, Rows, exchange, searched_count, without
 from engram.state.space import SpaceState, View
@@ -95,7 +96,9 @@ class Housekeeping:
     ) -> None:
         self.budget = Budget(tiers.budget_bytes, tiers.segments.cache)
         self._segments = tiers.segments
-        self._capacities_of, self._quotas_of = tiers.capacities_of, tiers.quotas_of
+        self.capacities_of = tiers.capacities_of
+        self.quotas_of = tiers.quotas_of or (lambda _: Quotas())
+        self.fullness: dict[str, Fullness] = {}  # what open spaces take of their quotas
         self._give_back, self._provide = tiers.give_back, tiers.provide
         self._clock = clock
         self._activity = activity
@@ -112,7 +115,7 @@ class Housekeeping:
     def add(self, engine: Tended) -> Capacities:
         """Look after a space from now on; return its capacities."""
         self._forget(engine.space)
-        kept = self._kept[engine.space] = Kept(engine, self._capacities_of(engine.space))
+        kept = self._kept[engine.space] = Kept(engine, self.capacities_of(engine.space))
         kept.ahead = None if self._provide is None else Ahead(self._clock, self._provide)
         self._measure([kept])
         if not self._is_small(kept):
@@ -121,11 +124,12 @@ class Housekeeping:
 
     def room_check(self, space: str, state: SpaceState) -> Callable[[int, int], None]:
         """Return what lets memories of a space in, and let its state be held to its quotas."""
-        quotas = Quotas() if self._quotas_of is None else self._quotas_of(space)
-        return held_to(quotas, space, state, self._clock, self.check_room)
+        fullness = self.fullness[space] = Fullness(self.quotas_of(space))
+        return held_to(fullness, space, state, self._clock, self.check_room)
 
     async def remove(self, space: str) -> None:
         """Look after a space no more; a step under way ends first."""
+        self.fullness.pop(space, None)
         self._forget(space)
         async with self.moving:
             return

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from engram.model.errors import WritesLimited
-from engram.model.quotas import Quotas
 from engram.ports import Clock
 from engram.state.fullness import Fullness
 from engram.state.space import SpaceState
@@ -16,15 +15,17 @@ _NS: Final = 1_000_000_000
 
 
 def held_to(
-    quotas: Quotas,
+    fullness: Fullness,
     space: str,
     state: SpaceState,
     clock: Clock,
     check_room: Callable[[int, int], None],
 ) -> Callable[[int, int], None]:
     """Hold a space to its quotas; return what lets memories in, `check_room` where none is set."""
+    quotas = fullness.quotas
     if quotas.memories or quotas.bytes:
-        state.check_quotas = Fullness(quotas).check
+        fullness.count(state)
+        state.check_quotas = fullness.check
     if not quotas.writes_per_s:
         return check_room
     return WriteRate(space, quotas.writes_per_s, clock, check_room)

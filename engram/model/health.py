@@ -27,7 +27,8 @@ class SpaceHealth(msgspec.Struct, frozen=True):
     concepts: int = 0
     """Those that consolidation formed of memories."""
     pressure: float = 0.0
-    """The fullest of three: memories by capacity, resident bytes by budget, queue by its limits."""
+    """The fullest of these: memories by capacity, resident bytes by budget, queue by its limits,
+    memories and bytes by their quotas."""
     lsn: int = 0
     """The last LSN that is durable and seen by readers."""
     wal_lag_ms: float = 0.0
@@ -53,6 +54,18 @@ class SpaceHealth(msgspec.Struct, frozen=True):
     """Why the last checkpoint, or the last move between tiers, failed; both are tried again."""
     consolidation_rate: float = 0.0
     """Episodes replayed a second over the last 60 s."""
+    hot_utilization: float = 0.0
+    """Its memories by its capacity; so for each tier."""
+    warm_utilization: float = 0.0
+    cold_utilization: float = 0.0
+    capacity: int = 0
+    """Memories the space has room for, forgotten ones that are kept included."""
+    quota_memories: int = 0
+    """How many memories may live in it; 0: no bound but the capacity."""
+    quota_bytes: int = 0
+    """What their texts, metadata and vectors may come to; 0: no bound."""
+    quota_writes_per_s: int = 0
+    """How many may be stored a second; 0: no bound."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True):

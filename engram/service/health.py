@@ -26,7 +26,8 @@ def _space_health(core: Core, space: str, resident_share: float) -> SpaceHealth:
     view, queue = engine.view, engine.queue
     checkpoint = engine.checkpoints.status
     tiers = registry.housekeeping.status_of(engine)
-    opening = registry.opening_of(space)
+    opening, quotas = registry.opening_of(space), registry.housekeeping.quotas_of(space)
+    capacities = registry.housekeeping.capacities_of(space)
     return SpaceHealth(
         space=space,
         phase=phase,
@@ -48,6 +49,13 @@ def _space_health(core: Core, space: str, resident_share: float) -> SpaceHealth:
         damage=(*opening.notes, *registry.scrubber.status_of(engine).damage),
         errors=tuple(each for each in (checkpoint.error, tiers.error) if each is not None),
         consolidation_rate=registry.consolidator_of(engine.space).rate,
+        hot_utilization=_share(tiers.hot, capacities.hot),
+        warm_utilization=_share(tiers.warm, capacities.warm),
+        cold_utilization=_share(tiers.cold, capacities.cold),
+        capacity=tiers.capacity,
+        quota_memories=quotas.memories,
+        quota_bytes=quotas.bytes,
+        quota_writes_per_s=quotas.writes_per_s,
     )
 
 
@@ -117,9 +125,18 @@ def _phase(core: Core, space: str) -> Phase:
 
 def _pressure(core: Core, engine: SpaceEngine, resident_share: float) -> float:
     """Return how full the fullest is of what the space may fill; at 1 writes are refused."""
-    capacity = core.registry.housekeeping.status_of(engine).capacity
-    filled = engine.view.count / capacity if capacity else 0.0
+    housekeeping = core.registry.housekeeping
+    capacity, quotas = housekeeping.status_of(engine).capacity, housekeeping.quotas_of(engine.space)
+    filled = max(
+        _share(engine.view.count, capacity),
+        _share(memories_count(engine.view), quotas.memories),
+        _share(housekeeping.fullness[engine.space].bytes_held, quotas.bytes),
+    )
     return max(filled, resident_share, engine.queue.fullness)
+
+
+def _share(held: int, most: int) -> float:
+    return held / most if most else 0.0
 
 
 def _lag_ms(core: Core, engine: SpaceEngine) -> float:

@@ -17,24 +17,32 @@ class Fullness:
     """
 
     def __init__(self, quotas: Quotas) -> None:
-        self._quotas = quotas
+        self.quotas = quotas
+        self.bytes_held = 0
+        """Of texts, metadata and vectors, as counted before the last write; 0 without a quota."""
         self._rows = self._text_bytes = 0
         # Of what the texts were counted: forgotten and renumbered rows change that.
         self._counted = (0, 0)
 
+    def count(self, state: SpaceState) -> None:
+        """Count what a space holds that was just opened."""
+        if self.quotas.bytes:
+            self.bytes_held = self._bytes_of(state)
+
     def check(self, state: SpaceState, space: str, more: int, ending: int) -> None:
         """Refuse with QuotaReached when `more` memories would not fit, of which some end others."""
-        most = self._quotas.memories
+        most = self.quotas.memories
         if most:
             held = state.count - state.forgotten_count - state.formed_count
             if held + more - ending > most:
                 raise QuotaReached(space, "quota_memories", most, held)
-        most = self._quotas.bytes
+        most = self.quotas.bytes
         if most:
             held = self._bytes_of(state)
             if held >= most and self._counted != _marks(state):
                 self._rows = 0
                 held = self._bytes_of(state)
+            self.bytes_held = held
             if held >= most:
                 raise QuotaReached(space, "quota_bytes", most, held)
 

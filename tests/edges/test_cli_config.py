@@ -24,6 +24,22 @@ def test_commands_read_the_file_that_is_named(cli: CommandLine, tmp_path: Path) 
     assert cli("list", "--json", "--config", str(file), "--space", "default").json["total"] == 0
 
 
+def test_options_of_every_command_may_stand_before_it(cli: CommandLine, tmp_path: Path) -> None:
+    """Before one word of a command, or two; with `=` or without; help and errors as ever."""
+    file = tmp_path / "c.toml"
+    file.write_text("[spaces]\ndefault = 'work'\n", "utf-8")
+    named = "--config", str(file)
+    assert cli(*named, "--json", "remember", "the kettle is blue").json["space"] == "work"
+    assert cli(f"--config={file}", "list", "--json").json["total"] == 1
+    assert cli(*named, "--space", "default", "list", "--json").json["total"] == 0
+    told = cli(*named, "--json", "config", "get", "spaces.default").json
+    assert told["value"] == "work"
+    assert cli("--data", str(tmp_path / "d"), "--json", "list", elsewhere=True).json["total"] == 0
+    assert "Usage" in cli("--json", "list", "--help").out
+    for wrong in (("--config",), (*named, "nonsense"), ("--space", "x", "doctor", "--wrong")):
+        assert cli(*wrong).code == 2
+
+
 def test_a_file_that_is_wrong_is_told_by_every_command(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,9 @@ from engram.model.errors import EngramError
 if TYPE_CHECKING:
     from engram.edges.cli.machine import Machine
 
+# What every command takes, or most; and whether a value follows.
+_EVERYWHERE: Final = {"--config": True, "--data": True, "--space": True, "--json": False}
+
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
@@ -182,8 +185,9 @@ def run(arguments: Sequence[str], machine: Machine, version: str) -> int:
 def _run(arguments: Sequence[str], session: Session, version: str) -> int:
     as_json = "--json" in _before_dashes(arguments)
     try:
-        answer = build_app(session, version)(
-            [STANDARD_INPUT if word == "-" else word for word in arguments],
+        app = build_app(session, version)
+        answer = app(
+            [STANDARD_INPUT if word == "-" else word for word in _ordered(app, arguments)],
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
@@ -198,6 +202,24 @@ def _run(arguments: Sequence[str], session: Session, version: str) -> int:
         _say(session, "INTERRUPTED", session.interrupted, as_json=as_json)
         return INTERRUPTED
     return answer if isinstance(answer, int) else DONE
+
+
+def _ordered(app: App, arguments: Sequence[str]) -> list[str]:
+    """Return a command line with the options of every command behind the command.
+
+    They may stand before it, as in `engram --config FILE list`.
+    """
+    at = 0
+    while at < len(arguments):
+        name, _, value = arguments[at].partition("=")
+        if name not in _EVERYWHERE:
+            break
+        at += 1 + (_EVERYWHERE[name] and not value)
+    before, rest = arguments[:at], list(arguments[at:])
+    names = len(app.parse_commands(rest)[0]) if before else 0
+    if not names:
+        return list(arguments)
+    return [*rest[:names], *before, *rest[names:]]
 
 
 def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:

@@ -43,7 +43,9 @@ METRICS: Final[dict[str, Metric]] = {
     "engram_resident_bytes": Metric("gauge", "Bytes in RAM by what they are for."),
     "engram_memory_budget_bytes": Metric("gauge", "How many of them there may be."),
     "engram_space_phase": Metric("gauge", "1 for the phase a space is in."),
-    "engram_space_pressure": Metric("gauge", "The fullest of capacity, budget and queue, 0 to 1."),
+    "engram_space_pressure": Metric(
+        "gauge", "The fullest of capacity, budget, queue and quotas, 0 to 1."
+    ),
     "engram_wal_lag_ms": Metric("gauge", "How long the oldest write not durable yet has waited."),
     "engram_wal_bytes": Metric("gauge", "Bytes of the log's files."),
     "engram_wal_unsaved_bytes": Metric("gauge", "Of them, what no snapshot covers."),

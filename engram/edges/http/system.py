@@ -51,7 +51,7 @@ async def introspect(call: Call) -> IntrospectValue:
         isa=db.kernels.isa,
         embedder=None if db.embedder is None else db.embedder.identity,
         spaces=len((await db.health()).spaces),
-        metrics=db.metrics(),
+        metrics=db.metrics() | dict(call.own_metrics()),
     )
 
 

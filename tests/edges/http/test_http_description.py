@@ -125,3 +125,4 @@ async def test_the_server_says_what_it_is_made_of(http: Caller) -> None:
     value = (await http("GET", "/api/v1/system/introspect")).json()
     assert (value["version"], value["kernels"], value["embedder"]) == ("9.9.9", "numpy", None)
     assert value["metrics"]['engram_memories{memory_space="default"}'] == 0
+    assert value["metrics"]["engram_rate_limited_total"] == 0

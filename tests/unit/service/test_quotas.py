@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from engram.model.errors import QuotaReached, RateLimited, WritesLimited
+from engram.model.health import SpaceHealth
 from engram.service.space import Space
+from engram.service.store import Engram
 from engram.setting_values import PerSpace
 from engram.settings import Settings
 from engram.wiring import open_store
@@ -118,6 +120,29 @@ async def test_bytes_are_those_of_texts_metadata_and_vectors_that_live(tmp_path:
         await stored("x" * 593)
         with pytest.raises(QuotaReached, match="holds 1,000 bytes"):
             await stored("one more")
+
+
+async def test_health_tells_quotas_and_how_much_of_them_is_taken(tmp_path: Path) -> None:
+    """Pressure is that of the fuller quota; bytes are counted anew when a space is opened."""
+    settings = held_to(memories=4, bytes=1_000, writes_per_s=99)
+
+    async def guest(db: Engram) -> SpaceHealth:
+        (found,) = [each for each in (await db.health()).spaces if each.space == "guest"]
+        return found
+
+    async with open_store(tmp_path, embedder=None, kernels="numpy", settings=settings) as db:
+        space = await db.space("guest")
+        await space.remember("x" * 600)
+        found = await guest(db)
+        assert (found.quota_memories, found.quota_bytes, found.quota_writes_per_s) == (4, 1_000, 99)
+        assert found.pressure == 0.25
+        assert (found.hot_utilization, found.cold_utilization) == (found.hot / 100_000, 0.0)
+        await space.remember("y" * 100)
+        assert (await guest(db)).pressure == 0.6  # as of before the last write
+    async with open_store(tmp_path, embedder=None, kernels="numpy", settings=settings) as db:
+        await (await db.space("guest")).list()
+        assert (await guest(db)).pressure == 0.7
+        assert (await guest(db)).capacity == 10_000_000
 
 
 async def test_more_memories_than_a_second_takes_are_asked_back_later(tmp_path: Path) -> None:
