@@ -51,7 +51,7 @@ from engram.service.traced import traced_embedder
 from engram.settings import Settings, expanded, load_settings
 from engram.storage.ahead import in_no_thread, in_threads
 from engram.wal.file_log import FileLog
-from engram.wal.limits import APPENDER_THREADS
+from engram.wal.limits import DURABLE_WRITERS
 from engram.wal.protocol import Log
 from engram.wal.threads import AppenderThreads
 
@@ -66,7 +66,7 @@ OpenLog = Callable[..., Awaitable[FileLog]]
 async def _beside(filesystem: Filesystem, tasks: TaskGroup) -> AsyncIterator[DurableWriters | None]:
     """Lend what makes writes durable beside the event loop, None where there is no such thing."""
     local = isinstance(filesystem, LocalFilesystem)
-    writers = make_durable_writers(APPENDER_THREADS) if local else None
+    writers = make_durable_writers(DURABLE_WRITERS) if local else None
     if writers is not None and writers.needs_run:
         tasks.start_soon(writers.run, name="ends of durable writes")
     try:

@@ -35,6 +35,7 @@ ROWS_MIN: Final = 10_000
 RETRY_NS: Final = 60_000_000_000
 """Nanoseconds before a compaction that failed is tried again."""
 
+_GATHERED_NS: Final = 1_000_000_000
 _AT_ANY_TIME: Final = (1 << 63) - 1
 
 T = TypeVar("T")
@@ -133,6 +134,8 @@ class Compactor:
                     wait_ns = await self._wait_ns()
                 if wait_ns is None or wait_ns > 0:
                     await grown.wait()
+                    # A group of writes forgets little: it need not be woken for each of them.
+                    await self._clock.sleep_until(self._clock.monotonic() + _GATHERED_NS)
                     continue
                 try:
                     await self.compact()

@@ -12,6 +12,7 @@ import struct
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -120,11 +121,16 @@ class _Writer:
 
 
 class LocalDurableWriters:
-    """Up to `count` threads, begun as they are needed. Belongs to one event loop."""
+    """Up to `count` threads, begun as they are needed. Belongs to one event loop.
+
+    What comes while all are at work waits in line: it is written in the order it came.
+    """
 
     def __init__(self, library: ctypes.CDLL, count: int) -> None:
         self._library, self._count = library, count
         self._writers: list[_Writer] = []
+        self._idle: list[_Writer] = []
+        self._waiting: deque[tuple[DurableWrite, WriteEnded]] = deque()
         self._ways = Ways()
         self._done = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._scope = anyio.CancelScope()
@@ -143,15 +149,16 @@ class LocalDurableWriters:
         return self._add_reader is None
 
     def begin(self, write: DurableWrite, ended: WriteEnded) -> bool:
-        """Begin a write; False, and nothing is done, when all threads are at work."""
-        for writer in self._writers:
-            if writer.under_way is None:
-                break
-        else:
-            if len(self._writers) >= self._count:
-                return False
+        """Begin a write, or have it wait in line for the next thread; always True."""
+        if self._idle:
+            writer = self._idle.pop()
+        elif len(self._writers) < self._count:
             writer = _Writer(self._library, len(self._writers), self._done)
             self._writers.append(writer)
+        else:
+            # A thread of Python would take it at once, and the interpreter's lock from all others.
+            self._waiting.append((write, ended))
+            return True
         writer.begin(write, ended, self._past(write))
         return True
 
@@ -175,7 +182,7 @@ class LocalDurableWriters:
         if self._remove_reader is not None:
             self._remove_reader(self._done)
         self._scope.cancel()
-        is_idle = all(writer.under_way is None for writer in self._writers)
+        is_idle = len(self._idle) == len(self._writers)
         for writer in self._writers if is_idle else ():
             writer.close()
         if is_idle:
@@ -195,6 +202,11 @@ class LocalDurableWriters:
             if job.is_past and failure in REFUSALS:
                 writer.begin(job.write, job.ended, None)
                 continue
+            if self._waiting:
+                write, ended = self._waiting.popleft()
+                writer.begin(write, ended, self._past(write))
+            else:
+                self._idle.append(writer)
             self._ways.note(job.bytes_count, time.monotonic_ns() - job.began, is_past=job.is_past)
             job.ended(
                 _error(job.write.handle, failure), _error(job.write.mark_handle, mark_failure)

@@ -132,9 +132,6 @@ async def test_a_write_the_system_refuses_is_told_with_its_reason(tmp_path: Path
                 DurableWrite(handle, 8, [b"ab", b"", b"c" * 70_000], "dsync", mark_handle, b"mark"),
                 ended,
             )
-            assert not writers.begin(
-                DurableWrite(handle, 8, [b"ab"], "sync", mark_handle, b"mark"), ended
-            ), "the only thread is at work until its end is told"
             await came.wait()
     (refused, _), (none, mark_refused), sound_ends = ends
     assert refused is not None
@@ -145,6 +142,38 @@ async def test_a_write_the_system_refuses_is_told_with_its_reason(tmp_path: Path
     assert (tmp_path / "f").read_bytes() == b"mark" + bytes(4) + b"ab" + b"c" * 70_000
     refusing.close()
     sound.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no eventfd elsewhere")
+async def test_what_comes_while_all_threads_are_at_work_is_written_in_the_order_it_came(
+    tmp_path: Path,
+) -> None:
+    filesystem, ends = LocalFilesystem(tmp_path), list[int]()
+    handle, mark = filesystem.create_exclusive("f"), filesystem.create_exclusive("m")
+    all_came = anyio.Event()
+
+    def begin(writers: LocalDurableWriters, number: int) -> None:
+        def ended(failure: StorageFailed | None, mark_failure: StorageFailed | None) -> None:
+            assert (failure, mark_failure) == (None, None)
+            ends.append(number)
+            if number == 2:  # behind those that wait already
+                begin(writers, 50)
+            if len(ends) == 51:
+                all_came.set()
+
+        write = DurableWrite(handle, 0, [b"%04d" % number], "sync", mark, b"mark")
+        assert writers.begin(write, ended)
+
+    async with _local(1) as writers:
+        for number in range(50):
+            begin(writers, number)
+        with anyio.fail_after(30):
+            await all_came.wait()
+        assert len(writers._writers) == 1
+    assert ends == [*range(51)]
+    assert (tmp_path / "f").read_bytes() == b"0050"
+    handle.close()
+    mark.close()
 
 
 class _Refusing(LocalHandle):
