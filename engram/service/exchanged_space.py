@@ -44,10 +44,11 @@ class ExchangedSpace(QueriedSpace):
             InvalidRequest: no such format, or the file cannot be written.
             SpaceNotFound: nothing was ever remembered in this space.
         """
-        from engram.service.exchange.exporting import Export, format_of  # noqa: PLC0415 - seldom
+        from engram.service.exchange.exporting import Export  # noqa: PLC0415 - seldom
+        from engram.service.exchange.formats import format_written  # noqa: PLC0415 - as above
 
         path = Path(target) if isinstance(target, str | os.PathLike) else None
-        kind = format_of(format, path)
+        kind = format_written(format, path)
         export = Export(self._core, await self._engine(), self._core.store_id.hex(), filters)
         if path is None:
             return await export.to_stream(cast("BinaryIO", target), kind, progress)
@@ -60,27 +61,38 @@ class ExchangedSpace(QueriedSpace):
         format: str | None = None,  # noqa: A002 - as above
         rejected: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
+        embeddings: bool = False,
     ) -> Imported:
-        """Remember what the lines of a file say, thousands at a time, each part durable.
+        """Remember what a file or folder says, thousands of memories at a time, each part durable.
 
         A line that is no memory is told with its number, and the others are remembered. Running
         the same import again, after an interruption or not, stores only what is missing.
 
         Args:
-            source: a file's name, or a binary file to read.
-            format: as in `export_to`.
+            source: the name of a file or folder, or a binary file to read.
+            format: as in `export_to`, or of another program: `mem0`, `chroma`, `openai-chat`,
+                `anthropic-chat`, `markdown`; left out, by the name and what stands in it.
             rejected: where lines that are no memories are written as they are; no file is made
                 when there are none, and one of an earlier run goes.
-            progress: called with (bytes read, bytes in all), or rows with Parquet.
+            progress: called with (bytes read, bytes in all), or rows with Parquet and the database
+                of Chroma.
+            embeddings: whether vectors of Chroma are taken; else texts are embedded anew, unless
+                the space holds vectors that were given. NDJSON, CSV and Parquet say it themselves.
 
         Raises:
             InvalidRequest: no such format, or the file cannot be read.
             What `remember_many` raises: what was stored before stays.
         """
-        from engram.service.exchange.exporting import format_of  # noqa: PLC0415 - seldom
-        from engram.service.exchange.importing import import_file  # noqa: PLC0415 - as above
+        from engram.service.exchange.importing import import_file  # noqa: PLC0415 - seldom
 
         path = Path(source) if isinstance(source, str | os.PathLike) else None
-        kind, kept = format_of(format, path), None if rejected is None else Path(rejected)
-        file = path or cast("BinaryIO", source)
-        return await import_file(self.id, self._core, self._principal, file, kind, kept, progress)
+        return await import_file(
+            self.id,
+            self._core,
+            self._principal,
+            path or cast("BinaryIO", source),
+            format,
+            None if rejected is None else Path(rejected),
+            progress,
+            takes_vectors=embeddings,
+        )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
+
+from engram.edges.cli.exchange import Source
+from engram.service.exchange.formats import READ
 
 if TYPE_CHECKING:
     from tests.edges.conftest import CommandLine
@@ -96,3 +99,38 @@ def test_what_cannot_be_read_is_one_sentence(cli: CommandLine, tmp_path: Path) -
     )
     assert cli("export", str(tmp_path / "x.txt")).code == 1
     assert cli("export", str(tmp_path / "x.csv"), "--space", "none").code == 1
+
+
+def test_exports_of_other_programs_are_imported(cli: CommandLine, tmp_path: Path) -> None:
+    """By what stands in them; what is no memory is told with its place, beside a folder."""
+    chat = tmp_path / "chat.jsonl"
+    chat.write_text('{"id": "c", "messages": [{"role": "user", "content": "tea?"}]}\n', "utf-8")
+    assert cli("import", str(chat), "--json").json["created"] == 1
+    assert cli("import", str(chat), "--format", "anthropic-chat", "--json").json["known"] == 1
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("# Tea\nThree minutes.\n", "utf-8")
+    (tmp_path / "notes" / "b.md").write_bytes(b"\xff")
+    answer = cli("import", str(tmp_path / "notes"))
+    kept = tmp_path / "notes.rejected.ndjson"
+    assert (answer.code, answer.out.split(" and ")[0]) == (1, "Imported 1 memories")
+    assert answer.err.startswith("b.md line 1: not UTF-8\n")
+    assert json.loads(kept.read_text("utf-8")) == {"source": "b.md"}
+    listed = cli("list", "--json").json["memories"]
+    assert [(each["content"], each["source"], each["session"]) for each in listed] == [
+        ("tea?", "chat.jsonl", "c"), ("Tea\n\nThree minutes.", "a.md", None),
+    ]  # fmt: skip
+
+
+def test_vectors_are_taken_where_they_are_asked_for(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "notes.json"
+    file.write_text(
+        json.dumps({"ids": ["a"], "documents": [None], "embeddings": [[1.0, 2.0]]}), "utf-8"
+    )
+    answer = cli("import", str(file), "--json").json
+    assert (answer["created"], answer["reasons"][0]["place"]) == (0, "record 1")
+    assert cli("import", str(file), "--embeddings", "--json").json["created"] == 1
+
+
+def test_every_format_that_is_read_can_be_named() -> None:
+    (choices,) = (get_args(each) for each in get_args(get_args(Source)[0]) if get_args(each))
+    assert choices == READ

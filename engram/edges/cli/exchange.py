@@ -24,6 +24,13 @@ Format = Annotated[
     Literal["ndjson", "csv", "parquet"] | None,
     Parameter(help="Left out, as the file's name ends; Parquet needs pyarrow."),
 ]
+Source = Annotated[
+    Literal[
+        "ndjson", "csv", "parquet", "mem0", "chroma", "openai-chat", "anthropic-chat", "markdown"
+    ]
+    | None,
+    Parameter(help="Left out, by the name and what stands in it."),
+]
 
 
 class ExchangeCommands:
@@ -92,17 +99,21 @@ class ExchangeCommands:
 
     def import_(
         self,
-        file: Annotated[str, Parameter(help="FILE.ndjson, .csv or .parquet; - reads them.")],
+        file: Annotated[str, Parameter(help="A file, or a folder of Markdown; - reads lines.")],
         /,
         *,
-        format: Format = None,  # noqa: A002 - as users say it
+        format: Source = None,  # noqa: A002 - as users say it
         rejected: Annotated[
             Path | None,
             Parameter(metavar="FILE", help="Where lines go that are no memories."),
         ] = None,
+        embeddings: Annotated[
+            bool,
+            Parameter(negative="", help="Take the vectors of Chroma; else they are made anew."),
+        ] = False,
         place: SpacePlace = _HERE,
     ) -> int:
-        """Remember what a file says; running it again stores only what is missing.
+        """Remember what a file says, also of other programs; again, only what is missing.
 
         Lines that are no memories are told, and kept in FILE.rejected.ndjson (or .csv): exit 1.
         """
@@ -122,6 +133,7 @@ class ExchangeCommands:
                         source,
                         format=kind,
                         rejected=kept,
+                        embeddings=embeddings,
                         progress=lambda done, total: bar.update(task, completed=done, total=total),
                     )
 
@@ -147,7 +159,8 @@ class ExchangeCommands:
                 soft_wrap=True,
             )
         for line in done.rejected[:_TOLD_MAX]:
-            errors.print(f"line {line.number}: {line.reason}", style="red", soft_wrap=True)
+            where = line.place or f"line {line.number}"
+            errors.print(f"{where}: {line.reason}", style="red", soft_wrap=True, markup=False)
         if done.rejected_count:
             errors.print(
                 f"{done.rejected_count:,} lines are no memories; they are in {kept}: mend and "
@@ -158,8 +171,8 @@ class ExchangeCommands:
 
 
 def _rejected(file: str, kind: str | None) -> Path:
-    """Return where rejected lines of a file go, beside it; rows of Parquet become NDJSON."""
-    path = Path(file)
+    """Return where rejected lines of a file go, beside it; what is no line becomes NDJSON."""
+    path = Path(file).absolute() if Path(file).is_dir() else Path(file)
     is_table = kind == "csv" or (kind is None and path.suffix == ".csv")
     return path.with_name(f"{path.stem}.rejected.{'csv' if is_table else 'ndjson'}")
 
@@ -172,5 +185,8 @@ def _value(done: Imported, kept: Path) -> dict[str, Any]:
         "dangling": done.dangling_count,
         "rejected": done.rejected_count,
         "rejected_file": str(kept) if done.rejected_count else None,
-        "reasons": [{"line": line.number, "reason": line.reason} for line in done.rejected],
+        "reasons": [
+            {"line": line.number, "place": line.place, "reason": line.reason}
+            for line in done.rejected
+        ],
     }

@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from engram.service.questions import FilterArguments
     from engram.state.space import View
 
-FORMATS: Final = ("ndjson", "csv", "parquet")
-
-_SUFFIXES: Final = {
-    ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".parquet": "parquet",
-}  # fmt: skip
 _PAGE: Final = LIMIT_MAX
 
 
@@ -49,18 +44,6 @@ class _Standing(msgspec.Struct):
     bytes_count: int = 0
     memories_count: int = 0
     associations_count: int = 0
-
-
-def format_of(name: str | None, path: Path | None) -> str:
-    """Return the format that is asked for, else that of the file's name; InvalidRequest if none."""
-    if name is None and path is not None:
-        name = _SUFFIXES.get(path.suffix)
-        if name is None:
-            known = ", ".join(_SUFFIXES)
-            raise InvalidRequest(f"{path.name} ends with none of {known}; say which format it has")
-    if name not in FORMATS:
-        raise InvalidRequest(f"format {name!r} is none of {', '.join(FORMATS)}")
-    return name
 
 
 class Export:

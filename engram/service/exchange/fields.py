@@ -33,11 +33,11 @@ _EPISODE: Final = ("what", "where", "who", "why", "how")
 class Line:
     """One memory of a file, read: what to remember, and what to do about it afterwards."""
 
-    __slots__ = ("associations", "id", "item", "number", "raw", "suppressed")
+    __slots__ = ("associations", "id", "item", "named_by_text", "raw", "suppressed")
 
-    def __init__(self, number: int, raw: bytes, fields: dict[str, Any]) -> None:
+    def __init__(self, raw: bytes, fields: dict[str, Any], *, named_by_text: bool = False) -> None:
         """Take the fields apart; raises InvalidRequest that names those that are wrong."""
-        self.number, self.raw = number, raw
+        self.raw, self.named_by_text = raw, named_by_text
         violations: list[str] = []
         self.id = _checked("id", fields.get("id"), str, violations)
         self.suppressed = bool(_checked("suppressed", fields.get("suppressed"), bool, violations))

@@ -18,11 +18,14 @@ from engram.model.limits import LIMIT_MAX
 from engram.service.associating import associate, edge_of, edges_of, listed
 from engram.service.bulk import Bulk
 from engram.service.exchange.fields import Line
+from engram.service.exchange.formats import format_read, is_read_by_name, reader_of
 from engram.service.exchange.living import living, row_named
-from engram.service.exchange.text_files import CsvReader, NdjsonReader, Raw, Reader
+from engram.service.exchange.records import RecordReader
+from engram.service.exchange.text_files import Raw, Reader
 from engram.service.given_vectors import check_vector
 from engram.service.preparing import item_of, prepare
 from engram.service.strengthening import suppress
+from engram.state.outcomes import GIVEN
 
 if TYPE_CHECKING:
     from engram.engine.space_engine import SpaceEngine
@@ -54,24 +57,31 @@ class Import:
         self._rejected_count = self._created = self._known = 0
 
     async def from_file(
-        self, file: BinaryIO, kind: str, total: int, progress: Callable[[int, int], None] | None
+        self,
+        file: Path | BinaryIO,
+        kind: str,
+        total: int,
+        progress: Callable[[int, int], None] | None,
+        *,
+        takes_vectors: bool,
     ) -> Imported:
         """Remember what an open file says; `total` is its size in bytes, 0 where that is unknown.
 
         What is read is never put back: who is stopped begins anew, and finds the most there.
         """
-        reader = await anyio.to_thread.run_sync(_reader, file, kind)
-        total = getattr(reader, "rows_count", total)
-        if self._rejects is not None:
-            self._rejects.unlink(missing_ok=True)  # of an earlier run
         engine = await self._engine()
         self._dimensions = 0 if engine is None else engine.view.dimensions
-        while batch := await anyio.to_thread.run_sync(reader.read):
-            lines = await anyio.to_thread.run_sync(self._checked, batch, reader)
-            for _, run in groupby(lines, key=lambda line: "embedding" in line.item):
-                await self._remember(list(run))
-            if progress is not None:
-                progress(reader.done, max(total, reader.done))
+        if self._dimensions and engine is not None and engine.view.embedder == GIVEN:
+            takes_vectors = True  # no text is taken there without one
+        reader = await anyio.to_thread.run_sync(reader_of, file, kind, takes_vectors)
+        total = getattr(reader, "rows_count", 0) or total
+        if self._rejects is not None:
+            self._rejects.unlink(missing_ok=True)  # of an earlier run
+        try:
+            await self._read(reader, total, progress)
+        finally:
+            if isinstance(reader, RecordReader):
+                reader.close()
         made, dangling = await self._associate()
         return Imported(
             created_count=self._created,
@@ -81,6 +91,16 @@ class Import:
             associations_count=made,
             dangling_count=dangling,
         )
+
+    async def _read(
+        self, reader: Reader, total: int, progress: Callable[[int, int], None] | None
+    ) -> None:
+        while batch := await anyio.to_thread.run_sync(reader.read):
+            lines = await anyio.to_thread.run_sync(self._checked, batch, reader)
+            for _, run in groupby(lines, key=lambda line: "embedding" in line.item):
+                await self._remember(list(run))
+            if progress is not None:
+                progress(reader.done, max(total, reader.done))
 
     async def _engine(self) -> SpaceEngine | None:
         try:
@@ -103,7 +123,7 @@ class Import:
     def _line(self, raw: Raw) -> Line:
         if raw.fields is None:
             raise InvalidRequest(raw.fault)
-        line = Line(raw.number, raw.raw, raw.fields)
+        line = Line(raw.raw, raw.fields, named_by_text=raw.named_by_text)
         prepare(item_of(line.item), bytes(RANDOM_BYTES_PER_ID))
         for edge in line.associations:
             edge_of(cast("NewAssociation", {**edge, **_ENDS}))
@@ -119,7 +139,7 @@ class Import:
 
     def _reject(self, raw: Raw, reason: str, reader: Reader) -> None:
         if len(self._rejected) < REJECTED_TOLD_MAX:
-            self._rejected.append(RejectedLine(raw.number, reason))
+            self._rejected.append(RejectedLine(raw.number, reason, raw.place))
         if self._rejects is not None:
             head = b"" if self._rejected_count else reader.rejected_head()
             end = b"" if raw.raw.endswith(b"\n") else b"\n"
@@ -165,11 +185,10 @@ class Import:
     async def _unknown(self, engine: SpaceEngine, view: View, lines: list[Line]) -> list[Line]:
         """Return the lines whose memory does not live in this space yet."""
         there = await engine.readers.run(lambda _: living(view, lines))
-        for line in lines:
-            if line.number in there:
-                self._note(line, there[line.number])
+        for place, memory_id in there.items():
+            self._note(lines[place], memory_id)
         self._known += len(there)
-        return [line for line in lines if line.number not in there]
+        return [line for place, line in enumerate(lines) if place not in there]
 
     def _note(self, line: Line, memory_id: str) -> None:
         if line.id is not None:
@@ -215,16 +234,6 @@ async def _not_there(
     return missing
 
 
-def _reader(file: BinaryIO, kind: str) -> Reader:
-    if kind == "ndjson":
-        return NdjsonReader(file)
-    if kind == "csv":
-        return CsvReader(file)
-    from engram.service.exchange.parquet_files import ParquetReader  # noqa: PLC0415 - seldom there
-
-    return ParquetReader(file)
-
-
 def _lives(view: View | None, memory_id: str | None, now: int | None = None) -> bool:
     return view is not None and row_named(view, memory_id, now) is not None
 
@@ -234,23 +243,29 @@ async def import_file(
     core: Core,
     principal: str,
     source: Path | BinaryIO,
-    kind: str,
+    kind: str | None,
     rejected: Path | None,
     progress: Callable[[int, int], None] | None,
+    *,
+    takes_vectors: bool,
 ) -> Imported:
     """Remember what a file says; see `Space.import_from`."""
     work = Import(space, core, principal, rejected)
-    if isinstance(source, Path) and rejected is not None and _same(source, rejected):
+    path = source if isinstance(source, Path) else None
+    kind = await anyio.to_thread.run_sync(format_read, kind, path)
+    if path is None:
+        return await work.from_file(source, kind, 0, progress, takes_vectors=takes_vectors)
+    if rejected is not None and _same(path, rejected):
         raise InvalidRequest(f"{rejected} is what is imported; let rejected lines go elsewhere")
-    if not isinstance(source, Path):
-        return await work.from_file(source, kind, 0, progress)
     try:
-        with source.open("rb") as file:
+        if await anyio.to_thread.run_sync(is_read_by_name, path, kind):
+            return await work.from_file(path, kind, 0, progress, takes_vectors=takes_vectors)
+        with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            return await work.from_file(file, kind, size, progress)
+            return await work.from_file(file, kind, size, progress, takes_vectors=takes_vectors)
     except OSError as error:
         what = error.strerror if error.filename else error
-        raise InvalidRequest(f"{source} cannot be imported: {what}") from error
+        raise InvalidRequest(f"{path} cannot be imported: {what}") from error
 
 
 def _same(source: Path, rejected: Path) -> bool:

@@ -2,6 +2,8 @@
 
 A memory is kept under a key of its text, source, session and the time that was given with it. A
 line has the time of one to which none was given, too: both keys are looked for, and times compared.
+A line that text, source and session name (see `Raw.named_by_text`) is looked for without a time;
+where it has one, as that of a file that may be touched, among the memories of its source.
 """
 
 from __future__ import annotations
@@ -30,30 +32,39 @@ _ROWS_AT_ONCE: Final = 1 << 20
 # Times are written in microseconds and kept in nanoseconds.
 _NS_PER_US: Final = 1_000
 
-# Time in microseconds, text, source, session.
-_Said = tuple[int, str, str | None, str | None]
+# Time in microseconds or None for any, text, source, session.
+_Said = tuple[int | None, str, str | None, str | None]
 
 
 def living(view: View, lines: Sequence[Line]) -> dict[int, str]:
-    """Return the id of the memory that each line is, by the number of the line; may block.
+    """Return the id of the memory that each line is, by its place among the lines; may block.
 
     It is that of the line's id, if it says the same, or one with the same text, time, source and
     session.
     """
     found: dict[int, str] = {}
-    named = [(line, row) for line in lines if (row := row_named(view, line.id)) is not None]
-    contents = view.contents(np.array([row for _, row in named], np.int64)) if named else []
-    for (line, _), content in zip(named, contents, strict=True):
+    named = [
+        (place, line, row)
+        for place, line in enumerate(lines)
+        if (row := row_named(view, line.id)) is not None
+    ]
+    contents = view.contents(np.array([row for *_, row in named], np.int64)) if named else []
+    for (place, line, _), content in zip(named, contents, strict=True):
         if bytes(content).decode() == line.item.get("content", ""):
-            found[line.number] = str(line.id)
+            found[place] = str(line.id)
     said = {
-        line.number: told
-        for line in lines
-        if line.number not in found and (told := _said(line)) is not None
+        place: told
+        for place, line in enumerate(lines)
+        if place not in found and (told := _said(line)) is not None
     }
     if said:
-        known = _known(view, set(said.values()))
-        found |= {number: known[told] for number, told in said.items() if told in known}
+        touched = {
+            said[place]
+            for place, line in enumerate(lines)
+            if place in said and line.named_by_text and "occurred_at" in line.item
+        }
+        known = _known(view, set(said.values()), touched)
+        found |= {place: known[told] for place, told in said.items() if told in known}
     return found
 
 
@@ -69,6 +80,8 @@ def _said(line: Line) -> _Said | None:
     """Return what tells a line from others; None without text or time, which tell nothing."""
     item = line.item
     content, moment = item.get("content"), item.get("occurred_at")
+    if content and line.named_by_text:
+        return None, content, item.get("source"), item.get("session")
     if not content or moment is None:
         return None
     return _microseconds(moment), content, item.get("source"), item.get("session")
@@ -78,27 +91,40 @@ def _microseconds(moment: datetime) -> int:
     return to_nanoseconds(moment) // _NS_PER_US
 
 
-def _known(view: View, wanted: set[_Said]) -> dict[_Said, str]:
-    """Return the ids of the living memories that say one of these things."""
+def _known(view: View, wanted: set[_Said], touched: set[_Said]) -> dict[_Said, str]:
+    """Return the ids of the living memories that say one of these things.
+
+    Those in `touched` have a time that tells nothing.
+    """
     keys = np.array(sorted({key for each in wanted for key in _keys(each)}), np.uint64)
+    sources = {source for _, _, source, _ in touched}
+    numbers = np.array(
+        [at for at, label in enumerate(view.labels.labels) if label in sources] if sources else [],
+        np.uint32,
+    )
+    lengths = np.array(sorted({len(text.encode()) for _, text, *_ in touched}), np.uint32)
     known: dict[_Said, str] = {}
     for first in range(0, view.count, _ROWS_AT_ONCE):
         rows = np.arange(first, min(first + _ROWS_AT_ONCE, view.count))
         own = view.gather("content_key", rows)
         places = np.searchsorted(keys, own)
         kept = keys[np.minimum(places, len(keys) - 1)] == own
+        if len(numbers):
+            kept |= np.isin(view.gather("source", rows), numbers) & np.isin(
+                view.gather("content_bytes", rows), lengths
+            )
         rows = rows[kept & ((view.gather("flags", rows) & np.uint8(ALIVE)) != 0)]
         if len(rows):
             known |= _told(view, rows, wanted)
     return known
 
 
-def _keys(said: _Said) -> tuple[int, int]:
+def _keys(said: _Said) -> set[int]:
     """Return what a memory is kept under, with the time and without."""
     time, text, source, session = said
     content = text.encode()
-    dated = content_key(content, source, session, time * _NS_PER_US)
-    return dated, content_key(content, source, session, None)
+    times = {None, None if time is None else time * _NS_PER_US}
+    return {content_key(content, source, session, each) for each in times}
 
 
 def _told(view: View, rows: NDArray[np.int64], wanted: set[_Said]) -> dict[_Said, str]:
@@ -107,9 +133,10 @@ def _told(view: View, rows: NDArray[np.int64], wanted: set[_Said]) -> dict[_Said
     told: dict[_Said, str] = {}
     for row, time, content in zip(rows.tolist(), times, view.contents(rows), strict=True):
         text = bytes(content).decode()
-        said = time, text, view.label("source", row), view.label("session", row)
-        if said in wanted:
-            place = np.array([row])
-            high, low = (int(view.gather(name, place)[0]) for name in ("id_high", "id_low"))
-            told[said] = format_id(high, low)
+        named = text, view.label("source", row), view.label("session", row)
+        for said in ((time, *named), (None, *named)):
+            if said in wanted:
+                place = np.array([row])
+                high, low = (int(view.gather(name, place)[0]) for name in ("id_high", "id_low"))
+                told[said] = format_id(high, low)
     return told

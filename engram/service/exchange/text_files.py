@@ -11,6 +11,7 @@ import msgspec
 
 from engram.model.errors import InvalidRequest
 from engram.service.exchange.fields import COLUMNS
+from engram.service.exchange.mapping import column_of
 
 LINES_COUNT_MAX: Final = 4_000
 """Of a batch: enough that a sync of the log is small beside it."""
@@ -35,6 +36,10 @@ class Raw(NamedTuple):
     raw: bytes
     fields: dict[str, Any] | None
     fault: str = ""
+    place: str = ""
+    """Where it stands, in words, when it is no line."""
+    named_by_text: bool = False
+    """Whether text, source and session tell it from the others of its file, whatever its time."""
 
 
 class Reader(Protocol):
@@ -143,6 +148,8 @@ class CsvReader:
         except csv.Error as error:
             raise InvalidRequest(f"the header is no line of CSV: {error}") from error
         self._head = self._take()
+        # Own names are as they are; those that other programs use stand for them.
+        names = [name if name in COLUMNS else column_of(name) for name in names]
         unknown = sorted(set(names) - set(COLUMNS))
         if unknown or not names or len(set(names)) < len(names):
             what = f"unknown column {unknown[0]!r}" if unknown else "no columns, or one twice"
