@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import Any
 
+import anyio
 import pytest
 from opentelemetry import trace
 
+from engram.adapters.traces import opening
 from engram.adapters.traces.opening import open_tracer
 from engram.model.errors import InvalidRequest, SpaceNotFound
 from engram.settings import load_settings
@@ -129,3 +132,20 @@ async def test_without_opentelemetry_the_extra_is_named(
     with pytest.raises(InvalidRequest, match=r"engram-memory-engine\[otel\]"):
         async with open_tracer(where):
             pass
+
+
+@pytest.mark.anyio
+async def test_a_collector_that_does_not_answer_keeps_nobody(
+    anyio_backend: str,  # noqa: ARG001 - loop
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it does not take in time is given up."""
+    monkeypatch.setattr(opening, "_LAST_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(opening, "_EXPORT_SECONDS_MAX", 3.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with open_tracer(f"http://127.0.0.1:{silent.getsockname()[1]}") as tracer:
+            assert tracer is not None
+            with tracer.span("verb"):
+                pass
+            left = anyio.current_time()
+        assert anyio.current_time() - left < 2
