@@ -1,5 +1,7 @@
 """Chat transcripts, one JSON object a line: a conversation with its messages, or one message.
 
+Or one JSON document: a conversation, its messages alone, or a list of conversations.
+
 Messages are those of OpenAI's chat completions (`tool_calls`, role `tool`, content parts) and of
 Anthropic's Messages (content blocks); the types of parts do not collide, so one table reads both.
 A line may be the body of a request, also within a line of a batch (`body`, `params`).
@@ -8,13 +10,13 @@ A line may be the body of a request, also within a line of a batch (`body`, `par
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
 from engram.service.exchange.mapping import MAPPINGS, Fault, fields_from
-from engram.service.exchange.records import Records, Repeats
-from engram.service.exchange.text_files import NdjsonReader, Raw
+from engram.service.exchange.records import Records, Repeats, rest_of
+from engram.service.exchange.text_files import LINE_BYTES_MAX, NdjsonReader, Raw, decoded
 
 # How what is no plain text is named in the content, and which field says more of it.
 _PARTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -42,14 +44,61 @@ _BLOCKS: Final = frozenset(("tool_use", "tool_result", "thinking", "redacted_thi
 
 def records(file: BinaryIO, kind: str, name: str) -> Records:
     """Yield the messages of a file; `name` is that of the file. Blocks."""
-    lines, repeats = NdjsonReader(file), Repeats()
+    repeats = Repeats()
+    for raw, done in _lines(file):
+        for conversation in _conversations(raw):
+            if conversation.fields is None:
+                yield conversation, done
+                continue
+            for message in _messages(conversation, kind, name, repeats):
+                yield message, done
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[Raw, int]]:
+    """Yield the lines of a file, or all of it as one when a document stands over several."""
+    first = file.readline(LINE_BYTES_MAX + 1)
+    if first.rstrip().endswith((b"{", b"[", b",")):
+        document = rest_of(first, file)
+        yield decoded(1, document), len(document)
+        return
+    lines = NdjsonReader(cast("BinaryIO", _Again(first, file)))
     while batch := lines.read():
         for raw in batch:
-            if raw.fields is None:
-                yield raw, lines.done
-                continue
-            for message in _messages(raw, kind, name, repeats):
-                yield message, lines.done
+            yield raw, lines.done
+
+
+class _Again:
+    """A file of which the first line is read again."""
+
+    def __init__(self, first: bytes, file: BinaryIO) -> None:
+        self._first, self._file = first, file
+
+    def readline(self, size: int) -> bytes:
+        """Return the next line, or the beginning of a longer one."""
+        first, self._first = self._first, b""
+        return first or self._file.readline(size)
+
+
+def _conversations(raw: Raw) -> list[Raw]:
+    """Return the conversations of a line: one, or those of a list; one of messages is one."""
+    if raw.fields is not None or not raw.raw.lstrip().startswith(b"["):
+        return [raw]
+    try:
+        found: list[Any] = msgspec.json.decode(raw.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [raw]
+    if all(isinstance(each, dict) and "role" in each for each in found):
+        return [raw._replace(fields={"messages": found}, fault="")]
+    return [
+        Raw(
+            number,
+            msgspec.json.encode(each) + b"\n",
+            each if isinstance(each, dict) else None,
+            "not a conversation",
+            f"conversation {number}",
+        )
+        for number, each in enumerate(found, 1)
+    ]
 
 
 def kind_of(line: Mapping[str, Any]) -> str | None:
@@ -84,7 +133,7 @@ def _messages(raw: Raw, kind: str, name: str, repeats: Repeats) -> Iterator[Raw]
     if messages is None and "role" in line:
         alone = _message(raw, kind, name, {}, line, {}, None)
         if alone is not None:
-            yield _named(raw, alone, repeats, f"{raw.number}", f"line {raw.number}")
+            yield _named(raw, alone, repeats, f"{raw.number}", raw.place)
         return
     if not isinstance(messages, list):
         yield raw._replace(fields=None, fault="has no messages, and is none with a role")
@@ -94,7 +143,7 @@ def _messages(raw: Raw, kind: str, name: str, repeats: Repeats) -> Iterator[Raw]
     for number, message in enumerate([*system, *messages], 1 - len(system)):
         found = _message(raw, kind, name, line, message, tools, number)
         if found is not None:
-            place = f"line {raw.number}, message {number}"
+            place = f"{raw.place or f'line {raw.number}'}, message {number}"
             yield _named(raw, found, repeats, f"{raw.number}.{number}", place)
 
 

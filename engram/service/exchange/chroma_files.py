@@ -1,6 +1,6 @@
 """A collection of Chroma: what `collection.get()` returns, as JSON, or the database it keeps.
 
-The database is `chroma.sqlite3` of a `PersistentClient`, as chromadb 0.4 to 1.5 write it
+The database is `chroma.sqlite3` of a `PersistentClient`, as chromadb 0.4.24 and 1.5.9 write it
 (chromadb/migrations): texts and metadata are in `embedding_metadata`, lists of metadata in
 `embedding_metadata_array`; vectors are in files of an index beside it, which are not read.
 """

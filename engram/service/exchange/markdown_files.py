@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import yaml
 
+from engram.model.errors import InvalidRequest
 from engram.model.limits import CONTENT_BYTES_MAX
 from engram.service.exchange.mapping import Fault, fields_from
 from engram.service.exchange.records import Records, Repeats
@@ -36,7 +37,9 @@ _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 # A line that cannot be the text of a setext heading: list, quote, table, code.
 _NO_TEXT: Final = re.compile(r"(\s*[-*+>|]|\s*\d+[.)]|\s*```|\s*~~~|\t| {4})")
 _LINES: Final = re.compile(r"\r\n|\r|\n")
-_FRONT: Final = re.compile(r"---[ \t]*\r?\n(.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
+_FRONT: Final = re.compile(
+    r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE
+)
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n")
 
 
@@ -61,6 +64,8 @@ def files_of(path: Path) -> list[Path]:
             is_one = file.suffix.lower() in SUFFIXES and not name.startswith(".")
             if is_one and file.is_file() and not file.is_symlink():
                 found.append(file)
+    if not found:
+        raise InvalidRequest(f"{path} has no file that ends with {' or '.join(SUFFIXES)}")
     return sorted(found)
 
 
@@ -93,7 +98,7 @@ def _of_file(file: Path, name: str, size: int, repeats: Repeats) -> Iterator[Raw
         return
     changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     title = front.get("title")
-    for section in sections(body, line, title if isinstance(title, str) else None):
+    for section in sections(body, line, str(title) if isinstance(title, str | int) else None):
         parts = _parts(section.text)
         for number, part in enumerate(parts, 1):
             own: dict[str, Any] = {
@@ -149,7 +154,7 @@ def _parts(text: str) -> list[str]:
 def front_matter(text: str) -> tuple[dict[str, Any], str, int]:
     """Return what stands in YAML at the top, the rest, and the line that it begins in.
 
-    Raises ValueError when it is no YAML, or nothing with names.
+    Raises Fault when it is no YAML.
     """
     found = _FRONT.match(text)
     if found is None:
@@ -160,7 +165,7 @@ def front_matter(text: str) -> tuple[dict[str, Any], str, int]:
         said = " ".join(str(error).split())
         raise Fault(f"its front matter is not YAML: {said}") from error
     if not isinstance(front, dict | None):
-        raise Fault("its front matter has no names")
+        return {}, text, 1  # a text between two rules
     plain = {str(name): _plain(value) for name, value in (front or {}).items()}
     return plain, text[found.end() :], text.count("\n", 0, found.end()) + 1
 

@@ -100,7 +100,7 @@ def documents(file: BinaryIO) -> Iterator[Document]:
     """
     first = file.readline(DOCUMENT_BYTES_MAX + 1)
     if not _is_whole(first):
-        yield Document(1, 0, _within(first + file.read(DOCUMENT_BYTES_MAX + 1 - len(first))))
+        yield Document(1, 0, rest_of(first, file))
         return
     number, start, line = 1, 0, first
     while line:
@@ -109,6 +109,11 @@ def documents(file: BinaryIO) -> Iterator[Document]:
         start += len(line)
         number += 1
         line = file.readline(DOCUMENT_BYTES_MAX + 1)
+
+
+def rest_of(first: bytes, file: BinaryIO) -> bytes:
+    """Return all of a file whose first line was read; InvalidRequest when it is too long."""
+    return _within(first + file.read(DOCUMENT_BYTES_MAX + 1 - len(first)))
 
 
 def _within(data: bytes) -> bytes:

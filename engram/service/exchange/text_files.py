@@ -85,7 +85,7 @@ class NdjsonReader:
             if len(raw) > LINE_BYTES_MAX:
                 found.append(self._too_long(raw))
             elif raw.strip():
-                found.append(_decoded(self._number, raw))
+                found.append(decoded(self._number, raw))
         return found
 
     def _too_long(self, raw: bytes) -> Raw:
@@ -100,7 +100,8 @@ class NdjsonReader:
         return b""
 
 
-def _decoded(number: int, raw: bytes) -> Raw:
+def decoded(number: int, raw: bytes) -> Raw:
+    """Return a line with the fields it has."""
     try:
         fields = _DECODER.decode(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

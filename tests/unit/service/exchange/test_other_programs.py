@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -154,6 +155,30 @@ async def test_chats_of_anthropic(space: Space, tmp_path: Path) -> None:
     assert found[4].metadata == {"chat": {"role": "user", "id": "m1"}}
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+async def test_a_chat_may_be_one_document(space: Space, tmp_path: Path, indent: int | None) -> None:
+    """The messages alone, a conversation, or a list of them."""
+    path = tmp_path / "chat.json"
+    for value, sessions in (
+        (CHAT[1]["messages"], {"chat.json:1": 2}),
+        (CHAT[0], {"chat.json:1": 2, "c1": 4}),
+        ([*CHAT, 7], {"chat.json:1": 2, "c1": 4, "chat.json:2": 2}),
+    ):
+        path.write_text(json.dumps(value, indent=indent), "utf-8")
+        read = await space.import_from(path)
+        assert Counter(each.session for each in await everything(space)) == sessions
+    assert [(each.place, each.reason) for each in read.rejected] == [
+        ("conversation 3", "not a conversation")
+    ]
+
+
+async def test_a_chat_goes_on_after_a_broken_first_line(space: Space, tmp_path: Path) -> None:
+    path = written(tmp_path / "chat.jsonl", *CHAT)
+    path.write_bytes(b"{broken}\n" + path.read_bytes())
+    read = await space.import_from(path, format="openai-chat")
+    assert (read.created_count, [each.number for each in read.rejected]) == (6, [1])
+
+
 async def test_markdown(space: Space, tmp_path: Path) -> None:
     """A memory a section, below the path of its headings; a heading alone leads to others."""
     folder = notes(tmp_path / "notes")
@@ -283,8 +308,10 @@ async def test_what_is_broken_is_told_and_the_rest_goes_on(space: Space, tmp_pat
     folder = notes(tmp_path / "notes")
     (folder / "bad.md").write_bytes(b"---\n[\n---\nx")
     (folder / "binary.md").write_bytes(b"\xff")
+    (folder / "rules.md").write_text("---\nBetween rules.\n---\n", "utf-8")
+    (folder / "empty.md").write_text("---\n---\n---\n", "utf-8")
     read = await space.import_from(folder, rejected=kept)
-    assert read.created_count == 6
+    assert read.created_count == 8
     assert [each.place for each in read.rejected] == ["bad.md line 1", "binary.md line 1"]
     assert [each.reason.split(":")[0] for each in read.rejected] == [
         "its front matter is not YAML",
@@ -312,6 +339,12 @@ async def test_a_file_that_is_none_is_refused(
     with pytest.raises(InvalidRequest) as found:
         await space.import_from(tmp_path / name)
     assert said in str(found.value)
+
+
+async def test_a_folder_without_notes_is_refused(space: Space, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidRequest, match=r"has no file that ends with \.md or \.markdown"):
+        await space.import_from(tmp_path / "empty")
 
 
 async def test_pages_of_an_export_stand_one_a_line(space: Space, tmp_path: Path) -> None:
