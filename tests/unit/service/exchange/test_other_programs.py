@@ -280,7 +280,11 @@ async def test_what_is_broken_is_told_and_the_rest_goes_on(space: Space, tmp_pat
     last = json.loads(kept.read_bytes().splitlines()[-1]) | {"content": "mended"}
     mended = await space.import_from(io.BytesIO(json.dumps(last).encode()), format="ndjson")
     assert mended.created_count == 1
-    chat = written(tmp_path / "chat.jsonl", *CHAT)
+
+
+async def test_broken_messages_and_notes_are_told(space: Space, tmp_path: Path) -> None:
+    """A message by its number in the line, a file of a folder by its name."""
+    chat, kept = written(tmp_path / "chat.jsonl", *CHAT), tmp_path / "kept.ndjson"
     lines = [
         b"{]",
         b'{"messages": 1, "role": "user"}',
