@@ -96,3 +96,14 @@ class ExchangedSpace(QueriedSpace):
             progress,
             takes_vectors=embeddings,
         )
+
+    async def import_lines(self, file: BinaryIO, rejected_max: int) -> Imported:
+        """Remember what lines of NDJSON say, as `import_from` does; all rejected ones are told.
+
+        For servers, of which clients keep the lines. Raises InvalidRequest when more than
+        `rejected_max` lines are no memories, and what `import_from` raises.
+        """
+        from engram.service.exchange.importing import Import  # noqa: PLC0415 - as above
+
+        work = Import(self.id, self._core, self._principal, None, rejected_max)
+        return await work.from_file(file, "ndjson", 0, None, takes_vectors=False)

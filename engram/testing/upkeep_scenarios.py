@@ -5,6 +5,9 @@ As those of `verb_scenarios`; the stores are of real memory alone, the backups o
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from engram.backup.repository import Repository
@@ -84,8 +87,60 @@ async def backups_are_made_and_restored(db: Any) -> Any:
     )  # fmt: skip
 
 
+async def memories_go_through_files(db: Any) -> Any:
+    """Export them as NDJSON and CSV, import them elsewhere, again, with lines that are none."""
+    space, ids = await filled(db)
+    await space.associate(ids[0], ids[2], "causal", weight=0.8, why="so it was")
+    await space.forget(ids[1], mode="suppress")
+    said: list[tuple[int, int]] = []
+    files = {kind: io.BytesIO() for kind in ("ndjson", "csv")}
+    done = [
+        await space.export_to(file, format=kind, progress=lambda *each: said.append(each))
+        for kind, file in files.items()
+    ]
+    some = io.BytesIO()
+    done.append(await space.export_to(some, format="ndjson", include_suppressed=False))
+    lines = files["ndjson"].getvalue()
+    bad = b"{nonsense\n\n" + lines + b'{"content": ""}\n{"content": "x", "unheard_of": 1}\n'
+    came = []
+    for name, kind, data in (
+        ("copy", "ndjson", lines),
+        ("copy", "ndjson", lines),
+        ("table", "csv", files["csv"].getvalue()),
+        ("bad", "ndjson", bad),
+    ):
+        other = await db.space(name)
+        came.append(await other.import_from(io.BytesIO(data), format=kind))
+        came.append([(each.content, each.tags) for each in await other.list()])
+    with TemporaryDirectory() as place:
+        file, kept = (Path(place, name) for name in ("a.ndjson", "kept"))
+        await space.export_to(file)
+        file.write_bytes(file.read_bytes() + b"[]\n")
+        came.append(await (await db.space("file")).import_from(file, rejected=kept))
+        there = file.read_bytes() == lines + b"[]\n", kept.read_bytes()
+        refusals = [
+            await refused(space.export_to(Path(place, "a.txt"))),
+            await refused(space.import_from(file, rejected=file)),
+            await refused(space.import_from(io.BytesIO(b"x,y\n1,2\n"), format="csv")),
+            await refused(space.import_from(Path(place, "none.csv"))),
+        ]
+    nowhere = await db.space("nowhere")
+    return (
+        done,
+        said[-1],
+        [each.getvalue() for each in (*files.values(), some)],
+        came,
+        there,
+        [name for name, *_ in refusals],
+        await refused(nowhere.export_to(io.BytesIO(), format="ndjson")),
+        await refused(space.export_to(io.BytesIO(), format="nonsense")),
+        await refused(space.export_to(io.BytesIO(), format="ndjson", kinds=["nonsense"])),
+    )
+
+
 UPKEEP: Final[list[Scenario]] = [
     a_space_is_verified,
     memories_are_linked_and_embedded,
     backups_are_made_and_restored,
+    memories_go_through_files,
 ]

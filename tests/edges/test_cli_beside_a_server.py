@@ -125,6 +125,20 @@ def test_a_store_is_looked_after_beside_its_server(
         assert "notes" in cli("stats").out
         checkpointed = cli("checkpoint", "--all", "--json").json
         assert [each["space"] for each in checkpointed] == ["default", "notes", "third"]
+        for kind in ("ndjson", "csv"):
+            file = tmp_path / f"notes.{kind}"
+            done = cli("export", str(file), "--space", "notes", "--json").json
+            assert (done["memories"], done["bytes"]) == (1, file.stat().st_size)
+            with file.open("ab") as more:
+                more.write(b"nonsense\n")
+            came = cli("import", str(file), "--space", f"from-{kind}", "--json")
+            assert (came.code, came.json["created"], came.json["rejected"]) == (1, 1, 1)
+            assert b"nonsense" in Path(came.json["rejected_file"]).read_bytes()
+        (tmp_path / "notes.md").write_text("# Tea\n\nis green")
+        refused = cli("import", str(tmp_path / "notes.md"))
+        assert (refused.code, "engram stop" in refused.err) == (1, True)
+        cli("space", "delete", "from-ndjson", "--yes")
+        cli("space", "delete", "from-csv", "--yes")
         where = str(tmp_path / "kept")
         made = cli("backup", "create", where, "--space", "notes", "--space", "third", "--json")
         assert [each["id"] for each in made.json["spaces"]] == ["notes", "third"]

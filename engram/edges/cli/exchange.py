@@ -65,7 +65,7 @@ class ExchangeCommands:
         async def command() -> Exported:
             from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not for --help
 
-            async with self._session.own_space(settings) as space:
+            async with self._session.space(settings) as space:
                 with progress_bar(self._session.errors) as bar:
                     task = bar.add_task("Exporting", total=None)
                     return await space.export_to(
@@ -126,7 +126,7 @@ class ExchangeCommands:
         async def command() -> Imported:
             from engram.edges.cli.screen import progress_bar  # noqa: PLC0415 - not for --help
 
-            async with self._session.own_space(settings) as space:
+            async with self._session.space(settings) as space:
                 with progress_bar(self._session.errors) as bar:
                     task = bar.add_task("Importing", total=None)
                     return await space.import_from(

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from engram.edges.cli.machine import AnySpace, AnyStore, Machine
     from engram.edges.cli.remote import Remote
-    from engram.service.space import Space
     from engram.settings import Settings
 
 
@@ -70,10 +69,4 @@ class Session:
     async def space(self, settings: Settings) -> AsyncIterator[AnySpace]:
         """Lend the memory space of the settings, of the store or of the server that has it open."""
         async with self.store(settings) as db:
-            yield await db.space(settings.memory_space)
-
-    @asynccontextmanager
-    async def own_space(self, settings: Settings) -> AsyncIterator[Space]:
-        """Open the store for a command with a verb that no server has; StoreInUse beside one."""
-        async with self.machine.open_store(settings=settings) as db:
             yield await db.space(settings.memory_space)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Unpack
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Unpack
 
 from numpy.typing import ArrayLike
 
@@ -21,6 +23,7 @@ from engram.model.recognition import Recognition
 
 if TYPE_CHECKING:
     from engram.edges.client.subscription import RemoteSubscription
+    from engram.model.exchange import Exported, Imported
     from engram.service.questions import FilterArguments, RecallArguments
 
 # Every other statement only reads, and may be sent again when an answer was lost.
@@ -135,3 +138,46 @@ class RemoteAskedSpace(RemoteLinkedSpace):
         from engram.edges.client.subscription import RemoteSubscription  # noqa: PLC0415
 
         return RemoteSubscription(self._line, self.id, topic, after)
+
+    async def export_to(
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: str | None = None,  # noqa: A002 - as callers say it
+        progress: Callable[[int, int], None] | None = None,
+        **filters: Unpack[FilterArguments],
+    ) -> Exported:
+        """Write memories as lines of a file of this machine; see `engram.Space.export_to`.
+
+        A file is there as a whole or not at all; what was interrupted begins anew.
+        """
+        from engram.edges.client.exchange import export_to  # noqa: PLC0415 - seldom
+
+        query = query_of(checked_filters(filters))
+        asked = Asked("GET", "/export", self.id, query)
+        return await export_to(self._line, asked, _file_of(target), format, progress)
+
+    async def import_from(
+        self,
+        source: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: str | None = None,  # noqa: A002 - as above
+        rejected: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        embeddings: bool = False,  # noqa: ARG002 - of formats that are not sent
+    ) -> Imported:
+        """Remember what the lines of a file of this machine say; see `engram.Space.import_from`.
+
+        It is NDJSON, CSV or Parquet; files of other programs are imported where the store is open.
+        Raises InvalidRequest, too, when more than 100,000 of its lines are no memories.
+        """
+        from engram.edges.client.exchange import import_from  # noqa: PLC0415 - seldom
+
+        kept = None if rejected is None else Path(rejected)
+        asked = Asked("POST", "/import", self.id)
+        file = _file_of(source)
+        return await import_from(self._line, asked, file, format, kept, progress)
+
+
+def _file_of(named: str | os.PathLike[str] | BinaryIO) -> Path | BinaryIO:
+    return Path(named) if isinstance(named, str | os.PathLike) else named

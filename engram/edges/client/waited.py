@@ -83,6 +83,8 @@ class RemoteSpace:
     consolidate = _space_verb(AsyncSpace.consolidate)
     concepts = _space_verb(AsyncSpace.concepts)
     belief_history = _space_verb(AsyncSpace.belief_history)
+    export_to = _space_verb(AsyncSpace.export_to)
+    import_from = _space_verb(AsyncSpace.import_from)
     stats = _space_verb(AsyncSpace.stats)
     checkpoint = _space_verb(AsyncSpace.checkpoint)
     compact = _space_verb(AsyncSpace.compact)

@@ -14,7 +14,7 @@ from engram.edges.http.calls import Call, Endpoint
 from engram.edges.http.connections import Connection
 from engram.edges.http.limits import STALLED_SECONDS_MAX
 from engram.edges.http.problems import Refused
-from engram.edges.http.streamed import Headers, Receive, Send, StreamedAnswer
+from engram.edges.http.streamed import Headers, Receive, Send, StreamedAnswer, leave_with_caller
 from engram.model.errors import ArchiveUnavailable, EngramError, SpaceForbidden
 from engram.model.ids import check_space_id
 from engram.service.access import Role
@@ -108,7 +108,7 @@ class ArchiveStream(StreamedAnswer):
             raise ArchiveUnavailable("send a backup to", "its caller", "nothing of it is taken")
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_leave_with_caller, receive, tasks.cancel_scope)
+            tasks.start_soon(leave_with_caller, receive, tasks.cancel_scope)
             try:
                 made = await self._transfers.send(self._spaces, take)
             except EngramError as error:
@@ -120,12 +120,6 @@ class ArchiveStream(StreamedAnswer):
                 _LOGGER.info("sent backup %s, %d bytes", made.backup.id, made.bytes_stored)
                 await send({"type": "http.response.body", "body": b""})
             tasks.cancel_scope.cancel()
-
-
-async def _leave_with_caller(receive: Receive, work: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    work.cancel()
 
 
 async def backup(call: Call) -> ArchiveStream:

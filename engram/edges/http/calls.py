@@ -121,6 +121,8 @@ class Endpoint(NamedTuple):
     """Whether the answer is a stream of events, each of the type of the answer."""
     takes: str | None = None
     """The media type of a body that its handler reads as it comes, in place of JSON."""
+    sends: str | None = None
+    """The media type of an answer that is text but no JSON."""
     takes_bytes_max: float = ARCHIVE_BYTES_MAX
     """How many bytes such a body may have."""
     is_brief: bool = False

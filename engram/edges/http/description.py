@@ -233,7 +233,7 @@ def _in_headers(each: Endpoint) -> Iterator[dict[str, Any]]:
 def _responses(each: Endpoint, schemas: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     media_type = "application/json"
     if each.answer is str:
-        media_type = "text/html" if each.path == DOCS_PATH else "text/plain"
+        media_type = "text/html" if each.path == DOCS_PATH else each.sends or "text/plain"
     if each.streams:
         media_type = "text/event-stream"
     answer = {media_type: {"schema": schemas[id(each.answer)]}}

@@ -108,3 +108,7 @@ so that its caller waits, too. As long as a chunk of the body may take."""
 LINGER_SECONDS: Final = 1.0
 """1 s in which the rest of a body is thrown away after a line that tells of an error: who sends
 all of it before reading an answer then finds that line, and not a connection that is reset."""
+
+REJECTED_COUNT_MAX: Final = 100_000
+"""100,000 lines of an import that are no memories: 20 MB of reasons to tell. A file of more of them
+is not what it was taken for, and is refused."""

@@ -37,6 +37,13 @@ class StreamedAnswer(ABC):
         """Answer, with these headers and others, until all is said or the caller goes."""
 
 
+async def leave_with_caller(receive: Receive, work: anyio.CancelScope) -> None:
+    """End the work on an answer when its caller is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    work.cancel()
+
+
 class Chunks:
     """The body of a request, in the chunks that it arrives in; it can be read once."""
 

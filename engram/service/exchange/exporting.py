@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -70,7 +71,9 @@ class Export:
             standing = await anyio.to_thread.run_sync(_resumed, part, kept, asked, kind)
             with part.open("r+b") as file:
                 file.seek(standing.bytes_count)
-                writer = await anyio.to_thread.run_sync(_writer, file, kind, standing)
+                writer = await anyio.to_thread.run_sync(
+                    partial(writer_of, file, kind, is_new=not standing.bytes_count)
+                )
 
                 def note() -> None:
                     file.flush()
@@ -98,8 +101,8 @@ class Export:
     ) -> Exported:
         """Write into an open file, from where it stands."""
         standing = _Standing("")
-        counted = _Counted(file)
-        writer = _writer(counted, kind, standing)  # type: ignore[arg-type] # it writes, no more
+        counted = Counted(file)
+        writer = writer_of(counted, kind, is_new=True)  # type: ignore[arg-type] # it writes, no more
         await self._write(writer, standing, file.flush, progress)
         await anyio.to_thread.run_sync(writer.close)
         return Exported(standing.memories_count, standing.associations_count, counted.bytes_count)
@@ -184,7 +187,7 @@ def _edges(view: View, edges: NDArray[Any]) -> list[dict[str, Any]]:
     ]
 
 
-class _Counted:
+class Counted:
     """A file that counts what is written into it."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -222,11 +225,12 @@ def _resumed(part: Path, kept: Path, asked: str, kind: str) -> _Standing:
     return _Standing(asked)
 
 
-def _writer(file: BinaryIO, kind: str, standing: _Standing) -> Writer:
+def writer_of(file: BinaryIO, kind: str, *, is_new: bool) -> Writer:
+    """Return what writes a format into a file, which is new or is gone on with."""
     if kind == "ndjson":
         return NdjsonWriter(file)
     if kind == "csv":
-        return CsvWriter(file, is_new=not standing.bytes_count)
+        return CsvWriter(file, is_new=is_new)
     from engram.service.exchange.parquet_files import ParquetWriter  # noqa: PLC0415 - seldom there
 
     return ParquetWriter(file)

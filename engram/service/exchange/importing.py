@@ -47,9 +47,17 @@ _ALIKE: Final = 1e-6
 class Import:
     """One import into a space."""
 
-    def __init__(self, space: str, core: Core, principal: str, rejected: Path | None) -> None:
+    def __init__(
+        self,
+        space: str,
+        core: Core,
+        principal: str,
+        rejected: Path | None,
+        rejected_max: int | None = None,
+    ) -> None:
+        """Take where rejected lines go; with `rejected_max` all are told, and more are refused."""
         self._space, self._core, self._principal = space, core, principal
-        self._rejects = rejected
+        self._rejects, self._rejected_max = rejected, rejected_max
         self._dimensions = 0
         self._ids: dict[str, str] = {}
         self._edges: list[tuple[str, dict[str, Any]]] = []
@@ -138,7 +146,13 @@ class Import:
         return line
 
     def _reject(self, raw: Raw, reason: str, reader: Reader) -> None:
-        if len(self._rejected) < REJECTED_TOLD_MAX:
+        most = self._rejected_max
+        if most is not None and self._rejected_count >= most:
+            raise InvalidRequest(
+                f"more than {most:,} lines are no memories, the last one line {raw.number}: "
+                f"{reason}; what was stored before stays"
+            )
+        if most is not None or len(self._rejected) < REJECTED_TOLD_MAX:
             self._rejected.append(RejectedLine(raw.number, reason, raw.place))
         if self._rejects is not None:
             head = b"" if self._rejected_count else reader.rejected_head()
@@ -255,8 +269,7 @@ async def import_file(
     kind = await anyio.to_thread.run_sync(format_read, kind, path)
     if path is None:
         return await work.from_file(source, kind, 0, progress, takes_vectors=takes_vectors)
-    if rejected is not None and _same(path, rejected):
-        raise InvalidRequest(f"{rejected} is what is imported; let rejected lines go elsewhere")
+    check_apart(path, rejected)
     try:
         if await anyio.to_thread.run_sync(is_read_by_name, path, kind):
             return await work.from_file(path, kind, 0, progress, takes_vectors=takes_vectors)
@@ -268,5 +281,7 @@ async def import_file(
         raise InvalidRequest(f"{path} cannot be imported: {what}") from error
 
 
-def _same(source: Path, rejected: Path) -> bool:
-    return source.resolve() == rejected.resolve()
+def check_apart(source: object, rejected: Path | None) -> None:
+    """Raise InvalidRequest when rejected lines would go where they come from."""
+    if isinstance(source, Path) and rejected and source.resolve() == rejected.resolve():
+        raise InvalidRequest(f"{rejected} is what is imported; let rejected lines go elsewhere")

@@ -21,6 +21,12 @@ ASIDE = r"/api/v1/(stream/.*|backup|restore)"
 BEYOND = [positive_data_acceptance]
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(_: Any, value: Any) -> bytes:
+    """Return a body of lines as it is sent; what is drawn for one is any text, or bytes."""
+    return value.encode() if isinstance(value, str) else bytes(getattr(value, "data", value))
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of an empty store."""
