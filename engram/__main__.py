@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from engram import __version__
 from engram.edges.cli.app import run
-from engram.edges.cli.machine import ANSWER_SECONDS_MAX, Finding, Machine, Servers
+from engram.edges.cli.machine import ANSWER_SECONDS_MAX, Finding, Machine, Servers, Tools
 
 if TYPE_CHECKING:
     from engram.adapters.local.key_file import KeyFile
     from engram.adapters.local.server_file import ServerFile
     from engram.edges.client.store import RemoteEngram
     from engram.edges.http.server import HttpServer
+    from engram.edges.mcp.http import ToolHttpServer
+    from engram.edges.mcp.lent import OpenStore
     from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
     from engram.engine.store import Migration
@@ -102,6 +104,24 @@ def _connect(url: str, settings: Settings) -> AbstractAsyncContextManager[Remote
     return connect(url, api_key=settings.api_key or None, timeout=ANSWER_SECONDS_MAX)
 
 
+async def _serve_agent(settings: Settings, open_store: OpenStore) -> None:
+    # Neither numpy nor the engine is needed to answer a host; the store brings them.
+    from engram.adapters.local.clock import SystemClock  # noqa: PLC0415 - as above
+    from engram.edges.mcp.stdio import serve_stdio  # noqa: PLC0415 - as above
+    from engram.service.admission import Admission  # noqa: PLC0415 - as above
+
+    admission = Admission(SystemClock())
+    await serve_stdio(open_store, admission, __version__, settings.memory_space)
+
+
+def _open_tool_server(
+    settings: Settings, open_store: OpenStore
+) -> AbstractAsyncContextManager[ToolHttpServer]:
+    from engram.tooling import open_tool_server  # noqa: PLC0415 - as above
+
+    return open_tool_server(settings, open_store, __version__)
+
+
 def _program() -> str:
     """Return what the user has to type to call this program again."""
     called = Path(sys.argv[0])
@@ -123,6 +143,7 @@ def main() -> int:
         _verify_store,
         _repair_space,
         Servers(_open_server, _server_file, _keys, _connect),
+        Tools(_serve_agent, _open_tool_server),
         _program(),
     )
     return run(sys.argv[1:], machine, __version__)

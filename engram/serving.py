@@ -24,6 +24,7 @@ from engram.edges.http.guard import Guard
 from engram.edges.http.server import HttpServer
 from engram.ports import ArchiveStore
 from engram.service.access import Access, PrincipalSource
+from engram.service.admission import Admission
 from engram.service.backups import Backups
 from engram.service.limiting import TokenBuckets
 from engram.service.store import Engram
@@ -77,22 +78,39 @@ async def open_guard(settings: Settings) -> AsyncIterator[Guard]:
 
     Raises StorageFailed when the audit cannot be opened.
     """
-    limiter = None
-    if settings.rate_limit:
-        limiter = TokenBuckets(settings.rate_limit, settings.rate_burst)
-    access = make_access(settings) if settings.access else None
     hosts = (
         None if settings.access or not settings.is_local else _LOCAL_NAMES | {settings.http_host}
     )
+    async with _open_audit(settings) as audit:
+        yield Guard(SystemClock(), *_checks(settings), audit, hosts)
+
+
+@asynccontextmanager
+async def open_admission(settings: Settings) -> AsyncIterator[Admission]:
+    """Open the same for a server of tools; raises what `open_guard` does."""
+    async with _open_audit(settings) as audit:
+        yield Admission(SystemClock(), *_checks(settings), audit)
+
+
+def _checks(settings: Settings) -> tuple[Access | None, TokenBuckets | None]:
+    """Return who is known and how often they may ask; None where the settings ask for neither."""
+    limiter = None
+    if settings.rate_limit:
+        limiter = TokenBuckets(settings.rate_limit, settings.rate_burst)
+    return make_access(settings) if settings.access else None, limiter
+
+
+@asynccontextmanager
+async def _open_audit(settings: Settings) -> AsyncIterator[AuditFile | None]:
     path = settings.audit_path
     if path is None:
-        yield Guard(SystemClock(), access, limiter, None, hosts)
+        yield None
         return
     audit = await anyio.to_thread.run_sync(AuditFile, path)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(audit.run)
-            yield Guard(SystemClock(), access, limiter, audit, hosts)
+            yield audit
             tasks.cancel_scope.cancel()
     finally:
         audit.close()

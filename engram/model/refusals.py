@@ -57,7 +57,9 @@ class RateLimited(Overloaded):
 
     code = "RATE_LIMITED"
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, said: str, retry_after_s: int | None = None) -> None:
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
         EngramError.__init__(self, said)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
-from engram.model.errors import InvalidRequest
+from engram.model.errors import Forbidden, InvalidRequest, Unauthorized
 from engram.model.ids import check_space_id
 
 ALL_SPACES: Final = "*"
@@ -63,6 +63,32 @@ class Access:
         """Return who shows a secret; None when nobody is known by it."""
         found = (source.principal_of(secret) for source in self._sources)
         return next((each for each in found if each is not None), None)
+
+    def known(self, secret: str | None) -> Principal:
+        """Return who shows a secret; Unauthorized when nothing is shown, or nobody known by it."""
+        if secret is None:
+            raise Unauthorized("the request shows neither a key nor a token")
+        found = self.principal_of(secret)
+        if found is None:
+            raise Unauthorized(
+                "what the request shows is no key or token that is valid here and now"
+            )
+        return found
+
+
+def secret_in(authorization: str | None, api_key: str | None) -> str | None:
+    """Return what shows who asks: a bearer token, or an API key; None without any."""
+    if authorization is None:
+        return api_key
+    scheme, _, secret = authorization.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def check_role(principal: Principal, needs: Role) -> None:
+    """Refuse with Forbidden who has a lesser role than something takes."""
+    if principal.role < needs:
+        has, needed = (Role(each).name.lower() for each in (principal.role, needs))
+        raise Forbidden(f"this takes the role {needed}; yours is {has}")
 
 
 def spaces_of(ids: Sequence[str]) -> frozenset[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from anyio import lowlevel
+from anyio import lowlevel, sleep
 
 START_NS = 1_700_000_000_000_000_000
 TICK_NS = 1_000
@@ -44,6 +44,17 @@ class FakeClock:
         """Move to the deadline at once and yield to the other tasks."""
         self.advance(max(0, deadline - self._monotonic))
         await lowlevel.checkpoint()
+
+
+class StandingClock(FakeClock):
+    """Clock that stands, whatever goes on in the background: what depends on it can be compared."""
+
+    def __init__(self) -> None:
+        super().__init__(tick_ns=0)
+
+    async def sleep_until(self, deadline: int) -> None:
+        """Wait as long as a real clock would take; no time passes by it."""
+        await sleep((deadline - self.monotonic()) / 1e9)
 
 
 class SeededEntropy:

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from engram.__main__ import _open_tool_server, _serve_agent
 from engram.adapters.local.server_file import ServerFile
 from engram.connecting import connect
 from engram.edges.cli.app import run
-from engram.edges.cli.machine import Finding, Machine, Servers
+from engram.edges.cli.machine import Finding, Machine, Servers, Tools
 from engram.engine.checking import StoreReport
 from engram.engine.repairing import Repair
 from engram.ports import Clock
@@ -62,6 +63,7 @@ class CommandLine:
                 make_keys,
                 lambda url, settings: connect(url, api_key=settings.api_key or None),
             ),
+            Tools(_serve_agent, _open_tool_server),
         )
         self._capture = capture
 

@@ -46,7 +46,7 @@ def opener(*, settings, clock=None):
 
 servers = Servers(None, lambda settings: ServerFile(settings.data_path), None, None)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None, servers), "9.9.9"))
+sys.exit(run(sys.argv[1:], Machine(opener, None, None, None, None, None, servers, None), "9.9.9"))
 """
 
 

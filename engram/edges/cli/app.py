@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError, Parameter
 
+from engram.edges.cli.agents import AgentCommands
 from engram.edges.cli.associations import AssociationCommands
 from engram.edges.cli.backups import BackupCommands
 from engram.edges.cli.completions import CompletionCommands
@@ -148,6 +149,11 @@ def _add_servers(app: App, session: Session) -> None:
     config.command(configured.list)
     config.command(configured.path)
     app.command(config)
+    agents = AgentCommands(session)
+    mcp = App(name="mcp", help="Serve agents over the Model Context Protocol.", sort_key=9)
+    mcp.default(agents.serve)
+    mcp.command(agents.install)
+    app.command(mcp)
 
 
 def _add_care(app: App, session: Session) -> None:

@@ -5,7 +5,7 @@ Nothing here imports the engine: `engram --help` has to answer before anyone cou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -152,6 +152,25 @@ class Servers(NamedTuple):
     connect: Callable[[str, Settings], AbstractAsyncContextManager[RemoteEngram]]
 
 
+class ToolServer(Protocol):
+    """A server of tools that is bound to its address; `engram.edges.mcp.http` has one."""
+
+    url: str
+
+    async def run(self) -> None:
+        """Serve until the process is told to stop."""
+
+
+class Tools(NamedTuple):
+    """How the program serves agents: one over standard input and output, or many over HTTP."""
+
+    serve: Callable[[Settings, Callable[[], AbstractAsyncContextManager[Any]]], Awaitable[None]]
+    open: Callable[
+        [Settings, Callable[[], AbstractAsyncContextManager[Any]]],
+        AbstractAsyncContextManager[ToolServer],
+    ]
+
+
 class Machine(NamedTuple):
     """The parts of the house a command may need; each loads what it stands on when called."""
 
@@ -162,5 +181,6 @@ class Machine(NamedTuple):
     verify_store: VerifyStore
     repair_space: RepairSpace
     servers: Servers
+    tools: Tools
     program: str = "engram"
     """How the user called this program; printed in front of what to try next."""

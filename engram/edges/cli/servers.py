@@ -58,7 +58,7 @@ class ServerCommands:
     ) -> int:
         """Serve the store over HTTP until Ctrl-C or `engram stop`."""
         settings = place.settings(http_host=host, http_port=None if port is None else str(port))
-        _check_reach(settings, insecure=insecure)
+        check_reach(settings, insecure=insecure)
         if detach:
             self._session.run(lambda: self._detached(settings, place, insecure=insecure))
             return 0
@@ -149,7 +149,8 @@ class ServerCommands:
         )
 
 
-def _check_reach(settings: Settings, *, insecure: bool) -> None:
+def check_reach(settings: Settings, *, insecure: bool) -> None:
+    """Refuse to listen beyond this machine where nobody is asked who they are."""
     from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely needed
 
     if not (insecure or settings.access or settings.is_local):

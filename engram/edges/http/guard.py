@@ -8,10 +8,10 @@ from engram.edges.http.calls import Endpoint
 from engram.edges.http.naming import Head
 from engram.edges.http.problems import Refused
 from engram.edges.http.visits import Visit
-from engram.model.errors import SpaceForbidden
+from engram.model.errors import Forbidden, SpaceForbidden, Unauthorized
 from engram.model.memory import to_datetime
 from engram.ports import Clock
-from engram.service.access import Access, Role
+from engram.service.access import Access, check_role
 from engram.service.audit import Audit, AuditLine
 from engram.service.limiting import Limiter
 
@@ -52,17 +52,13 @@ class Guard:
             self._audit.check_room()
         if self._access is None:
             return
-        secret = head.secret
-        principal = None if secret is None else self._access.principal_of(secret)
-        if principal is None:
-            said = "the request shows neither a key nor a token"
-            if secret is not None:
-                said = "what the request shows is no key or token that is valid here and now"
-            raise Refused(401, "UNAUTHORIZED", said, headers=_CHALLENGE)
-        visit.principal, visit.is_known = principal, True
-        if principal.role < endpoint.needs:
-            has, needs = (Role(each).name.lower() for each in (principal.role, endpoint.needs))
-            raise Refused(403, "FORBIDDEN", f"this takes the role {needs}; yours is {has}")
+        try:
+            visit.principal, visit.is_known = self._access.known(head.secret), True
+            check_role(visit.principal, endpoint.needs)
+        except Unauthorized as error:
+            raise Refused(401, error.code, str(error), headers=_CHALLENGE) from None
+        except Forbidden as error:
+            raise Refused(403, error.code, str(error)) from None
 
     def admit(self, endpoint: Endpoint, visit: Visit, space: str | None) -> None:
         """Refuse with SpaceForbidden who may not ask a space; it may not even exist."""

@@ -13,6 +13,7 @@ from engram.edges.http.limits import NAME_CHARACTERS_MAX, TIMEOUT_MS_MAX
 from engram.edges.http.problems import Refused
 from engram.model.errors import InvalidRequest
 from engram.model.ids import DEFAULT_SPACE, check_space_id
+from engram.service.access import secret_in
 from engram.service.requests import check_request_key
 
 _NAME: Final = re.compile(rf"[A-Za-z0-9._:/+=-]{{1,{NAME_CHARACTERS_MAX}}}")
@@ -122,12 +123,11 @@ class Head(NamedTuple):
     @property
     def secret(self) -> str | None:
         """What shows who asks: a bearer token, or an API key; None without any."""
-        said = self.found.get(_AUTHORIZATION)
-        if said is None:
-            said = self.found.get(_API_KEY)
-            return None if said is None else said.decode("latin-1")
-        scheme, _, secret = said.decode("latin-1").partition(" ")
-        return secret.strip() if scheme.lower() == "bearer" else None
+        said, key = self.found.get(_AUTHORIZATION), self.found.get(_API_KEY)
+        return secret_in(
+            None if said is None else said.decode("latin-1"),
+            None if key is None else key.decode("latin-1"),
+        )
 
     @property
     def last_lsn(self) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any, Final, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -14,10 +13,10 @@ from engram.edges.http.naming import Head
 from engram.edges.http.problems import Refused
 from engram.edges.http.streamed import CUT, Gone, Receive
 from engram.model.errors import InvalidRequest
+from engram.service.wire.violations import violations_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 _INVALID: Final = "INVALID_REQUEST"
-_HERE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 async def read_body(head: Head, receive: Receive) -> bytes:
@@ -87,7 +86,7 @@ def _decoded(kind: type[T], body: bytes, what: str) -> T:
         read: T = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         given = msgspec.json.decode(body)
-        raise InvalidRequest(*_violations(given, kind, error, what=what)) from None
+        raise InvalidRequest(*violations_of(given, kind, error, what=what)) from None
     return read
 
 
@@ -122,7 +121,7 @@ def query_of(kind: type[T], query: bytes) -> T:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(*_violations(given, kind, error, strict=False)) from None
+        raise InvalidRequest(*violations_of(given, kind, error, strict=False)) from None
 
 
 @lru_cache(maxsize=256)
@@ -141,38 +140,3 @@ def _holds_list(kind: Any) -> bool:
     if get_origin(kind) in {tuple, list}:
         return True
     return any(_holds_list(each) for each in get_args(kind) if not isinstance(each, msgspec.Meta))
-
-
-def _violations(
-    given: Any,
-    kind: type[msgspec.Struct],
-    error: Exception,
-    *,
-    strict: bool = True,
-    what: str = "the body",
-) -> list[str]:
-    """Return all that is wrong with what was given; `error` names the first of it."""
-    if not isinstance(given, dict):
-        return [f"{what} is no JSON object: {error}"]
-    fields = {each.name: each for each in msgspec.structs.fields(kind)}
-    known = ", ".join(fields) or "none"
-    said = [f"unknown field {name!r}; there are {known}" for name in given if name not in fields]
-    for name, field in fields.items():
-        if name not in given:
-            if field.required:
-                said.append(f"{name} is missing")
-            continue
-        try:
-            msgspec.convert(given[name], field.type, strict=strict)
-        except msgspec.ValidationError as wrong:
-            said.append(_told(name, wrong))
-    return said or [str(error)]
-
-
-def _told(name: str, error: msgspec.ValidationError) -> str:
-    """Return an error of one field, with where in it that is."""
-    text = str(error)
-    place = _HERE.search(text)
-    path = name if place is None else f"{name}{place['path']}"
-    words = text if place is None else text[: place.start()]
-    return f"{path}: {words[0].lower()}{words[1:]}"

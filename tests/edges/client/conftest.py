@@ -23,23 +23,12 @@ from engram.edges.http.server import HttpServer
 from engram.service.store import Engram
 from engram.service.transfers import Transfers
 from engram.serving import make_transfers
-from engram.testing.clock import FakeClock
+from engram.testing.clock import StandingClock
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import simulated_store
 
 Serve = Callable[..., AbstractContextManager[HttpServer]]
-
-
-class StandingClock(FakeClock):
-    """Clock that stands, whatever goes on in the background: what depends on it can be compared."""
-
-    def __init__(self) -> None:
-        super().__init__(tick_ns=0)
-
-    async def sleep_until(self, deadline: int) -> None:
-        """Wait as long as a real clock would take; no time passes by it."""
-        await anyio.sleep((deadline - self.monotonic()) / 1e9)
 
 
 def open_own(disk: SimulatedFilesystem | None = None) -> AbstractAsyncContextManager[Engram]:
