@@ -7,16 +7,13 @@ The client is a process of Python on the same cores: it takes its share of both.
 from __future__ import annotations
 
 import argparse
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -30,18 +27,17 @@ import engram
 from benches.recall.workload import Workload, workload
 from benches.regression.corpus import unit_rows
 from benches.serving.client import Load, json_body, load, request
+from benches.serving.mixed import mixed
+from benches.serving.servers import echo, engram_command, server
 
 _CONNECTIONS: Final = 64
 _RECALLERS: Final = 8
 _BODIES: Final = 1_000
 _CONTENT_CHARACTERS: Final = 200
-_STARTS_SECONDS: Final = 60
 _ALONE: Final = 400
 _REMEMBER: Final = "/api/v1/memories/remember"
 _LIST: Final = "/api/v1/memories?limit=1"
 _RECALL: Final = "/api/v1/memories/recall"
-# The echo logs no requests either.
-_SERVED_WITH: Final = {"ENGRAM_EMBEDDER": "static", "ENGRAM_LOG_LEVEL": "warning"}
 _console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -54,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--directory", help="where the stores go; a real disk")
+    parser.add_argument(
+        "--mixed", type=int, metavar="MINUTES", help="instead: reads and writes, paced, so long"
+    )
     options = parser.parse_args(arguments)
+    if options.mixed:
+        return _mixed(options)
     table = Table("work", "served", "beside it", "ratio", title="a server, in turns")
     with tempfile.TemporaryDirectory(prefix="engram-serving-", dir=options.directory) as place:
         root = Path(place)
@@ -62,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.add_row(*anyio.run(_guarded, root / "guarded", options))
         for row in anyio.run(_recalled, root / "recalls", options):
             table.add_row(*row)
+    _console.print(table)
+    return 0
+
+
+def _mixed(options: argparse.Namespace) -> int:
+    """Measure a mixed load and print how it went."""
+    with tempfile.TemporaryDirectory(prefix="engram-serving-", dir=options.directory) as place:
+        told = anyio.run(mixed, Path(place), options.mixed)
+    table = Table("what", "figure", title=f"{options.mixed} minutes of mixed load")
+    for row in told:
+        table.add_row(*row)
     _console.print(table)
     return 0
 
@@ -84,9 +96,9 @@ async def _remembered(root: Path, options: argparse.Namespace) -> list[str]:
     def echoing(n: int) -> bytes:
         return request("POST", "/", bodies[n % _BODIES])
 
-    with _server(root) as port:
+    with server(root) as (port, _):
         first = await load(port, 1, 0.2, writing)
-        with _echo(first.body_bytes) as other:
+        with echo(first.body_bytes) as (other, _):
             pairs = [
                 (
                     await load(port, _CONNECTIONS, options.seconds, writing),
@@ -99,7 +111,7 @@ async def _remembered(root: Path, options: argparse.Namespace) -> list[str]:
 
 async def _guarded(root: Path, options: argparse.Namespace) -> list[str]:
     """One memory got again and again, with access, limits and audit, and without."""
-    with _server(root / "open") as bare:
+    with server(root / "open") as (bare, _):
         key = _key(root / "closed")
         guarded = {
             "ENGRAM_ACCESS": "on",
@@ -108,7 +120,7 @@ async def _guarded(root: Path, options: argparse.Namespace) -> list[str]:
             "ENGRAM_AUDIT_LOG": str(root / "audit.jsonl"),
         }
         headers = {"Authorization": f"Bearer {key}"}
-        with _server(root / "closed", guarded) as closed:
+        with server(root / "closed", guarded) as (closed, _):
             body = json_body({"content": "the one memory"})
             for port, names in ((bare, {}), (closed, headers)):
                 await load(port, 1, 0.05, _same(request("POST", _REMEMBER, body, names)))
@@ -141,7 +153,7 @@ async def _recalled(root: Path, options: argparse.Namespace) -> list[list[str]]:
         return request("GET", paths[n % len(paths)])
 
     pairs, added = [], []
-    with _server(root / "served") as port:
+    with server(root / "served") as (port, _):
         async with engram.open(root / "library") as db:
             space = await db.space()
             for _ in range(options.rounds):
@@ -202,57 +214,11 @@ def _rates(work: str, pairs: list[tuple[Load, Load]], beside: str) -> list[str]:
 
 def _key(root: Path) -> str:
     """Return a key of the store for all that reads and writes."""
-    command = _engram(
+    command = engram_command(
         "keys", "create", "bench", "--role", "agent", "--space", "default", "--data", root
     )
     made = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603
     return next(word for word in made.stdout.split() if word.startswith("engram_"))
-
-
-def _engram(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "engram", *map(str, arguments)]
-
-
-def _server(root: Path, settings: Mapping[str, str] | None = None) -> AbstractContextManager[int]:
-    port = _free_port()
-    command = _engram("start", "--port", str(port), "--data", root)
-    return _running(command, port, {**_SERVED_WITH, **(settings or {})})
-
-
-def _echo(bytes_count: int) -> AbstractContextManager[int]:
-    port = _free_port()
-    command = [sys.executable, "-m", "benches.serving.echo", str(port), str(bytes_count)]
-    return _running(command, port, {})
-
-
-@contextmanager
-def _running(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[int]:
-    """Run a server while the block runs."""
-    child = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)  # noqa: S603
-    try:
-        _wait_for(port, child)
-        yield port
-    finally:
-        child.terminate()
-        child.wait()
-
-
-def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _STARTS_SECONDS
-    while time.monotonic() < until and child.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"the server on port {port} did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
