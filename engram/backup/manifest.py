@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from engram.backup.objects import Unreadable, address_of
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.model.ids import check_space_id
 
@@ -84,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True):
         return sum(space.bytes_count for space in self.spaces)
 
 
-_DECODER: Final = msgspec.json.Decoder(Manifest)
+_DECODER: Final = json_decoder(Manifest)
 
 
 def manifest_name(backup_id: str) -> str:

@@ -29,6 +29,7 @@ from engram.backup.manifest import FOLDER as MANIFESTS
 from engram.backup.manifest import Manifest, decode_manifest, encode_manifest, id_in, manifest_name
 from engram.backup.objects import FOLDER as OBJECTS
 from engram.backup.objects import Unreadable, address_in, address_of, object_name, pack, unpack
+from engram.model.decoders import json_decoder
 from engram.model.errors import ArchiveCorrupted, BackupNotFound, StoreTooNew
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Repository:
 
 def config_of(data: bytes, location: str) -> _Config:
     """Return what config.json holds; StoreTooNew, or a MsgspecError when it is none."""
-    config = msgspec.json.decode(data, type=_Config)
+    config = json_decoder(_Config).decode(data)
     if config.format > FORMAT:
         raise StoreTooNew(location, config.format, FORMAT)
     return config

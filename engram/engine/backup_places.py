@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from engram.model.decoders import json_decoder
 from engram.model.errors import Overloaded, StorageFailed
 from engram.model.limits import BACKUP_PLACES_BYTES_MAX
 from engram.ports import Filesystem
@@ -72,7 +73,7 @@ class BackupPlaces:
             data = self._filesystem.read_at(handle, 0, BACKUP_PLACES_BYTES_MAX)
         finally:
             handle.close()
-        return msgspec.json.decode(data, type=_Places)
+        return json_decoder(_Places).decode(data)
 
     def _write(self, data: bytes) -> None:
         filesystem = self._filesystem

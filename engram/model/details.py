@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from engram.model.decoders import json_decoder
+
 _JSON: Final = msgspec.json.Encoder()
 _ARRAY: Final = b"["[0]
 
@@ -47,7 +49,7 @@ class _Both(msgspec.Struct, array_like=True, gc=False):
     metadata: dict[str, Any] | None
 
 
-_BOTH: Final = msgspec.json.Decoder(_Both)
+_BOTH: Final = json_decoder(_Both)
 
 
 def joined(details: Details, metadata: bytes) -> bytes:

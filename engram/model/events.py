@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from engram.model.decoders import msgpack_decoder
 from engram.model.errors import InvariantViolated, UnknownEvent, check
 from engram.model.particulars import ParticularColumns
 
@@ -272,7 +273,7 @@ _KINDS: Final[dict[type[Event], int]] = {
     Fulfilled: 18,
     LinkedLate: 19,
 }
-_DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for cls, kind in _KINDS.items()}
+_DECODERS: Final = {kind: msgpack_decoder(cls) for cls, kind in _KINDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 

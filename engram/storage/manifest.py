@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import google_crc32c
 import msgspec
 
+from engram.model.decoders import msgpack_decoder
 from engram.model.errors import StoreTooNew, check
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class ManifestBody(msgspec.Struct, array_like=True, frozen=True):
     durable_lsn: int = 0
     remembered: str = ""
     erased_lsn: int = 0
+
+
+_DECODER: Final = msgpack_decoder(ManifestBody)
 
 
 class _Slot(NamedTuple):
@@ -152,7 +156,7 @@ class Manifest:
             return None
         payload = block[_HEADER.size : _HEADER.size + payload_bytes]
         try:
-            body = msgspec.msgpack.decode(payload, type=ManifestBody)
+            body = _DECODER.decode(payload)
         except msgspec.MsgspecError:
             return None
         return _Slot(number, generation, body)

@@ -10,6 +10,7 @@ import blake3
 import google_crc32c
 import msgspec
 
+from engram.model.decoders import msgpack_decoder
 from engram.model.errors import FileCorrupted, StoreTooNew, check
 from engram.storage.checked_files import FileFacts, NewFile, overwrite
 from engram.storage.limits import INDEX_BYTES_MAX, ROW_BLOCK_BYTES, SEGMENT_ROWS_MAX
@@ -48,6 +49,9 @@ class SegmentIndex(msgspec.Struct, array_like=True, frozen=True):
     def facts_of(self, name: str) -> FileFacts | None:
         """Return what is recorded about a file."""
         return next((facts for facts in self.files if facts.name == name), None)
+
+
+_DECODER: Final = msgpack_decoder(SegmentIndex)
 
 
 class SegmentFacts(msgspec.Struct, array_like=True, frozen=True):
@@ -148,7 +152,7 @@ def read_index(
     if digest is not None and found != digest:
         raise FileCorrupted(path, 0, "it is the index of another segment")
     try:
-        index = msgspec.msgpack.decode(data[_HEADER.size : end], type=SegmentIndex)
+        index = _DECODER.decode(data[_HEADER.size : end])
     except msgspec.MsgspecError as exc:
         raise FileCorrupted(path, _HEADER.size, f"it cannot be decoded ({exc})") from exc
     if (index.tier, index.number) != place_of(directory):

@@ -14,6 +14,7 @@ from weakref import ref
 import msgspec
 import numpy as np
 
+from engram.model.decoders import msgpack_decoder
 from engram.model.errors import FileCorrupted, check
 from engram.storage.ahead import when_asked
 from engram.storage.parts import Part, Pieces, array_pieces, read_index, read_part
@@ -68,6 +69,9 @@ class SideBody(msgspec.Struct, array_like=True, frozen=True):
     facts: dict[str, int | str]
     group_count: int
     parts: tuple[Part, ...]
+
+
+_DECODER: Final = msgpack_decoder(SideBody)
 
 
 def side_parts(side: SideIndex) -> list[Planned]:
@@ -158,7 +162,7 @@ def read_side(
     """
     raw = read_index(filesystem, directory, file, digest)
     try:
-        body = msgspec.msgpack.decode(raw, type=SideBody)
+        body = _DECODER.decode(raw)
     except msgspec.MsgspecError as exc:
         raise FileCorrupted(f"{directory}/{file}", 0, f"it cannot be decoded ({exc})") from exc
     if (body.store_id, body.space) != identity:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from engram.kernels.sketches.encoding import rotation
+from engram.model.decoders import msgpack_decoder
 from engram.model.errors import FileCorrupted
 from engram.model.particulars import PRIORITY_DEFAULT
 from engram.state.bodies import Sealed, SealedPart
@@ -36,6 +37,8 @@ LATER_COLUMNS: Final = {"priority": PRIORITY_DEFAULT}
 
 OpenSegment: TypeAlias = Callable[[SealedName], Sealed]
 """Opens a tier segment of the space; DurabilityError when it cannot be used."""
+
+_DECODER: Final = msgpack_decoder(SnapshotBody)
 
 
 class Loaded(NamedTuple):
@@ -70,7 +73,7 @@ def read_body(
     """
     path, raw = f"{directory}/{file}", read_index(filesystem, directory, file, digest)
     try:
-        body = msgspec.msgpack.decode(raw, type=SnapshotBody)
+        body = _DECODER.decode(raw)
     except msgspec.MsgspecError as exc:
         raise FileCorrupted(path, 0, f"it cannot be decoded ({exc})") from exc
     if (body.store_id, body.space) != identity:

@@ -122,6 +122,22 @@ def prints(tree: ast.Module) -> Iterator[str]:
             yield f"line {node.lineno}: print"
 
 
+def lone_decoders(tree: ast.Module) -> Iterator[str]:
+    """Give lines where msgspec decodes a type outside the module that makes decoders."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        typed = any(keyword.arg == "type" for keyword in node.keywords)
+        match _dotted(node.func), typed, bool(node.args):
+            case (
+                ("msgspec.convert", _, _)
+                | ("json.decode" | "msgpack.decode", True, _)
+                | ("json.Decoder" | "msgpack.Decoder", _, True)
+                | ("json.Decoder" | "msgpack.Decoder", True, _)
+            ):
+                yield f"{node.lineno}: {ast.unparse(node)}"
+
+
 def bare_publics(tree: ast.Module) -> Iterator[str]:
     """Find public modules, classes and functions without a docstring."""
     if not ast.get_docstring(tree):
@@ -185,6 +201,13 @@ RULES = [
         good="console.print(1)",
     ),
     Rule(
+        "decoders of structures are made one at a time",
+        lone_decoders,
+        bad="msgspec.json.decode(b, type=A)\nmsgspec.msgpack.Decoder(A)\nmsgspec.convert(x, A)",
+        good="json_decoder(A).decode(b)\nmsgspec.json.decode(b)\nmsgspec.json.Decoder()",
+        exempt=("engram/model/decoders.py",),
+    ),
+    Rule(
         "public names are explained",
         bare_publics,
         bad="'''M.'''\nclass A:\n    '''A.'''\n    def f(self): ...",
@@ -214,6 +237,7 @@ def test_each_line_of_a_bad_sample_is_found() -> None:
     assert len(list(clock_reads(ast.parse(RULES[2].bad)))) == 3
     assert len(list(chance(ast.parse(RULES[3].bad)))) == 4
     assert len(list(environment(ast.parse(RULES[4].bad)))) == 3
+    assert len(list(lone_decoders(ast.parse(RULES[6].bad)))) == 3
 
 
 def test_every_exemption_is_needed(trees: dict[str, ast.Module]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.model.decoders import json_decoder
 from engram.model.errors import EmbedderUnavailable, InvalidRequest
 
 ATTEMPTS_MAX: Final = 4
@@ -157,7 +158,7 @@ class OpenAICompatibleEmbedder:
 
     def _rows(self, content: bytes, count: int) -> NDArray[np.float32]:
         try:
-            items = msgspec.json.decode(content, type=_Answer).data
+            items = json_decoder(_Answer).decode(content).data
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._failed(f"{self._url} did not answer with embeddings ({error})") from error
         if sorted(item.index for item in items) != list(range(count)):

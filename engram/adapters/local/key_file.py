@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from engram.adapters.local.filesystem import LocalFilesystem, storage_failed
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.model.memory import to_datetime
 from engram.ports import Clock, Entropy
@@ -144,7 +145,7 @@ class KeyFile:
 
     def _read(self) -> _File:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_File)
+            return json_decoder(_File).decode(self._path.read_bytes())
         except FileNotFoundError:
             return _File()
         except msgspec.DecodeError as error:

@@ -11,6 +11,7 @@ import msgspec
 
 from engram.adapters.local.filesystem import LocalFilesystem, storage_failed
 from engram.engine.store import STORE_FILE
+from engram.model.decoders import json_decoder
 from engram.model.errors import StoreInUse
 
 # What begins with a dot is no space to the store, whatever else it finds in its directory.
@@ -54,7 +55,7 @@ class ServerFile:
         A file that a killed server left behind names nobody: the store is locked while one runs.
         """
         try:
-            found = msgspec.json.decode(self.path.read_bytes(), type=RunningServer)
+            found = json_decoder(RunningServer).decode(self.path.read_bytes())
         except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
             return None
         except OSError as error:

@@ -18,6 +18,7 @@ import anyio.to_thread
 import msgspec
 
 from engram.edges.client.line import Asked, Line
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.model.exchange import Exported, Imported, RejectedLine
 from engram.service.exchange.exporting import Counted, writer_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 _NDJSON: Final = "application/x-ndjson"
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
+_DECODER: Final = json_decoder(dict[str, Any])
 
 
 async def export_to(

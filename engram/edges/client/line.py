@@ -16,6 +16,7 @@ from engram.edges.client.arguments import header_of_key, json_of
 from engram.edges.client.limits import CONNECT_SECONDS_MAX, SERVER_TIMEOUT_MS_MAX
 from engram.edges.client.refused import error_of
 from engram.edges.client.retrying import Failure, pauses, seconds_of
+from engram.model.decoders import json_decoder
 from engram.model.errors import Closed, NoAnswerInTime, ServerUnreachable
 from engram.ports import Clock, Entropy, Tracer
 
@@ -87,7 +88,7 @@ class Line:
     def read(self, answer: bytes, kind: type[T]) -> T:
         """Return the body of an answer as a value of `kind`; ServerUnreachable when it is none."""
         try:
-            return msgspec.json.decode(answer, type=kind)
+            return json_decoder(kind).decode(answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.strange(f"its answer cannot be read: {error}") from error
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from engram.model import errors
+from engram.model.decoders import json_decoder
 from engram.model.errors import (
     ChangesGone,
     Conflict,
@@ -57,7 +58,7 @@ class _Problem(msgspec.Struct):
     facts: dict[str, Any] = {}
 
 
-_DECODER: Final = msgspec.json.Decoder(_Problem)
+_DECODER: Final = json_decoder(_Problem)
 
 
 def error_of(url: str, status: int, body: bytes) -> EngramError:

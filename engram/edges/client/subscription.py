@@ -30,10 +30,11 @@ from engram.edges.client.line import Asked, Line
 from engram.edges.client.refused import error_of_end
 from engram.edges.client.retrying import part_at_random
 from engram.model.changes import Change, check_topic
+from engram.model.decoders import json_decoder
 from engram.model.errors import Closed, EngramError, InvariantViolated, Overloaded, Unavailable
 
 _KNOWN: Final = frozenset(("start", "change", "heartbeat"))
-_CHANGE: Final = msgspec.json.Decoder(Change)
+_CHANGE: Final = json_decoder(Change)
 
 
 class _End(msgspec.Struct):
@@ -41,7 +42,7 @@ class _End(msgspec.Struct):
     detail: str
 
 
-_END: Final = msgspec.json.Decoder(_End)
+_END: Final = json_decoder(_End)
 
 
 class _Event(NamedTuple):

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from engram.edges.http.limits import CREDIT_MAX, TIMEOUT_MS_MAX
 from engram.edges.http.reading import body_of
 from engram.model.changes import Topic
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.model.limits import REQUEST_KEY_CHARACTERS_MAX
 
@@ -87,7 +88,7 @@ class Welcome(msgspec.Struct, frozen=True):
     heartbeat_s: float
 
 
-_DECODER: Final = msgspec.json.Decoder(Message)
+_DECODER: Final = json_decoder(Message)
 
 
 def message_of(text: str) -> Message:
@@ -115,7 +116,7 @@ def _wrongs(text: str, error: Exception) -> tuple[str, ...]:
 def seq_of(text: str) -> int | None:
     """Return the number of a message that is wrong otherwise, as far as that can be told."""
     try:
-        found: int = msgspec.json.decode(text, type=_Numbered).seq
+        found = json_decoder(_Numbered).decode(text).seq
     except (msgspec.DecodeError, RecursionError):
         return None
     return found
@@ -131,7 +132,7 @@ class _Typed(msgspec.Struct):
 
 def _example(text: str) -> str:
     try:
-        named = msgspec.json.decode(text, type=_Typed).type
+        named = json_decoder(_Typed).decode(text).type
     except (msgspec.DecodeError, RecursionError):
         named = ""
     return f"for example {EXAMPLES.get(named, EXAMPLES['remember'])}"

@@ -12,6 +12,7 @@ from engram.edges.http.limits import BODY_BYTES_MAX, PARAMETERS_COUNT_MAX
 from engram.edges.http.naming import Head
 from engram.edges.http.problems import Refused
 from engram.edges.http.streamed import CUT, Gone, Receive
+from engram.model.decoders import converted, json_decoder
 from engram.model.errors import InvalidRequest
 from engram.service.wire.violations import violations_of
 
@@ -61,11 +62,6 @@ def _too_large() -> Refused:
     )
 
 
-@lru_cache(maxsize=256)
-def _decoder(kind: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
-
-
 def body_of(kind: type[T], body: bytes, what: str = "the body") -> T:
     """Return a body as a value of `kind`; an empty one is an empty object.
 
@@ -83,7 +79,7 @@ def body_of(kind: type[T], body: bytes, what: str = "the body") -> T:
 
 def _decoded(kind: type[T], body: bytes, what: str) -> T:
     try:
-        read: T = _decoder(kind).decode(body)
+        read: T = json_decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         given = msgspec.json.decode(body)
         raise InvalidRequest(*violations_of(given, kind, error, what=what)) from None
@@ -119,7 +115,7 @@ def query_of(kind: type[T], query: bytes) -> T:
     if twice:
         raise InvalidRequest(*dict.fromkeys(twice))
     try:
-        return msgspec.convert(given, kind, strict=False)
+        return converted(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidRequest(*violations_of(given, kind, error, strict=False)) from None
 

@@ -22,6 +22,7 @@ from engram.edges.mcp.lent import Lent
 from engram.edges.mcp.progress import Progress
 from engram.edges.mcp.schemas import answer_of, answer_schema_of, schema_of
 from engram.edges.mcp.tools import TOOLS, Tool
+from engram.model.decoders import converted
 from engram.model.errors import EngramError, InvalidRequest, ServerUnreachable
 from engram.model.ids import check_space_id
 from engram.service.access import ANYONE, Principal, Role
@@ -275,7 +276,7 @@ def _failure(told: Told) -> MCPError:
 def _read(tool: Tool, arguments: dict[str, Any]) -> Any:
     """Return arguments as the tool takes them; _Refused lists every violation."""
     try:
-        return msgspec.convert(arguments, tool.takes)
+        return converted(arguments, tool.takes)
     except msgspec.ValidationError as error:
         listed = violations_of(arguments, tool.takes, error, what="what the tool was called with")
         raise _Refused(told_of(InvalidRequest(*listed))) from error

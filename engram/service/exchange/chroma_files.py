@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.service.exchange.mapping import Fault, fields_from
 from engram.service.exchange.records import Records, Repeats, as_line, documents
@@ -60,7 +61,7 @@ def json_records(file: BinaryIO, *, takes_vectors: bool) -> Records:
 
 
 def _page(data: bytes) -> _Page:
-    page = msgspec.json.decode(data, type=_Page)  # its errors are ValueErrors
+    page = json_decoder(_Page).decode(data)  # its errors are ValueErrors
     for name in ("documents", "metadatas", "embeddings", "uris"):
         column = getattr(page, name)
         if column is not None and len(column) != len(page.ids):

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from engram.model.association import AUTOMATIC
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.model.exchange import Exported
 from engram.model.limits import LIMIT_MAX
@@ -213,7 +214,7 @@ def _resumed(part: Path, kept: Path, asked: str, kind: str) -> _Standing:
     part.parent.mkdir(parents=True, exist_ok=True)
     if kind != "parquet" and part.exists() and kept.exists():
         try:
-            standing = msgspec.json.decode(kept.read_bytes(), type=_Standing)
+            standing = json_decoder(_Standing).decode(kept.read_bytes())
         except msgspec.DecodeError:
             standing = _Standing("")
         if standing.asked == asked and part.stat().st_size >= standing.bytes_count > 0:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.service.exchange import chat_files, chroma_files, markdown_files, mem0_files
 from engram.service.exchange.records import RecordReader, Records, documents
@@ -85,9 +86,9 @@ def _by_content(data: bytes) -> str | None:
     records: list[msgspec.Raw] | None
     try:
         if data.lstrip().startswith(b"["):
-            records = msgspec.json.decode(data, type=list[msgspec.Raw])
+            records = json_decoder(list[msgspec.Raw]).decode(data)
         else:
-            shape = msgspec.json.decode(data, type=_Shape)
+            shape = json_decoder(_Shape).decode(data)
             if shape.ids is not None:
                 return "chroma"
             records = [msgspec.Raw(data)] if shape.results is None else shape.results

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.service.exchange.mapping import MAPPINGS, fields_from
 from engram.service.exchange.records import (
@@ -42,11 +43,11 @@ def _listed(document: Document) -> list[msgspec.Raw]:
     data = document.data
     try:
         if data.lstrip().startswith(b"["):
-            return msgspec.json.decode(data, type=list[msgspec.Raw])
+            return json_decoder(list[msgspec.Raw]).decode(data)
         try:
-            return msgspec.json.decode(data, type=_Page).results
+            return json_decoder(_Page).decode(data).results
         except msgspec.ValidationError:
-            return [msgspec.json.decode(data, type=msgspec.Raw)]
+            return [json_decoder(msgspec.Raw).decode(data)]
     except msgspec.DecodeError as error:
         if document.number > 1:
             return [msgspec.Raw(data)]  # told as a record that is no JSON

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest
 from engram.service.exchange.mapping import Fault, label_of
 from engram.service.exchange.text_files import BATCH_BYTES_MAX, LINES_COUNT_MAX, Raw
@@ -127,7 +128,7 @@ def _within(data: bytes) -> bytes:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"), type=msgspec.Raw)
+        json_decoder(msgspec.Raw).decode(line.removeprefix(b"\xef\xbb\xbf"))
     except msgspec.DecodeError:
         return False
     return True

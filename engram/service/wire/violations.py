@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from engram.model.decoders import converted
+
 _HERE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
@@ -33,7 +35,7 @@ def violations_of(
                 said.append(f"{name} is missing")
             continue
         try:
-            msgspec.convert(given[name], field.type, strict=strict)
+            converted(given[name], field.type, strict=strict)
         except msgspec.ValidationError as wrong:
             said.append(_told(name, wrong))
     return said or [str(error)]
