@@ -11,7 +11,7 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import anyio
 from anyio.abc import TaskGroup
@@ -31,6 +31,14 @@ class Store(Protocol):
     @property
     def space(self) -> Callable[..., Any]:
         """Returns the handle of a memory space."""
+
+
+@runtime_checkable
+class MakesSpaces(Protocol):
+    """A store of this process: a write to a space that is not there makes it."""
+
+    async def check_new_space(self, space_id: str, caller: str) -> None:
+        """Raise TooManySpaces when a caller may make no more spaces."""
 
 
 OpenStore = Callable[[], AbstractAsyncContextManager[Store]]
@@ -65,9 +73,16 @@ class Lent:
             self._tasks.start_soon(self._keep, self._opening, name="the store behind the tools")
         return self._opening
 
-    async def space(self, space_id: str, principal: str) -> Any:
-        """Return the handle of a memory space; raises what opening the store raises."""
-        lend = (await self._store()).space
+    async def space(self, space_id: str, principal: str, *, writes: bool) -> Any:
+        """Return the handle of a memory space; raises what opening the store raises.
+
+        Raises TooManySpaces when a write would make one more than the principal may. A server
+        that has the store open sees to that itself.
+        """
+        store = await self._store()
+        if writes and isinstance(store, MakesSpaces):
+            await store.check_new_space(space_id, principal)
+        lend = store.space
         if takes(lend, "principal"):
             return await lend(space_id, principal=principal)
         return await lend(space_id)

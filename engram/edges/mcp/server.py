@@ -145,7 +145,8 @@ class ToolServer:
             check_space_id(space)
             self._admission.check(call.principal, needs, space)
             await self._admission.count(space)
-            return await work(await self._lent.space(space, call.principal.name))
+            writes = needs is not Role.READER
+            return await work(await self._lent.space(space, call.principal.name, writes=writes))
         except Exception as error:
             told = self._told(error, call)
             status = told.status

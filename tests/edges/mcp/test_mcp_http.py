@@ -179,13 +179,13 @@ def test_nobody_listens_beyond_this_machine_without_access(cli: CommandLine) -> 
 
 
 @contextmanager
-def program(path: Path) -> Iterator[str]:
+def program(path: Path, **settings: str) -> Iterator[str]:
     """Run `engram mcp --http`, and lend its URL."""
     command = [
         *(sys.executable, "-m", "engram", "mcp", "--http", "--port", "0", "--json"),
         *("--data", str(path), "--config", "off"),
     ]
-    environment = os.environ | {"ENGRAM_EMBEDDER": "none"}
+    environment = os.environ | {"ENGRAM_EMBEDDER": "none"} | settings
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as server:  # noqa: S603 - our own program
         assert server.stdout is not None
         yield json.loads(server.stdout.readline())["url"]
@@ -201,3 +201,15 @@ async def test_the_program_serves_over_http_until_it_is_stopped(tmp_path: Path) 
                 await client.call_tool("remember", {"content": f"memory {total}"})
                 listed = await client.call_tool("list", {})
             assert listed.structured_content["total"] == total
+
+
+async def test_a_caller_makes_no_more_spaces_than_it_may(tmp_path: Path) -> None:
+    """What is there already takes writes, and reading makes nothing."""
+    with program(tmp_path / "store", ENGRAM_SPACES_PER_CALLER="1") as url:
+        async with Client(url) as client:
+            assert await code_of(client, "remember", content="x", space="first") is None
+            refused = await client.call_tool("remember", {"content": "x", "space": "second"})
+            assert await code_of(client, "list", space="second") == "NOT_FOUND"
+            assert await code_of(client, "remember", content="y", space="first") is None
+    assert refused.structured_content["error"] == "TooManySpaces"
+    assert "ENGRAM_SPACES_PER_CALLER" in refused.structured_content["detail"]
