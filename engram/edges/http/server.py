@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -29,17 +28,19 @@ from engram.edges.http.limits import (
 )
 from engram.edges.http.protocol import HttpProtocol
 from engram.edges.http.websocket import WebSocketProtocol
-from engram.model.errors import EngramError, InvalidRequest
+from engram.model.errors import EngramError
 from engram.ports import Clock
 from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
+from engram.service.wire.listening import QuietServer, listening, url_of
 
 _LOGGER: Final = logging.getLogger("engram.http")
+_ELSEWHERE: Final = "choose another with --port or ENGRAM_HTTP_PORT, or stop what listens there"
 
 
-class _Server(uvicorn.Server):
-    """Stops at SIGINT and SIGTERM, and does not raise them again: the store is still open then."""
+class _Server(QuietServer):
+    """Ends streams when it stops."""
 
     def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
         super().__init__(config)
@@ -49,15 +50,6 @@ class _Server(uvicorn.Server):
         """Tell streams where they end; nothing else would end them."""
         self._streams.stop()
         await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take signals while the server runs."""
-        with super().capture_signals():
-            try:
-                yield
-            finally:
-                self._captured_signals.clear()
 
 
 class HttpServer:
@@ -81,9 +73,8 @@ class HttpServer:
         """
         self._host = Host(db, version, name, clock, guard, transfers, request_logger)
         self._db = db
-        self._socket = _bound(host, port)
-        shown, number = self._socket.getsockname()[:2]
-        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{number}"
+        self._socket = listening(host, port, _ELSEWHERE, BACKLOG_COUNT)
+        self.url = url_of(self._socket)
         config = uvicorn.Config(
             make_app(self._host),
             http=HttpProtocol,
@@ -151,17 +142,3 @@ class HttpServer:
                     await self._db.checkpoint(each.space)
                 except EngramError as error:
                     _LOGGER.warning("No snapshot of %r: %s", each.space, error)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Return a socket that listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        found = socket.create_server((host, port), family=family, backlog=BACKLOG_COUNT)
-    except OSError as error:
-        raise InvalidRequest(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another with "
-            "--port or ENGRAM_HTTP_PORT, or stop what listens there"
-        ) from error
-    found.setblocking(False)
-    return found

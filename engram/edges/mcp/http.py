@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import anyio
@@ -16,9 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engram.edges.mcp.lent import Lent, OpenStore
 from engram.edges.mcp.server import PRINCIPAL, ToolServer, refusal_of
-from engram.model.errors import InvalidRequest, Unauthorized
+from engram.model.errors import Unauthorized
 from engram.service.access import secret_in
 from engram.service.admission import Admission
+from engram.service.wire.listening import QuietServer, listening, url_of
 from engram.service.wire.refusals import told_of
 
 PATH: Final = "/mcp"
@@ -28,6 +26,7 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 DRAIN_SECONDS_MAX: Final = 5
 """5 s for what is under way when the server stops; a stream of events would keep it for ever."""
 
+_ELSEWHERE: Final = "choose another with --port, or stop what listens there"
 _CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="engram"')
 
 
@@ -71,19 +70,6 @@ async def _refuse(send: Send, error: Unauthorized) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class _Server(uvicorn.Server):
-    """Stops at SIGINT and SIGTERM, and does not raise them again: the store is still open then."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take signals while the server runs."""
-        with super().capture_signals():
-            try:
-                yield
-            finally:
-                self._captured_signals.clear()
-
-
 class ToolHttpServer:
     """A server that is bound to its address; `run` returns when it was told to stop."""
 
@@ -99,10 +85,9 @@ class ToolHttpServer:
         """Bind the socket; InvalidRequest when that cannot be done."""
         self._open_store, self._admission = open_store, admission
         self._version, self._space, self._name = version, space, host
-        self._socket = _bound(host, port)
-        shown, number = self._socket.getsockname()[:2]
-        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{number}{PATH}"
-        self._server: _Server | None = None
+        self._socket = listening(host, port, _ELSEWHERE)
+        self.url = url_of(self._socket) + PATH
+        self._server: QuietServer | None = None
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -126,20 +111,7 @@ class ToolHttpServer:
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
             )
-            self._server = _Server(config)
+            self._server = QuietServer(config)
             lent.begin()
             await self._server.serve(sockets=[self._socket])
             lent.end()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        found = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise InvalidRequest(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another with "
-            "--port, or stop what listens there"
-        ) from error
-    found.setblocking(False)
-    return found

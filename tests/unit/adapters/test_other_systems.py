@@ -28,6 +28,7 @@ from pathlib import Path
 import anyio, anyio.to_thread, numpy, msgspec, blake3, zstandard, fsspec, httpx2
 import cyclopts, hypothesis.strategies, rich.console
 import jwt, uvicorn, uvicorn.protocols.http.httptools_impl
+import mcp.server.lowlevel, mcp.server.stdio
 import fcntl
 
 for name in ("eventfd", "pread", "preadv", "pwrite", "pwritev", "fdatasync", "sysconf", "RWF_DSYNC",

@@ -8,7 +8,7 @@ import pytest
 
 from engram.model.errors import InvalidRequest
 from engram.service.space import Space
-from engram.testing.clock import FakeClock
+from engram.testing.clock import FakeClock, StandingClock
 from engram.testing.stores import simulated_store
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ async def alike(space: Space, one: str, other: str, weight: float = 0.8) -> None
 async def test_a_similar_memory_takes_from_one_before_and_from_one_after_it(
     hours: int, weight: float, factor: tuple[float, float]
 ) -> None:
-    clock = FakeClock()
+    clock = StandingClock()
     async with simulated_store(clock=clock) as engram:
         space = await engram.space()
         first = (await space.remember("the harbour lies in the north")).id
