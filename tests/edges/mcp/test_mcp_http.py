@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """One loop: what is tested runs in processes of its own, and the scenarios run on both."""
+    return "asyncio"
+
+
 class Lines:
     """An audit that keeps its lines where a test can look at them."""
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """One loop: what is tested runs in processes of its own, and the scenarios run on both."""
+    return "asyncio"
+
+
 # Concepts are formed of what is alike by meaning, and here only when a test asks for it.
 THINKING = {"ENGRAM_EMBEDDER": "static", "ENGRAM_CONSOLIDATION": "off"}
 
