@@ -271,12 +271,12 @@ async def test_more_bytes_than_the_queue_holds_are_refused_until_it_moves(
 async def test_writes_wait_for_the_word_index_once_it_is_too_far_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engram.engine.space_engine.WORDS_BACKLOG_ROWS_MAX", 3_000)
+    monkeypatch.setattr("engram.engine.space_engine.WORDS_BACKLOG_ROWS_MAX", 1_500)
     async with running(CountingLog()) as engine:
-        for first in range(0, 20_000, 2_000):
-            items = [text(f"word{n}", n + 1) for n in range(first, first + 2_000)]
+        for first in range(0, 6_000, 1_000):
+            items = [text(f"word{n}", n + 1) for n in range(first, first + 1_000)]
             await engine.submit(collect(items, "", 0))
-            assert engine.view.count - engine.words.rows_indexed <= 3_000
+            assert engine.view.count - engine.words.rows_indexed <= 1_500
 
 
 async def test_commands_are_carried_out_in_the_order_they_came_lone_or_bulk() -> None:
