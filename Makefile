@@ -21,7 +21,7 @@ quickstart: $(VENV)/.engram-runtime $(VENV)/.engram-kernels ## remember and reca
 
 test: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the tests
 	@echo "test: running the tests"
-	@$(PYTEST) -m "not prove"
+	@$(PYTEST) -m "not prove" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## verify style, types, layers, bindings, fragments
 	@echo "check: ruff"

@@ -98,6 +98,7 @@ class PagedColumn:
 
         Readers see nothing of it, nor is anything changed should that call never come.
         """
+        self._staged = self._ahead = None  # of what was staged before and never came
         if not self.pages:
             return
         values, offset = self._values(data), self.count & PAGE_MASK

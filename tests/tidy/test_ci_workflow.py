@@ -41,8 +41,9 @@ def test_linux_runs_what_the_readme_says_and_what_ci_runs(root: Path, jobs: dict
 def test_the_others_run_the_tests_the_makefile_runs(root: Path, jobs: dict[str, Any]) -> None:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     assert "PYTEST := $(RUN) -m pytest -q\n" in makefile
-    assert '@$(PYTEST) -m "not prove"\n' in makefile
-    assert _commands(jobs["elsewhere"])[-1] == 'python -m pytest -q -m "not prove"'
+    run = _commands(jobs["elsewhere"])[-1]
+    assert f"@$(PYTEST){run.removeprefix('python -m pytest -q')}\n" in makefile
+    assert '-m "not prove"' in run
 
 
 def test_the_others_install_the_pins_that_are_there(root: Path, jobs: dict[str, Any]) -> None:
