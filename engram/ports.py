@@ -234,6 +234,13 @@ class Tracer(Protocol):
         Without a space it is about that of the span it is within.
         """
 
+    def stages(self, space: str) -> Callable[[str, int], None] | None:
+        """Return what makes a span, within the current one, of each stage that just ended.
+
+        It is called, in whatever thread, with the stage's name and how long that took, in ns. None
+        where nothing is recorded.
+        """
+
     def origin(self) -> Origin | None:
         """Return the current span, None when there is none or it is not recorded."""
 

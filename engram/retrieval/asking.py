@@ -102,6 +102,7 @@ class Sources(NamedTuple):
     cue with an unrelated row is like in the view. `share` may begin a part of the search in another
     thread (`Readers.share`). `sketches_at` gives those of the bodies in RAM; without, all of them
     are scanned. `ranked` gives the columns that candidates are ranked by (`RecordColumns`).
+    `on_stage` hears of each stage that ended, and how long it took in ns.
     """
 
     kernels: KernelBackend
@@ -115,3 +116,4 @@ class Sources(NamedTuple):
     sketches_at: Callable[[View, CancelFlag | None], SketchView | None] = lambda *_: None
     weights: FusionWeights = _WEIGHTS
     spreading: SpreadingWeights = _SPREADING
+    on_stage: Callable[[str, int], None] | None = None

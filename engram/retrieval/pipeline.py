@@ -59,11 +59,16 @@ _BY_ACTIVATION: Final = FusionWeights(0.0, 0.0, speaker=0.0, time=0.0, activatio
 
 
 class _Stages:
-    """Measures the stages with the monotonic clock it is handed."""
+    """Measures the stages with the monotonic clock it is handed; `tell` hears of each as it ends.
 
-    def __init__(self, monotonic: Callable[[], int]) -> None:
-        self._monotonic = monotonic
-        self._last = monotonic()
+    `timings_us` leaves out the time that belonged to others; what is told has it in.
+    """
+
+    def __init__(
+        self, monotonic: Callable[[], int], tell: Callable[[str, int], None] | None
+    ) -> None:
+        self._monotonic, self._tell = monotonic, tell
+        self._last = self._began = monotonic()
         self._spent = 0
         self.timings_us: dict[str, float] = {}
 
@@ -78,7 +83,9 @@ class _Stages:
     def done(self, stage: str) -> None:
         now = self._monotonic()
         self.timings_us[stage] = (now - self._last) / 1_000
-        self._last = now
+        if self._tell is not None:
+            self._tell(f"stage {stage}", now - self._began)
+        self._last = self._began = now
 
 
 def search(
@@ -106,7 +113,7 @@ class Recall:
         self._view, self._cue, self._sources, self._now = view, cue, sources, now
         self._kernels = sources.kernels
         self._cancel: CancelFlag | None = None
-        self._stages = _Stages(sources.monotonic)
+        self._stages = _Stages(sources.monotonic, sources.on_stage)
         self._masks = RowMasks(None, None, 0, 0)
         self._named = np.array(cue.rows, np.uint32)
         self._vector = cue.vector

@@ -94,7 +94,8 @@ async def _recall(
     cue, embedded_us = await _cue(core, engine, view, question, filters, now)
     if primed is not None:
         cue = cue._replace(primed=primed)
-    found = await search(core, engine, Asked(view, words, cue, now))
+    tell = None if core.tracer is None else core.tracer.stages(engine.space)
+    found = await search(core, engine, Asked(view, words, cue, now, tell))
     if question.select is not None:
         found = found._replace(hits=question.select(view, found.hits))
     chosen = core.clock.monotonic()
@@ -112,6 +113,8 @@ async def _recall(
         lambda part: recollections(view, found.hits[part], memories[part], texts, cited),
     )
     ended = core.clock.monotonic()
+    if tell is not None:
+        tell("stage memories", ended - chosen)
     timings = {"embed": embedded_us, **found.timings_us, "memories": (ended - chosen) / 1_000}
     timings["total"] = (ended - started) / 1_000
     return RecallResult(

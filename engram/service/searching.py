@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -22,18 +23,24 @@ from engram.state.space import View
 
 
 class Asked(NamedTuple):
-    """What is searched, for what, and the wall time; view and words go by the same row numbers."""
+    """What is searched, for what, and the wall time; view and words go by the same row numbers.
+
+    `on_stage` hears of each stage that ended, and how long it took in ns.
+    """
 
     view: View
     words: Words
     cue: Cue
     now: int
+    on_stage: Callable[[str, int], None] | None = None
 
 
 async def search(core: Core, engine: SpaceEngine, asked: Asked) -> Found:
     """Return what a cue recalls."""
-    view, words, cue, now = asked
+    view, words, cue, now, on_stage = asked
     sources = _sources(core, engine, words)
+    if on_stage is not None:
+        sources = sources._replace(on_stage=on_stage)
     if expected_cost.must_be_whole(view, cue):
         run = partial(pipeline.search, view, cue, sources, now=now)
         return await engine.readers.run(lambda cancel: run(cancel=cancel))
@@ -50,7 +57,7 @@ async def search(core: Core, engine: SpaceEngine, asked: Asked) -> Found:
 
 async def _in_parts(engine: SpaceEngine, asked: Asked, recall: pipeline.Recall) -> Found:
     """Carry out part by part; others run before the event loop was held for too long."""
-    view, words, cue, _ = asked
+    view, words, cue = asked[:3]
     part: str | None = ""
     expected_us, held_us = expected_cost.vectors_us(engine, view, cue), 0.0
     while part is not None:

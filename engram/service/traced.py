@@ -8,7 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from engram.model.recall_result import RecallResult
-from engram.ports import Embedder, Span, Tracer
+from engram.ports import Embedder, Tracer
 from engram.service.core import Core
 from engram.service.space import Space
 
@@ -58,17 +58,10 @@ def _traced(verb: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]
         with tracer.span(name, self.id) as span:
             result = await verb(self, *arguments, **named)
             if isinstance(result, RecallResult):
-                _note_stages(span, result)
+                span.note("engram.candidates", result.candidates)
             return result
 
     return traced
-
-
-def _note_stages(span: Span, result: RecallResult) -> None:
-    """Say what a recall looked through, and how long each of its stages took."""
-    span.note("engram.candidates", result.candidates)
-    for stage, took_us in result.timings_us.items():
-        span.note(f"engram.{stage}_us", took_us)
 
 
 for _name, _verb in inspect.getmembers(Space, inspect.iscoroutinefunction):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, cast
 
@@ -85,6 +86,20 @@ class OtelTracer:
         current = context.get_current()
         about = space if space is not None else cast("str | None", context.get_value(_KEY))
         return self._begun(name, about, current, SpanKind.INTERNAL, [])
+
+    def stages(self, space: str) -> Callable[[str, int], None] | None:
+        """Return what makes a span, within the current one, of each stage that just ended."""
+        if not trace.get_current_span().is_recording():
+            return None
+        within = context.get_current()
+
+        def ended(stage: str, took_ns: int) -> None:
+            now = time.time_ns()
+            span = self._tracer.start_span(stage, within, start_time=now - took_ns)
+            span.set_attribute(SPACE, space)
+            span.end(now)
+
+        return ended
 
     def origin(self) -> Origin | None:
         """Return the context of the current span."""

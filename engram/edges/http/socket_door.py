@@ -10,6 +10,7 @@ from engram.edges.http.problems import Refused
 from engram.edges.http.reading import query_of
 from engram.edges.http.sockets import SOCKET, SWITCHING
 from engram.edges.http.streamed import Receive, Send
+from engram.edges.http.traced import request_span
 from engram.edges.http.visits import Visit
 
 
@@ -22,10 +23,19 @@ class SocketDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one WebSocket and converse over it, or refuse it with problem details."""
         host, head = self._host, head_of(scope["headers"])
-        visit = host.visit(head)
-        started = host.clock.monotonic()
+        visit, tracer = host.visit(head), host.tracer
         await receive()  # websocket.connect
-        refused = None
+        if tracer is None:
+            is_open = await self._opened(scope, head, visit, send)
+        else:
+            with request_span(tracer, SOCKET, SOCKET.method, head, visit):
+                is_open = await self._opened(scope, head, visit, send)
+        if is_open:
+            await Conversation(host, head, visit, receive, send, connection_of(scope)).run()
+
+    async def _opened(self, scope: Scope, head: Head, visit: Visit, send: Send) -> bool:
+        """Accept it, or say why not; whether it was accepted."""
+        host, started, refused = self._host, self._host.clock.monotonic(), None
         try:
             await self._admit(head, visit, scope["query_string"])
         except Exception as error:  # noqa: BLE001 - rule 3 of the door
@@ -35,11 +45,11 @@ class SocketDoor:
         try:
             if refused is not None:
                 await send_whole(send, refused, visit, "websocket.")
-                return
+                return False
             await send({"type": "websocket.accept", "headers": visit.answer_headers()})
         except OSError:  # as ASGI says of a caller that is gone
-            return
-        await Conversation(host, head, visit, receive, send, connection_of(scope)).run()
+            return False
+        return True
 
     async def _admit(self, head: Head, visit: Visit, query: bytes) -> None:
         host = self._host

@@ -76,7 +76,14 @@ async def test_a_write_and_a_recall_are_traced_to_the_disk_and_the_kernels(tmp_p
     kernels = [each for each in read if each.name.startswith("kernel ")]
     assert kernels
     assert [way(each, read) for each in kernels] == [[verb, request]] * len(kernels)
-    assert facts_of(one(verb, read))["engram.total_us"] > 0
+    assert facts_of(one(verb, read))["engram.candidates"] == 1
+    stages = [each for each in read if each.name.startswith("stage ")]
+    assert {each.name[6:] for each in stages} >= {"filter", "vectors", "words", "fuse", "memories"}
+    assert [way(each, read) for each in stages] == [[verb, request]] * len(stages)
+    times = sorted((each.end_time or 0, each.start_time or 0) for each in stages)
+    whole = one(verb, read)
+    assert (whole.start_time or 0) <= times[0][1] <= times[-1][0] <= (whole.end_time or 0)
+    assert all(start <= end for end, start in times)
     for spans in (wrote, read):
         assert {facts_of(each)["memory_space"] for each in spans} == {"notes"}
         assert len({context_of(each).trace_id for each in spans}) == 1
@@ -144,6 +151,8 @@ async def test_each_message_of_a_websocket_is_a_request(tmp_path: Path) -> None:
         await peer.until("recalled")
         peer.leave()
     spans = served.take()
+    opening = facts_of(one("GET /api/v1/stream", spans))
+    assert (opening["http.response.status_code"], opening["memory_space"]) == (101, "default")
     wrote, asked = (one(f"POST {ROOT}/{verb}", spans) for verb in ("remember", "recall"))
     assert way(one("log sync", spans), spans)[-1] == wrote.name
     assert [facts_of(each)["request_id"] for each in (wrote, asked)] == ["r.1", "r.2"]
