@@ -29,6 +29,7 @@ import anyio, anyio.to_thread, numpy, msgspec, blake3, zstandard, fsspec, httpx2
 import cyclopts, hypothesis.strategies, rich.console
 import jwt, uvicorn, uvicorn.protocols.http.httptools_impl
 import mcp.server.lowlevel, mcp.server.stdio
+import agents, langchain_core.retrievers, langgraph.store.base, llama_index.core.memory
 import fcntl
 
 for name in ("eventfd", "pread", "preadv", "pwrite", "pwritev", "fdatasync", "sysconf", "RWF_DSYNC",
