@@ -310,8 +310,7 @@ class Arena:
     def append(self, data: bytes | bytearray) -> int:
         """Add bytes and return the address of the first; they never straddle two chunks."""
         sizes = self._sizes
-        number = len(sizes) - 1
-        offset = sizes[number] if sizes else CHUNK_BYTES
+        number, offset = len(sizes) - 1, sizes[-1] if sizes else CHUNK_BYTES
         end = offset + len(data)
         if not sizes or end > len(self._chunks[number]):
             number, offset = self._room(len(data))

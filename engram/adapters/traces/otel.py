@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, cast
@@ -11,6 +10,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from engram.adapters.local.clock import SystemClock
 from engram.ports import Origin, Span
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _LINKS_MAX: Final = 128  # as many as OpenTelemetry keeps unless it is told othe
 _KINDS: Final = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
 _W3C: Final = TraceContextTextMapPropagator()
 _NOTHING: Final = nullcontext()
+# OpenTelemetry times every span by the time of the system.
+_CLOCK: Final = SystemClock()
 
 
 class _OtelSpan:
@@ -94,7 +96,7 @@ class OtelTracer:
         within = context.get_current()
 
         def ended(stage: str, took_ns: int) -> None:
-            now = time.time_ns()
+            now = _CLOCK.now()
             span = self._tracer.start_span(stage, within, start_time=now - took_ns)
             span.set_attribute(SPACE, space)
             span.end(now)
