@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
-import re
-import select
-import struct
-import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engram.testing.embedders import HashingEmbedder
+from tests.edges.terminal import PATIENCE_S, Terminal
 
 if TYPE_CHECKING:
     from tests.edges.conftest import CommandLine
 
-PATIENCE_S = 60
 # Takes the terminal as its own, so that ctrl-c reaches it, and waits for ever for one cue.
 PROGRAM = """
 import fcntl, functools, sys, termios
@@ -152,64 +144,20 @@ never understood
     assert f"Picture: {picture}" in answer.out
 
 
-class Terminal:
-    """A shell at a pseudo-terminal of its own, 100 columns wide."""
-
-    def __init__(self, store: Path, history: Path) -> None:
-        self.screen = ""
-        self._handle, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        environment = {
-            **os.environ,
-            "TERM": "xterm-256color",
-            "ENGRAM_KERNELS": "numpy",
-            "ENGRAM_SHELL_HISTORY": str(history),
-            "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody here tells where the cursor is
-        }
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", PROGRAM, "shell", "--data", str(store)],
-            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-
-    def expect(self, said: str) -> str:
-        """Return what is shown up to `said`; the test fails when that does not come."""
-        while said not in self.screen:
-            ready, _, _ = select.select([self._handle], [], [], PATIENCE_S)
-            assert ready, f"{said!r} did not come; there is {self.screen!r}"
-            shown = os.read(self._handle, 65_536).decode(errors="replace")
-            self.screen += re.sub(r"\x1b(?:\[[0-9;?]*[a-zA-Z]|[78=>])", "", shown)
-        before, _, self.screen = self.screen.partition(said)
-        return before
-
-    def type(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self._handle, keys.encode())
-
-    def leave(self) -> int:
-        """Press ctrl-d on an empty line and return the exit code."""
-        self.type("\x04")
-        return self._process.wait(PATIENCE_S)
-
-    def close(self) -> None:
-        """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        os.close(self._handle)
-
-
 @pytest.fixture
 def terminal(cli: CommandLine, tmp_path: Path) -> Iterator[Terminal]:
     """Return a shell at its first prompt, over a store with one memory."""
     cli.open_with(embedder=HashingEmbedder())
     cli("remember", "the kettle is blue", "--tag", "kitchen")
-    opened = Terminal(cli.path, tmp_path / "state" / "history")
-    try:
+    own = {
+        "ENGRAM_KERNELS": "numpy",
+        "ENGRAM_SHELL_HISTORY": str(tmp_path / "state" / "history"),
+        "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody here tells where the cursor is
+    }
+    with Terminal([sys.executable, "-c", PROGRAM, "shell", "--data", str(cli.path)], own) as opened:
         opened.expect("ctrl-d leaves.")
         opened.expect("default>")
         yield opened
-    finally:
-        opened.close()
 
 
 def test_a_talk_at_a_terminal(terminal: Terminal, tmp_path: Path) -> None:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from cyclopts import App
+
+# What cyclopts prints for zsh only defines the function. The file that zsh finds is run for the
+# first word to be completed, and has to complete it; one that is sourced has to say for what it is.
+_ENDS: Final = {
+    "zsh": """
+if [[ ${funcstack[1]} == _engram ]]; then
+  _cyclopts_engram "$@"
+else
+  compdef _cyclopts_engram engram
+fi
+"""
+}
 
 
 class CompletionCommands:
@@ -23,5 +35,5 @@ class CompletionCommands:
         /,
     ) -> int:
         """Print what makes a shell complete commands and options: put it where the shell looks."""
-        sys.stdout.write(self._app.generate_completion(shell=shell))
+        sys.stdout.write(self._app.generate_completion(shell=shell) + _ENDS.get(shell, ""))
         return 0
