@@ -27,12 +27,12 @@ class HeldStore:
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         opened: _Opened = Future()
         # A daemon: the interpreter waits for other threads before it calls what closes the store.
-        thread = threading.Thread(
+        self._thread = threading.Thread(
             target=anyio.run, args=(_serve, path, opened), name="engram held store", daemon=True
         )
-        thread.start()
+        self._thread.start()
         self._portal, self._engram = opened.result()
-        self._close = weakref.finalize(self, _stop, self._portal, thread)
+        self._close = weakref.finalize(self, _stop, self._portal, self._thread)
 
     def space(self, space_id: str) -> engram.sync.Space:
         """Return the handle of a memory space; see `engram.Engram.space`."""
@@ -55,5 +55,9 @@ async def _serve(path: str | os.PathLike[str] | None, opened: _Opened) -> None:
 
 
 def _stop(portal: BlockingPortal, thread: threading.Thread) -> None:
+    if threading.current_thread() is thread:
+        # Garbage was collected there, and the loop cannot wait for itself.
+        threading.Thread(target=_stop, args=(portal, thread), daemon=True).start()
+        return
     portal.call(portal.stop)
     thread.join()

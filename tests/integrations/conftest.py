@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,10 @@ from engram.service.store import Engram
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
 from engram.testing.stores import HistoryClock, simulated_store
+from tests.edges.client.conftest import _serve
+
+if TYPE_CHECKING:
+    from engram.edges.client import waited as remote
 
 
 @pytest.fixture
@@ -48,4 +53,18 @@ async def space(db: Engram) -> Space:
 def waited(tmp_path: Path) -> Iterator[engram.sync.Space]:
     """A space without `await`, of a store on a real disk."""
     with engram.sync.open(tmp_path / "store", embedder=HashingEmbedder()) as opened:
+        yield opened.space("agents")
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """The address of a server of an empty store."""
+    with _serve() as server:
+        yield server.url
+
+
+@pytest.fixture
+def far(served: str) -> Iterator[remote.RemoteSpace]:
+    """A space of that server, without `await`."""
+    with engram.sync.connect(served) as opened:
         yield opened.space("agents")

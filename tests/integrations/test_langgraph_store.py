@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
 
+import engram
 import engram.sync
 from engram.integrations.langgraph import EngramStore
 from engram.model.errors import InvalidRequest
@@ -126,7 +127,7 @@ async def test_a_query_ranks_by_what_a_text_says(store: EngramStore) -> None:
     scores = [item.score for item in found if item.score is not None]
     assert len(scores) == len(found)
     assert scores == sorted(scores, reverse=True)
-    every = await store.asearch(ADA, query="pizza rain", limit=10)
+    every = await store.asearch(ADA, query="hidden pizza rain", limit=10)
     assert "hidden" not in {item.key for item in every}
     assert next(item for item in every if item.key == "part").value["title"] == "pizza"
     assert len(await store.asearch(ADA)) == 4
@@ -195,6 +196,17 @@ async def test_an_item_lives_as_long_as_it_was_read_last(
     assert [item.key for item in await store.asearch(())] == ["left"]
 
 
+async def test_many_tasks_may_begin_one_time_to_live_anew(store: EngramStore) -> None:
+    await store.aput(ADA, "token", {"text": "blue"}, ttl=10)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(store.aget, ADA, "token")
+        tasks.start_soon(store.aput, ADA, "token", {"text": "red"})
+    found = await store.aget(ADA, "token")
+    assert found is not None
+    assert found.value == {"text": "red"}
+
+
 async def test_a_batch_reads_before_it_writes_and_its_last_put_counts(store: EngramStore) -> None:
     await store.aput(ADA, "x", {"at": 0})
     results = await store.abatch(
@@ -232,6 +244,29 @@ async def test_another_thread_may_use_the_store_of_a_loop_and_its_own_may_not(
     assert found is not None
     with pytest.raises(InvalidRequest, match="own event loop"):
         store.get(ADA, "food")
+
+
+async def test_another_loop_may_use_the_store_of_a_loop(store: EngramStore) -> None:
+    await store.aput(ADA, "food", {"likes": "pizza"})
+    found = await anyio.to_thread.run_sync(anyio.run, store.aget, ADA, "food")
+    assert found == await store.aget(ADA, "food")
+    assert found is not None
+
+
+async def test_a_store_of_a_server_is_one_like_any_other(served: str) -> None:
+    async with engram.connect(served) as db:
+        store = EngramStore(await db.space("agents"))
+        assert await store.asearch(ADA, query="pizza") == []
+        assert await store.alist_namespaces() == []
+        await store.abatch([PutOp(ADA, f"k{at}", {"text": f"pizza {at}"}) for at in range(120)])
+        await store.aput(ADA, "k7", {"text": "pasta", "n": 7}, ttl=5)
+        found = await store.abatch([GetOp(ADA, f"k{at}") for at in range(120)])
+        assert [getattr(item, "key", None) for item in found] == [f"k{at}" for at in range(120)]
+        (item,) = await store.asearch(("users",), query="pasta", filter={"n": {"$gt": 6}})
+        assert (item.key, item.value) == ("k7", {"text": "pasta", "n": 7})
+        assert await store.alist_namespaces() == [ADA]
+        await store.adelete(ADA, "k7")
+        assert await store.aget(ADA, "k7") is None
 
 
 async def test_a_store_without_await_serves_tasks_too(waited: engram.sync.Space) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import engram
-import engram.sync
 from engram.integrations.mem0 import AsyncMemory, Memory
 from engram.integrations.mem0_filters import passes
 from engram.service.space import Space
@@ -30,9 +29,9 @@ async def memory(space: Space, clock: HistoryClock) -> AsyncMemory:
     return AsyncMemory(space=space, clock=clock)
 
 
-def test_every_answer_is_that_of_mem0(waited: engram.sync.Space) -> None:
-    told = tell(Memory(space=waited))
-    assert {name: told[name] for name in ANSWERS["answers"]} == ANSWERS["answers"]
+@pytest.mark.parametrize("where", ["waited", "far"])
+def test_every_answer_is_that_of_mem0(where: str, request: pytest.FixtureRequest) -> None:
+    assert tell(Memory(space=request.getfixturevalue(where))) == ANSWERS["answers"]
 
 
 @pytest.mark.parametrize("kind", [Memory, AsyncMemory])
@@ -233,6 +232,24 @@ def test_a_configuration_of_mem0_is_left_aside_and_an_unknown_one_refused(tmp_pa
         Memory({"paht": "x"})
     with pytest.raises(engram.errors.InvalidRequest):
         Memory({"path": str(tmp_path / "store"), "space": "Not A Space"})
+
+
+def test_a_memory_nobody_holds_lets_go_of_its_store(tmp_path: Path) -> None:
+    """Also when it is its own store's thread that finds the garbage."""
+    for in_thread in (False, True):
+        memory = Memory({"path": str(tmp_path / "store")})
+        held = memory._held
+        assert held is not None
+        portal, thread = held._portal, held._thread
+        del held
+        holders = [memory]
+        del memory
+        if in_thread:
+            portal.call(holders.clear)
+        else:
+            holders.clear()
+        thread.join(timeout=30)
+        assert not thread.is_alive()
 
 
 async def test_a_store_that_was_opened_for_it_is_closed_with_it(tmp_path: Path) -> None:

@@ -26,13 +26,14 @@ from openai.types.responses import (
     ResponseOutputText,
 )
 
+import engram
 import engram.sync
 from engram.integrations.openai_agents import EngramSession
 from engram.model.errors import InvalidRequest
 from engram.service.space import Space
 from engram.testing.embedders import HashingEmbedder
 from engram.testing.filesystem import SimulatedFilesystem
-from engram.testing.stores import simulated_store
+from engram.testing.stores import HistoryClock, simulated_store
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +47,9 @@ def said(*texts: str) -> list[TResponseInputItem]:
 
 
 @pytest.fixture
-async def session(space: Space) -> EngramSession:
-    """A session nothing was said in."""
-    return EngramSession("ada", space)
+async def session(space: Space, clock: HistoryClock) -> EngramSession:
+    """A session nothing was said in, where all is said in one moment."""
+    return EngramSession("ada", space, clock=clock)
 
 
 async def test_it_is_a_session_of_the_sdk(session: EngramSession) -> None:
@@ -131,6 +132,20 @@ async def test_a_store_without_await_keeps_a_session_too(waited: engram.sync.Spa
     session = EngramSession("ada", waited)
     await session.add_items(said("one", "two"))
     assert await session.get_items(1) == said("two")
+
+
+async def test_a_server_keeps_a_session_too(served: str) -> None:
+    items = [*said("one", "one"), cast("TResponseInputItem", OUTPUT)]
+    async with engram.connect(served) as db:
+        session = EngramSession("ada", await db.space("agents"))
+        assert await session.get_items() == []
+        await session.add_items(items)
+    async with engram.connect(served) as db:
+        session = EngramSession("ada", await db.space("agents"))
+        assert await session.get_items() == items
+        assert await session.pop_item() == OUTPUT
+        await session.clear_session()
+        assert await session.get_items() == []
 
 
 class EchoModel(Model):
