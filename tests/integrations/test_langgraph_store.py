@@ -248,7 +248,7 @@ async def test_another_thread_may_use_the_store_of_a_loop_and_its_own_may_not(
 
 async def test_another_loop_may_use_the_store_of_a_loop(store: EngramStore) -> None:
     await store.aput(ADA, "food", {"likes": "pizza"})
-    found = await anyio.to_thread.run_sync(anyio.run, store.aget, ADA, "food")
+    found = await anyio.to_thread.run_sync(lambda: anyio.run(store.aget, ADA, "food"))
     assert found == await store.aget(ADA, "food")
     assert found is not None
 
