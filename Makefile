@@ -23,7 +23,7 @@ test: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## run the tests
 	@echo "test: running the tests"
 	@$(PYTEST) -m "not prove" --numprocesses auto --maxprocesses 4 --dist worksteal
 
-check: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## verify style, types, layers, bindings, fragments
+check: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## verify style, types, layers, bindings, stubs, fragments
 	@echo "check: ruff"
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --check --quiet .
@@ -33,6 +33,8 @@ check: $(VENV)/.engram-dev $(VENV)/.engram-kernels ## verify style, types, layer
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
 	@echo "check: bindings of the kernels"
 	@$(RUN) build_kernels.py --check
+	@echo "check: stubs of the gRPC interface"
+	@$(RUN) -m tests.grpc_stubs --check
 	@echo "check: changelog fragments"
 	@$(RUN) -m towncrier build --draft --version check > $(VENV)/changelog.txt 2>&1 || { cat $(VENV)/changelog.txt; exit 1; }
 	@echo "check: all passed"

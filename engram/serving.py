@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
@@ -22,15 +23,23 @@ from engram.adapters.local.server_file import ServerFile
 from engram.backup.repository import Repository
 from engram.edges.http.guard import Guard
 from engram.edges.http.server import HttpServer
+from engram.model.errors import InvalidRequest
 from engram.ports import ArchiveStore
 from engram.service.access import Access, PrincipalSource
 from engram.service.admission import Admission
 from engram.service.backups import Backups
+from engram.service.durations import Durations
 from engram.service.limiting import TokenBuckets
 from engram.service.store import Engram
+from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
 from engram.settings import Settings
 from engram.wiring import open_backups, open_store
+
+if TYPE_CHECKING:
+    from engram.edges.grpc.server import GrpcServer
+
+_LOGGER: Final = logging.getLogger("engram.grpc")
 
 # Of the name that a server gives its requests: no two processes get the same.
 _NAME_BYTES: Final = 4
@@ -60,16 +69,59 @@ async def open_server(settings: Settings, version: str) -> AsyncIterator[HttpSer
     file = ServerFile(settings.data_path)
     said = settings.log_format, settings.log_level, sys.stderr, SystemClock()
     with structured_loggers(*said) as logger:
-        async with open_store(settings=settings) as db, open_guard(settings) as guard:
+        async with open_store(settings=settings) as db, _open_checks(settings) as checks:
             name = SystemEntropy().token(_NAME_BYTES).hex()
+            durations = Durations()
+            admission = Admission(SystemClock(), *checks)
+            grpc = await _grpc_server(settings, db, (version, name), admission, durations, logger)
             place = settings.http_host, settings.http_port, SystemClock()
+            guard = Guard(SystemClock(), *checks, _names_of(settings))
             transfers = await make_transfers(db, settings.data_path)
-            server = HttpServer(db, version, name, *place, guard, transfers, logger)
+            server = HttpServer(
+                *(db, version, name, *place, guard, transfers, logger, durations), beside=grpc
+            )
             await anyio.to_thread.run_sync(file.write, server.url)
             try:
                 yield server
             finally:
                 file.remove()
+
+
+async def _grpc_server(
+    settings: Settings,
+    db: Engram,
+    names: tuple[str, str],
+    admission: Admission,
+    durations: Durations,
+    logger: RequestLogger | None,
+) -> GrpcServer | None:
+    """Return a server of gRPC that is bound; None where the settings want none, or may go without.
+
+    Raises InvalidRequest when they want one, and it cannot be had.
+    """
+    if settings.grpc == "off":
+        return None
+    is_wanted = settings.grpc == "on"
+    try:
+        # An extra, and slow to load.
+        from engram.edges.grpc.server import GrpcServer  # noqa: PLC0415
+    except ImportError as error:
+        if is_wanted:
+            raise InvalidRequest(
+                f"gRPC is not installed: pip install 'engram-memory-engine[grpc]' ({error})"
+            ) from error
+        return None
+    version, name = names
+    place = settings.http_host, settings.grpc_port, SystemClock()
+    server = GrpcServer(db, version, name, *place, admission, durations, logger)
+    try:
+        await server.bind()
+    except InvalidRequest as error:
+        if is_wanted:
+            raise
+        _LOGGER.warning("gRPC is not served: %s", error)
+        return None
+    return server
 
 
 @asynccontextmanager
@@ -78,26 +130,34 @@ async def open_guard(settings: Settings) -> AsyncIterator[Guard]:
 
     Raises StorageFailed when the audit cannot be opened.
     """
-    hosts = (
-        None if settings.access or not settings.is_local else _LOCAL_NAMES | {settings.http_host}
-    )
-    async with _open_audit(settings) as audit:
-        yield Guard(SystemClock(), *_checks(settings), audit, hosts)
+    async with _open_checks(settings) as checks:
+        yield Guard(SystemClock(), *checks, _names_of(settings))
+
+
+def _names_of(settings: Settings) -> frozenset[str] | None:
+    """Return the only names by which a server may be called over HTTP; None: any."""
+    if settings.access or not settings.is_local:
+        return None
+    return _LOCAL_NAMES | {settings.http_host}
 
 
 @asynccontextmanager
 async def open_admission(settings: Settings) -> AsyncIterator[Admission]:
     """Open the same for a server of tools; raises what `open_guard` does."""
-    async with _open_audit(settings) as audit:
-        yield Admission(SystemClock(), *_checks(settings), audit)
+    async with _open_checks(settings) as checks:
+        yield Admission(SystemClock(), *checks)
 
 
-def _checks(settings: Settings) -> tuple[Access | None, TokenBuckets | None]:
-    """Return who is known and how often they may ask; None where the settings ask for neither."""
+@asynccontextmanager
+async def _open_checks(
+    settings: Settings,
+) -> AsyncIterator[tuple[Access | None, TokenBuckets | None, AuditFile | None]]:
+    """Lend who is known, how often they may ask, and what writes it down; None for neither."""
     limiter = None
     if settings.rate_limit:
         limiter = TokenBuckets(settings.rate_limit, settings.rate_burst)
-    return make_access(settings) if settings.access else None, limiter
+    async with _open_audit(settings) as audit:
+        yield make_access(settings) if settings.access else None, limiter, audit
 
 
 @asynccontextmanager

@@ -233,6 +233,8 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "spaces_per_caller": _spaces,
     "query_budget_ms": _milliseconds,
     "http_port": _port,
+    "grpc": _one_of("auto", "on", "off"),
+    "grpc_port": _port,
     "access": _switch,
     "log_format": _one_of(*LOG_FORMATS),
     "log_level": _one_of(*LOG_LEVELS),

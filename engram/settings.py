@@ -28,6 +28,7 @@ from engram.setting_values import READERS, PerSpace
 
 SHADOW_SHARE_DEFAULT: Final = 0.01
 HTTP_PORT_DEFAULT: Final = 7432
+GRPC_PORT_DEFAULT: Final = 50051
 RATE_BURST_DEFAULT: Final = 100
 SECRETS: Final = frozenset(("api_key", "embedder_api_key", "jwt_secret"))
 _DATA_ROOT: Final = "~/.local/share/engram"
@@ -87,6 +88,11 @@ class Settings(msgspec.Struct, frozen=True):
     """Where `engram start` listens."""
     http_port: int = HTTP_PORT_DEFAULT
     """0: one that is free."""
+    grpc: str = "auto"
+    """Whether `engram start` serves gRPC beside HTTP: `on`, `off`, or `auto`: where the extra is
+    installed and the port is free."""
+    grpc_port: int = GRPC_PORT_DEFAULT
+    """On the host of HTTP; 0: one that is free."""
     access: bool = False
     """Whether the server asks who asks; beyond this machine it does not serve without."""
     api_key: str = ""

@@ -37,6 +37,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "query": {"budget_ms": "query_budget_ms"},
     "embedder": {"name": "embedder", "url": "embedder_url", "api_key": "embedder_api_key"},
     "http": {"host": "http_host", "port": "http_port"},
+    "grpc": {"serve": "grpc", "port": "grpc_port"},
     "access": {
         "enabled": "access",
         "api_key": "api_key",

@@ -25,13 +25,17 @@ class Admission:
         audit: Audit | None = None,
     ) -> None:
         self._clock, self._access, self._limiter, self._audit = clock, access, limiter, audit
+        self.refused_count = 0
+        """Calls that were one too many."""
 
     def known(self, secret: str | None) -> Principal:
         """Return who shows a secret; ANYONE where nobody is asked, else raises Unauthorized."""
         return ANYONE if self._access is None else self._access.known(secret)
 
-    def check(self, principal: Principal, needs: Role, space: str) -> None:
+    def check(self, principal: Principal, needs: Role, space: str | None) -> None:
         """Refuse who may not do this, or not with this space; it may not even exist.
+
+        `space` is None for what is about no space in particular.
 
         Raises:
             Forbidden, SpaceForbidden: they may not.
@@ -40,7 +44,7 @@ class Admission:
         if self._audit is not None:
             self._audit.check_room()
         check_role(principal, needs)
-        if not principal.may_ask(space):
+        if space is not None and not principal.may_ask(space):
             raise SpaceForbidden(space)
 
     async def count(self, space: str) -> None:
@@ -49,6 +53,7 @@ class Admission:
             return
         allowed = await self._limiter.take(space, self._clock.monotonic())
         if allowed.retry_after_s:
+            self.refused_count += 1
             said = f"memory space {space!r} was asked more often than it may be"
             raise RateLimited(said, allowed.retry_after_s)
 
@@ -60,8 +65,12 @@ class Admission:
         resource: str,
         status: int,
         request_id: str,
+        correlation_id: str | None = None,
     ) -> None:
-        """Write down what came of a call; `status` is that of HTTP for what was told."""
+        """Write down what came of a call; `status` is that of HTTP for what was told.
+
+        Without a `correlation_id` the call is a matter of its own.
+        """
         if self._audit is None:
             return
         self._audit.add(
@@ -73,6 +82,6 @@ class Admission:
                 resource=resource,
                 status=status,
                 request_id=request_id,
-                correlation_id=request_id,
+                correlation_id=correlation_id or request_id,
             )
         )

@@ -8,7 +8,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 MODULE_LINES_MAX = 400
-GENERATED = {"engram/kernels/_zig_bindings.py"}
+GENERATED = {
+    "engram/kernels/_zig_bindings.py",
+    "engram/v1/engram_pb2.py",
+    "engram/v1/engram_pb2_grpc.py",
+}
 VAGUE = {"util", "utils", "helper", "helpers", "common", "manager", "misc"}
 MACHINE_PATH = re.compile(r"(?<![\w.$}~-])/(?:work|tmp|root|home)/")
 

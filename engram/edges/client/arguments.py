@@ -87,12 +87,15 @@ def names(field: str, value: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(value)
 
 
-def query_of(fields: Mapping[str, object]) -> str:
-    """Return fields as the query of a URL: lists repeat their name, None is left out."""
+def query_of(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a request that only asks; None is left out."""
+    return given(**fields)
+
+
+def encoded(fields: Mapping[str, object]) -> str:
+    """Return fields as the query of a URL: lists repeat their name."""
     pairs = []
     for name, value in fields.items():
-        if value is None:
-            continue
         several = value if isinstance(value, tuple | list) else (value,)
         pairs += [(name, _text_of(each)) for each in several]
     try:

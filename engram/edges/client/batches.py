@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from engram.edges.client.arguments import json_of
-from engram.edges.client.limits import PART_BYTES_MAX, PART_COUNT_MAX
 from engram.edges.client.line import Asked, Line
 from engram.model.errors import InvalidRequest
 from engram.model.memory import RememberedMany
@@ -18,13 +16,6 @@ if TYPE_CHECKING:
     from engram.service.preparing import NewMemory
 
 Progress = Callable[[int, int], None]
-
-
-class Part(NamedTuple):
-    """Memories of one request."""
-
-    body: bytes
-    items_count: int
 
 
 async def remember_many(
@@ -36,7 +27,7 @@ async def remember_many(
     request_key: str | None,
 ) -> RememberedMany:
     """Remember items part after part; see `RemoteSpace.remember_many`."""
-    cut = list(parts(list(_fields(items, embeddings))))
+    cut = list(line.parts(list(_fields(items, embeddings))))
     total = sum(part.items_count for part in cut)
     key = request_key or line.new_key()
     ids: list[str] = []
@@ -70,8 +61,8 @@ def _fields(
         yield fields if rows is None else fields | {"embedding": rows[position]}
 
 
-def _rows(embeddings: ArrayLike, count: int) -> list[list[float]]:
-    """Return a vector an item, as floats."""
+def _rows(embeddings: ArrayLike, count: int) -> NDArray[np.float32]:
+    """Return a vector an item: float32[count, d]."""
     try:
         found = np.asarray(embeddings, np.float32)
     except (TypeError, ValueError) as error:
@@ -80,24 +71,4 @@ def _rows(embeddings: ArrayLike, count: int) -> list[list[float]]:
         raise InvalidRequest(
             f"embeddings have the shape {found.shape}; {count} items take float[{count}, d]"
         )
-    rows: list[list[float]] = found.tolist()
-    return rows
-
-
-def parts(items: list[dict[str, Any]]) -> Iterator[Part]:
-    """Yield the bodies of the requests that carry items, each as large as a server takes."""
-    texts: list[bytes] = []
-    size = 0
-    for item in items:
-        text = json_of(item)
-        if texts and (len(texts) == PART_COUNT_MAX or size + len(text) > PART_BYTES_MAX):
-            yield _part(texts)
-            texts, size = [], 0
-        texts.append(text)
-        size += len(text) + 1
-    if texts:
-        yield _part(texts)
-
-
-def _part(texts: list[bytes]) -> Part:
-    return Part(b'{"memories":[' + b",".join(texts) + b"]}", len(texts))
+    return found

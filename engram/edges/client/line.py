@@ -1,29 +1,26 @@
-"""The line to one server: sends requests, waits for answers, tries again where that is safe."""
+"""The line to one server, whatever carries it: tries again where that is safe."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Final, NamedTuple, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import anyio
-import httpx2
-import msgspec
 from anyio import sleep
 
-from engram.edges.client.arguments import header_of_key, json_of
-from engram.edges.client.limits import CONNECT_SECONDS_MAX, SERVER_TIMEOUT_MS_MAX
-from engram.edges.client.refused import error_of
-from engram.edges.client.retrying import Failure, pauses, seconds_of
-from engram.model.decoders import json_decoder
+from engram.edges.client.limits import CONNECT_SECONDS_MAX
+from engram.edges.client.parts import Part
+from engram.edges.client.retrying import Failure, pauses
 from engram.model.errors import Closed, NoAnswerInTime, ServerUnreachable
-from engram.ports import Clock, Entropy, Tracer
+from engram.ports import Entropy, Tracer
 
 T = TypeVar("T")
-Headers = dict[bytes, bytes]
 _KEY_BYTES: Final = 16
 _READS: Final = frozenset(("GET", "HEAD"))
+_NOTHING: Final[Mapping[str, object]] = {}
 
 
 class Asked(NamedTuple):
@@ -33,8 +30,10 @@ class Asked(NamedTuple):
     path: str
     """Below /api/v1."""
     space: str | None = None
-    query: str = ""
-    body: bytes | None = None
+    query: Mapping[str, object] = _NOTHING
+    """Fields of a request that only asks."""
+    body: Any = None
+    """That of a part, as the line made it."""
     key: str | None = None
     """Makes a write safe to repeat."""
     is_safe: bool = False
@@ -50,87 +49,114 @@ class Asked(NamedTuple):
         return self.is_safe or self.key is not None or self.method in _READS
 
 
-class Line:
+class Event(NamedTuple):
+    """What a stream of a server tells: a change, a place, or its end."""
+
+    name: str
+    """start, change, heartbeat or end."""
+    lsn: int | None
+    data: Any
+    """As the stream carries it."""
+
+
+class EventStream(Protocol):
+    """A stream of events that was begun."""
+
+    async def next(self) -> Event | None:
+        """Return the next one; None when the stream ended, was lost, or is silent for too long."""
+
+    def read(self, event: Event, kind: type[T]) -> T:
+        """Return the data of an event as a value of `kind`."""
+
+    async def aclose(self) -> None:
+        """Leave it."""
+
+
+class Line(ABC):
     """Carries requests to the server at a URL; may be shared between tasks."""
 
     def __init__(
-        self,
-        url: str,
-        http: httpx2.AsyncClient,
-        streams: httpx2.AsyncClient,
-        timeout_s: float | None,
-        clock: Clock,
-        entropy: Entropy,
-        tracer: Tracer | None = None,
+        self, url: str, timeout_s: float | None, entropy: Entropy, tracer: Tracer | None = None
     ) -> None:
-        """Take HTTP clients that wait for nothing but connections; `timeout_s` limits requests.
+        """Take the address; `timeout_s` limits requests, all attempts together.
 
         With a tracer each request is a span, within which the server's is.
         """
-        self._tracer = tracer
         self.url, self.entropy = url, entropy
-        self._http, self._streams, self._clock = http, streams, clock
         self.timeout_s = math.inf if timeout_s is None else timeout_s
+        self._tracer = tracer
+
+    @property
+    @abstractmethod
+    def is_closed(self) -> bool:
+        """Whether its client was left."""
+
+    @abstractmethod
+    async def ask(self, asked: Asked, kind: type[T], body: Any = None) -> T:
+        """Send a request until it is answered, and return the answer as a value of `kind`.
+
+        `body` are the fields of the request. Raises what the server says, ServerUnreachable,
+        NoAnswerInTime.
+        """
+
+    @abstractmethod
+    async def follow(self, asked: Asked, last_lsn: int | None) -> EventStream:
+        """Begin a stream, behind what was seen of it last; raises what `ask` raises."""
+
+    @abstractmethod
+    def carried(
+        self, asked: Asked, body: AsyncIterable[bytes] | None = None, media_type: str = ""
+    ) -> AbstractAsyncContextManager[Any]:
+        """Lend the answer to a request whose body, or answer, is carried as it comes.
+
+        It is sent once, and may take as long as it takes. Raises what `ask` raises.
+        """
+
+    @abstractmethod
+    def parts(self, items: list[dict[str, Any]]) -> Iterator[Part]:
+        """Yield the bodies of requests that carry items, each as large as a server takes."""
+
+    @abstractmethod
+    def read(self, answer: bytes, kind: type[T]) -> T:
+        """Return what was carried as a value of `kind`; ServerUnreachable when it is none."""
 
     def new_key(self) -> str:
         """Return a key for a write that no other has."""
         return self.entropy.token(_KEY_BYTES).hex()
 
-    async def ask(self, asked: Asked, kind: type[T], body: object = None) -> T:
-        """Send a request until it is answered, and return the answer as a value of `kind`.
-
-        `body` is sent as JSON. Raises what the server says, ServerUnreachable, NoAnswerInTime.
-        """
-        if body is not None:
-            asked = asked._replace(body=json_of(body))
-        return self.read(await self._tried(asked, self._attempt), kind)
-
-    def read(self, answer: bytes, kind: type[T]) -> T:
-        """Return the body of an answer as a value of `kind`; ServerUnreachable when it is none."""
-        try:
-            return json_decoder(kind).decode(answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self.strange(f"its answer cannot be read: {error}") from error
-
     def strange(self, reason: str) -> ServerUnreachable:
         """Return the error of an answer that no Engram server of this release gives."""
         return ServerUnreachable(self.url, reason, "check the address, and the server's release")
 
-    async def follow(self, asked: Asked, last_lsn: int | None) -> httpx2.Response:
-        """Begin a stream, behind what was seen of it last, and return it; its caller closes it.
-
-        Raises what `ask` raises.
-        """
-        if last_lsn is not None:
-            asked = asked._replace(last_lsn=last_lsn)
-        return await self._tried(asked, self._begun)
+    def address_of(self, asked: Asked) -> str:
+        """Return what a request is called in errors."""
+        return f"{self.url}{asked.path}"
 
     async def _tried(
-        self, asked: Asked, attempt: Callable[[Asked, Headers, float], Awaitable[T | Failure]]
+        self,
+        asked: Asked,
+        attempt: Callable[[Asked, dict[str, str], float], Awaitable[T | Failure]],
     ) -> T:
+        """Try until there is an answer; attempts are given the headers of the trace."""
         if self._tracer is None:
-            return await self._repeated(asked, attempt, self.headers_of(asked))
+            return await self._repeated(asked, attempt, {})
         with self._tracer.span(asked.method, asked.space, kind="client") as span:
             span.note("http.request.method", asked.method)
             span.note("url.path", f"/api/v1{asked.path}")
-            headers = self.headers_of(asked)
-            for name, value in self._tracer.headers().items():
-                headers[name.encode()] = value.encode()
-            return await self._repeated(asked, attempt, headers)
+            return await self._repeated(asked, attempt, dict(self._tracer.headers()))
 
     async def _repeated(
         self,
         asked: Asked,
-        attempt: Callable[[Asked, Headers, float], Awaitable[T | Failure]],
-        headers: Headers,
+        attempt: Callable[[Asked, dict[str, str], float], Awaitable[T | Failure]],
+        trace: dict[str, str],
     ) -> T:
         """Try until there is an answer, or no other attempt is safe or in time."""
-        if self._http.is_closed:
-            raise Closed(f"the client of {self.url}")
+        self._check_open()
         deadline = anyio.current_time() + self.timeout_s
         rests = pauses(self.entropy)
         while True:
-            found = await attempt(asked, headers, deadline)
+            found = await attempt(asked, trace, deadline)
             if not isinstance(found, Failure):
                 return found
             rest = next(rests, None)
@@ -141,110 +167,23 @@ class Line:
                 raise found.error
             await sleep(rest)
 
-    @asynccontextmanager
-    async def carried(
-        self, asked: Asked, body: AsyncIterable[bytes] | None = None, media_type: str = ""
-    ) -> AsyncIterator[httpx2.Response]:
-        """Lend the answer to a request whose body, or answer, is carried as it comes.
-
-        It is sent once, and may take as long as it takes. Raises what `ask` raises.
-        """
-        if self._http.is_closed:
+    def _check_open(self) -> None:
+        if self.is_closed:
             raise Closed(f"the client of {self.url}")
-        headers = self.headers_of(asked)
-        if body is not None:
-            headers[b"Content-Type"] = media_type.encode()
-        address = self.address_of(asked)
-        try:
-            async with self._streams.stream(
-                asked.method, address, headers=headers, content=body
-            ) as answer:
-                if not answer.is_success:
-                    said = await answer.aread()
-                    raise self.refusal_of(answer.status_code, said, answer.headers).error
-                yield answer
-        except httpx2.HTTPError as error:
-            raise self.failure_of(error).error from error
 
-    def headers_of(self, asked: Asked) -> Headers:
-        """Return the headers that are the same at each attempt."""
-        headers: Headers = {}
-        if asked.space is not None:
-            headers[b"X-Memory-Space"] = asked.space.encode()
-        if asked.body is not None:
-            headers[b"Content-Type"] = b"application/json"
-        if asked.key is not None:
-            headers[b"Idempotency-Key"] = header_of_key(asked.key)
-        if asked.last_lsn is not None:
-            headers[b"Last-Event-ID"] = b"%d" % asked.last_lsn
-        return headers
+    def _lost(self, said: str) -> ServerUnreachable:
+        """Return the error of a connection that ended before the answer was there."""
+        return ServerUnreachable(
+            self.url,
+            f"the connection was lost ({said})",
+            "what was asked for may have been done; look, or repeat it with its request_key",
+        )
 
-    async def _begun(
-        self, asked: Asked, headers: Headers, deadline: float
-    ) -> httpx2.Response | Failure:
-        """Return a stream whose head is there, or why there is none."""
-        address = self.address_of(asked)
-        with anyio.CancelScope(deadline=deadline):
-            try:
-                request = self._streams.build_request(asked.method, address, headers=headers)
-                answer = await self._streams.send(request, stream=True)
-                if answer.is_success:
-                    return answer
-                body = await answer.aread()
-            except httpx2.HTTPError as error:
-                return self.failure_of(error)
-            return self.refusal_of(answer.status_code, body, answer.headers)
-        return Failure(self._late(asked), is_final=True)
-
-    async def _attempt(self, asked: Asked, headers: Headers, deadline: float) -> bytes | Failure:
-        """Return the body of the answer, or why there is none."""
-        left_ms = 1e3 * (deadline - anyio.current_time())
-        if asked.deadline_ms is not None:
-            left_ms = min(left_ms, asked.deadline_ms)
-        if left_ms <= SERVER_TIMEOUT_MS_MAX:
-            headers[b"X-Request-Timeout-Ms"] = b"%d" % max(1, math.ceil(left_ms))
-        with anyio.CancelScope(deadline=deadline):
-            try:
-                answer = await self._http.request(
-                    asked.method, self.address_of(asked), headers=headers, content=asked.body
-                )
-            except httpx2.HTTPError as error:
-                return self.failure_of(error)
-            if answer.is_success:
-                return answer.content
-            return self.refusal_of(answer.status_code, answer.content, answer.headers)
-        return Failure(self._late(asked), is_final=True)
-
-    def address_of(self, asked: Asked) -> str:
-        """Return the URL of a request."""
-        query = f"?{asked.query}" if asked.query else ""
-        return f"{self.url}/api/v1{asked.path}{query}"
-
-    def refusal_of(self, status: int, body: bytes, headers: httpx2.Headers) -> Failure:
-        """Return what an answer that is no success tells."""
-        rest = seconds_of(headers.get("retry-after"), self._clock)
-        return Failure(error_of(self.url, status, body), retry_after_s=rest)
-
-    def failure_of(self, error: httpx2.HTTPError) -> Failure:
-        """Return what it means that a request could not be sent, or its answer not be read."""
-        was_not_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-        if was_not_sent:
-            found = self._unreachable(error)
-        else:
-            said = str(error) or type(error).__name__
-            found = ServerUnreachable(
-                self.url,
-                f"the connection was lost ({said})",
-                "what was asked for may have been done; look, or repeat it with its request_key",
-            )
-        found.__cause__ = error
-        return Failure(found, was_not_sent=was_not_sent)
-
-    def _unreachable(self, error: Exception) -> ServerUnreachable:
-        if isinstance(error, httpx2.ConnectTimeout):
+    def _unreachable(self, said: str, *, is_late: bool) -> ServerUnreachable:
+        """Return the error of a connection that did not come about."""
+        reason = f"no connection ({said})"
+        if is_late:
             reason = f"no connection within the connect timeout of {CONNECT_SECONDS_MAX:g} s"
-        else:
-            reason = f"no connection ({str(error) or type(error).__name__})"
         return ServerUnreachable(
             self.url,
             reason,

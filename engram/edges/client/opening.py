@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 import httpx2
 
+from engram.edges.client.http_line import HttpLine
 from engram.edges.client.limits import CONNECT_SECONDS_MAX, CONNECTIONS_MAX, IDLE_SECONDS_MAX
 from engram.edges.client.line import Line
 from engram.edges.client.store import RemoteEngram
 from engram.model.errors import InvalidRequest
 from engram.ports import Clock, Entropy, Tracer
+
+_SCHEMES: Final = frozenset(("http", "https", "grpc", "grpcs"))
+_GRPC_PORT: Final = 50051
 
 
 @asynccontextmanager
@@ -26,6 +31,10 @@ async def open_remote(
 ) -> AsyncIterator[RemoteEngram]:
     """Lend the store of a server until the block is left; see `engram.connect`."""
     base = _checked(url, api_key, timeout_s)
+    if base.startswith("grpc"):
+        async with _open_grpc(base, api_key, timeout_s, entropy, tracer) as line:
+            yield RemoteEngram(line)
+        return
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     connect_s = CONNECT_SECONDS_MAX if timeout_s is None else min(CONNECT_SECONDS_MAX, timeout_s)
     # Authorities are slow to load, and only https asks for them.
@@ -47,7 +56,26 @@ async def open_remote(
         )
 
     async with client(CONNECTIONS_MAX) as http, client(None) as streams:
-        yield RemoteEngram(Line(base, http, streams, timeout_s, clock, entropy, tracer))
+        yield RemoteEngram(HttpLine(base, http, streams, timeout_s, clock, entropy, tracer))
+
+
+def _open_grpc(
+    url: str, api_key: str | None, timeout_s: float | None, entropy: Entropy, tracer: Tracer | None
+) -> AbstractAsyncContextManager[Line]:
+    """Return what lends a line over gRPC; InvalidRequest where that is not installed."""
+    try:
+        # An extra, and slow to load.
+        from engram.edges.client.grpc_opening import open_grpc_line  # noqa: PLC0415
+    except ImportError as error:
+        raise InvalidRequest(
+            f"{url} needs gRPC: pip install 'engram-memory-engine[grpc]' ({error})"
+        ) from error
+    read = httpx2.URL(url)
+    is_secure = read.scheme == "grpcs"
+    target = f"{read.netloc.decode()}" if read.port else f"{read.netloc.decode()}:{_GRPC_PORT}"
+    return open_grpc_line(
+        url, target, api_key, timeout_s, entropy, tracer, is_secure=is_secure, roots=None
+    )
 
 
 def _checked(url: str, api_key: str | None, timeout_s: float | None) -> str:
@@ -57,7 +85,7 @@ def _checked(url: str, api_key: str | None, timeout_s: float | None) -> str:
         read = httpx2.URL(url)
     except (TypeError, httpx2.InvalidURL) as error:
         raise InvalidRequest(f"the address {url!r} cannot be read: {error}") from None
-    if read.scheme not in {"http", "https"} or not read.host:
+    if read.scheme not in _SCHEMES or not read.host:
         violations.append(f"the address {url!r} is none of a server; one is http://127.0.0.1:7432")
     if read.userinfo:
         violations.append("the address holds a name or password; a key goes into api_key")

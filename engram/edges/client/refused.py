@@ -49,7 +49,9 @@ _CHECK: Final = "check the address"
 _LATER: Final = "try again later, and look at what stands between here and the server"
 
 
-class _Problem(msgspec.Struct):
+class Problem(msgspec.Struct):
+    """What a server says of an error."""
+
     code: str
     detail: str
     request_id: str | None = None
@@ -58,7 +60,7 @@ class _Problem(msgspec.Struct):
     facts: dict[str, Any] = {}
 
 
-_DECODER: Final = json_decoder(_Problem)
+_DECODER: Final = json_decoder(Problem)
 
 
 def error_of(url: str, status: int, body: bytes) -> EngramError:
@@ -72,15 +74,16 @@ def error_of(url: str, status: int, body: bytes) -> EngramError:
         if status in {502, 503, 504}:
             return ServerUnreachable(url, f"something on the way answers with {status}", _LATER)
         return ServerUnreachable(url, f"what answers (status {status}) is none", _CHECK)
-    return _error_of(problem)
+    return error_of_problem(problem)
 
 
 def error_of_end(code: str, detail: str) -> EngramError:
     """Return the error that the last event of a stream tells of."""
-    return _error_of(_Problem(code, detail))
+    return error_of_problem(Problem(code, detail))
 
 
-def _error_of(problem: _Problem) -> EngramError:
+def error_of_problem(problem: Problem) -> EngramError:
+    """Return the error that a problem tells of."""
     code, detail = problem.code, problem.detail
     kind = _kind_of(problem)
     # An error has been told its facts already, and what it says of them; it is not made of them.
@@ -96,7 +99,7 @@ def _error_of(problem: _Problem) -> EngramError:
     return error
 
 
-def _kind_of(problem: _Problem) -> type[EngramError]:
+def _kind_of(problem: Problem) -> type[EngramError]:
     named = getattr(errors, problem.error or "", None)
     if isinstance(named, type) and issubclass(named, EngramError) and named.code == problem.code:
         return named

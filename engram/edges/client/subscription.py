@@ -7,13 +7,10 @@ Rule 2: what another connection would not change is raised.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeAlias
 
 import anyio
-import httpx2
 import msgspec
 from anyio import lowlevel
 from anyio.abc import TaskGroup
@@ -22,35 +19,20 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from engram.edges.client.arguments import query_of
 from engram.edges.client.limits import (
     CHANGES_WAITING_MAX,
-    EVENT_BYTES_MAX,
     RECONNECT_SECONDS,
-    SILENCE_SECONDS_MAX,
 )
-from engram.edges.client.line import Asked, Line
+from engram.edges.client.line import Asked, EventStream, Line
 from engram.edges.client.refused import error_of_end
 from engram.edges.client.retrying import part_at_random
 from engram.model.changes import Change, check_topic
-from engram.model.decoders import json_decoder
 from engram.model.errors import Closed, EngramError, InvariantViolated, Overloaded, Unavailable
 
 _KNOWN: Final = frozenset(("start", "change", "heartbeat"))
-_CHANGE: Final = json_decoder(Change)
 
 
 class _End(msgspec.Struct):
     code: str
     detail: str
-
-
-_END: Final = json_decoder(_End)
-
-
-class _Event(NamedTuple):
-    """One server-sent event."""
-
-    name: str
-    lsn: int | None
-    data: bytes
 
 
 class _Place(NamedTuple):
@@ -162,7 +144,7 @@ class RemoteSubscription:
         self._lsn = told.lsn
         return told if isinstance(told, Change) else None
 
-    async def _follow(self, stream: httpx2.Response, sender: MemoryObjectSendStream[_Told]) -> None:
+    async def _follow(self, stream: EventStream, sender: MemoryObjectSendStream[_Told]) -> None:
         """Read streams, one after the other, until an error says that no other will do."""
         try:
             while True:
@@ -179,7 +161,7 @@ class RemoteSubscription:
             found.__cause__ = error
             await sender.send(found)
 
-    async def _resumed(self) -> httpx2.Response:
+    async def _resumed(self) -> EventStream:
         """Return a stream that goes on; raises why there is none, when time does not help."""
         deadline = anyio.current_time() + self._line.timeout_s
         while True:
@@ -190,60 +172,20 @@ class RemoteSubscription:
                 if anyio.current_time() >= deadline:
                     raise
 
-    async def _read(self, stream: httpx2.Response, sender: MemoryObjectSendStream[_Told]) -> None:
+    async def _read(self, stream: EventStream, sender: MemoryObjectSendStream[_Told]) -> None:
         """Hand on what a stream tells until it ends; raises an end that is for good."""
-        async with aclosing(_events(stream)) as events:
-            async for event in events:
-                if event.name == "end":
-                    end = _END.decode(event.data)
-                    error = error_of_end(end.code, end.detail)
-                    if isinstance(error, Unavailable | Overloaded):
-                        return
-                    raise error
-                if event.lsn is None or event.name not in _KNOWN:
-                    continue
-                known = -1 if self._read_lsn is None else self._read_lsn
-                if event.name != "change":
-                    await sender.send(_Place(max(event.lsn, known)))
-                elif event.lsn > known:
-                    await sender.send(_CHANGE.decode(event.data))
-                self._read_lsn = max(event.lsn, known)
-
-
-async def _events(stream: httpx2.Response) -> AsyncGenerator[_Event]:
-    """Yield the events of a stream until it ends, is lost, or is silent for too long."""
-    waiting = b""
-    async with _left_well(stream.aiter_bytes()) as parts:
-        while len(waiting) <= EVENT_BYTES_MAX:
-            part = b""
-            with anyio.move_on_after(SILENCE_SECONDS_MAX), suppress(httpx2.HTTPError):
-                part = await anext(parts, b"")
-            if not part:
-                return
-            *events, waiting = (waiting + part).split(b"\n\n")
-            for event in events:
-                yield _event_of(event)
-
-
-@asynccontextmanager
-async def _left_well(parts: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Lend an iterator over a stream, and end it with all that it iterates over itself.
-
-    Closing it would leave those to the collector of garbage, of which trio warns; a cancellation
-    reaches all of them.
-    """
-    try:
-        yield parts
-    finally:
-        with anyio.CancelScope() as scope, suppress(httpx2.HTTPError):
-            scope.cancel()
-            async for _ in parts:
-                pass
-
-
-def _event_of(text: bytes) -> _Event:
-    """Return the event that a block of lines is."""
-    fields = dict(line.split(b": ", 1) for line in text.split(b"\n") if b": " in line)
-    lsn = fields.get(b"id", b"")
-    name = fields.get(b"event", b"").decode()
-    return _Event(name, int(lsn) if lsn.isdigit() else None, fields.get(b"data", b""))
+        while (event := await stream.next()) is not None:
+            if event.name == "end":
+                end = stream.read(event, _End)
+                error = error_of_end(end.code, end.detail)
+                if isinstance(error, Unavailable | Overloaded):
+                    return
+                raise error
+            if event.lsn is None or event.name not in _KNOWN:
+                continue
+            known = -1 if self._read_lsn is None else self._read_lsn
+            if event.name != "change":
+                await sender.send(_Place(max(event.lsn, known)))
+            elif event.lsn > known:
+                await sender.send(stream.read(event, Change))
+            self._read_lsn = max(event.lsn, known)

@@ -10,12 +10,13 @@ import msgspec
 
 from engram.edges.http.calls import Call, Endpoint, Raw
 from engram.edges.http.described_page import page_of
-from engram.edges.http.limits import BODY_BYTES_MAX, NAME_CHARACTERS_MAX, TIMEOUT_MS_MAX
+from engram.edges.http.limits import BODY_BYTES_MAX, TIMEOUT_MS_MAX
 from engram.edges.http.links import add_links
 from engram.edges.http.problems import REMEDIES, Problem
 from engram.edges.http.sockets import SWITCHING
 from engram.model.ids import DEFAULT_SPACE, SPACE_RULE
 from engram.model.limits import REQUEST_KEY_CHARACTERS_MAX
+from engram.service.wire.names import NAME_CHARACTERS_MAX
 from engram.service.wire.refusals import TITLES
 
 OPENAPI_PATH: Final = "/api/v1/openapi.json"

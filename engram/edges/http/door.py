@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from engram.edges.http.connections import Connection, connection_of
 from engram.edges.http.event_stream import Streams
 from engram.edges.http.guard import Guard, unguarded
 from engram.edges.http.limits import BODY_SECONDS_MAX, REQUESTS_AT_ONCE_MAX
-from engram.edges.http.metrics import OTHERS, Durations, arena_metrics
+from engram.edges.http.metrics import arena_metrics
 from engram.edges.http.naming import Head, head_of, space_of, space_or_default
 from engram.edges.http.problems import PROBLEM_JSON, Problem, Refused, Said, problem_of, said_of
 from engram.edges.http.reading import body_of, query_of, read_body
@@ -39,6 +39,7 @@ from engram.edges.http.traced import request_span
 from engram.edges.http.visits import Visit
 from engram.model.errors import InvalidRequest, KernelCancelled, Overloaded
 from engram.ports import Clock
+from engram.service.durations import OTHERS, Durations
 from engram.service.store import Engram
 from engram.service.telemetry import REQUEST, RequestLogger
 from engram.service.transfers import Transfers
@@ -65,6 +66,7 @@ class Host:
         guard: Guard | None = None,
         transfers: Transfers | None = None,
         request_logger: RequestLogger | None = None,
+        durations: Durations | None = None,
     ) -> None:
         """Take the open store, the version of the program, and a name no other process has.
 
@@ -78,7 +80,7 @@ class Host:
         self.version = version
         self.guard = guard or unguarded()
         self.clock = clock
-        self.durations = Durations()
+        self.durations = durations or Durations()
         self.is_recovered = False
         self.under_way_count = 0
         self.abandoned_count = 0
@@ -86,6 +88,8 @@ class Host:
         self.streams = Streams()
         self.requests_at_once_max = REQUESTS_AT_ONCE_MAX
         self.body_seconds_max = BODY_SECONDS_MAX
+        self.metrics_beside: Callable[[], Iterable[tuple[str, float]]] = tuple
+        """What another front end of this server measures, under the same names."""
         self._name = name
         self._count = 0
 
@@ -98,12 +102,17 @@ class Host:
         """Yield what the server itself measures, under names and labels."""
         yield from self.durations.samples()
         yield from arena_metrics().items()
-        yield "engram_rate_limited_total", self.guard.refused_count
-        yield "engram_requests_under_way", self.under_way_count
-        yield "engram_requests_abandoned_total", self.abandoned_count
-        yield "engram_streams", self.streams.count
-        yield "engram_sockets", self.streams.sockets_count
-        yield "engram_streams_dropped_total", self.streams.dropped_count
+        beside = dict(self.metrics_beside())
+        own = {
+            "engram_rate_limited_total": self.guard.refused_count,
+            "engram_requests_under_way": self.under_way_count,
+            "engram_requests_abandoned_total": self.abandoned_count,
+            "engram_streams": self.streams.count,
+            "engram_sockets": self.streams.sockets_count,
+            "engram_streams_dropped_total": self.streams.dropped_count,
+        }
+        for name, value in own.items():
+            yield name, value + beside.get(name, 0)
 
     def is_ready(self) -> bool:
         """Whether the spaces that were there at the start have been opened."""

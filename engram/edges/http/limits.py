@@ -19,9 +19,6 @@ TIMEOUT_MS_MAX: Final = 3_600_000
 REQUESTS_AT_ONCE_MAX: Final = 1_024
 """1,024 requests under way: each holds its body and its answer; more would wait in line anyway."""
 
-NAME_CHARACTERS_MAX: Final = 128
-"""128 characters of a request's or a correlation's id: room for a W3C trace parent and more."""
-
 PARAMETERS_COUNT_MAX: Final = 1_000
 """1,000 query parameters: more filters than any recall takes, and cheap to read."""
 

@@ -22,15 +22,10 @@ from engram.edges.http.conditions import with_metadata
 from engram.edges.http.limits import BATCH_COUNT_MAX
 from engram.edges.http.storing import memory_fields
 from engram.edges.http.uploads import REMEMBER_LINES
-from engram.model.association import NEAR_DUPLICATE
-from engram.model.categories import NUMBERS
 from engram.model.errors import InvalidRequest
 from engram.model.ids import parse_id
-from engram.model.limits import LIMIT_MAX
-from engram.model.memory import Remembered, Reviewed
-from engram.model.particulars import PRIORITY_MAX, PRIORITY_MIN
+from engram.model.memory import Reviewed
 from engram.service.access import Role
-from engram.service.space import Space
 from engram.service.wire.answered import (
     ForgottenValue,
     HistoryValue,
@@ -43,9 +38,7 @@ from engram.service.wire.answered import (
     memory_values,
     remembered_many_value,
 )
-
-# What makes associations in the same commit; without any there are none to be counted.
-_LINKING: Final = frozenset(("tags", "entities", "session"))
+from engram.service.wire.remembering import corrected_value, episode_fields, remembered_value
 
 
 class ForgetManyBody(Spaced, forbid_unknown_fields=True, kw_only=True):
@@ -67,46 +60,15 @@ async def remember_episode(call: Call) -> RememberedValue:
     """Remember an episode; what happened is its text, too."""
     body: NewEpisodeBody = call.body
     fields = given(body, "what", "when", "where", "who", "why", "how")
-    importance = fields.pop("importance", None)
-    valence = fields.pop("emotional_valence", None)
-    if importance is not None:
-        steps = PRIORITY_MAX - PRIORITY_MIN
-        fields["priority"] = PRIORITY_MIN + round(importance * steps)
-    if valence is not None:
-        fields["metadata"] = {"emotional_valence": valence}
-    if body.when is not None:
-        fields["occurred_at"] = body.when
     parts = {"what": body.what, "where": body.where, "why": body.why, "how": body.how}
-    episode: dict[str, Any] = {name: part for name, part in parts.items() if part}
-    if body.who:
-        episode["who"] = body.who
-    return await _remembered(call, {"content": body.what, "episode": episode} | fields)
+    told = fields.pop("importance", None), fields.pop("emotional_valence", None)
+    return await _remembered(call, episode_fields(parts, body.who or (), body.when, *told) | fields)
 
 
 async def _remembered(call: Call, fields: dict[str, Any]) -> RememberedValue:
     space = await call.space()
     done = await space.remember(request_key=call.request_key, **fields)
-    confidence = fields.get("confidence", 1.0)
-    links = 0
-    duplicates: tuple[str, ...] = ()
-    if not (done.created and _LINKING.isdisjoint(fields)):
-        links, duplicates = await _links(space, done)
-    return RememberedValue(
-        id=done.id,
-        space=space.id,
-        lsn=done.lsn,
-        created=done.created,
-        confidence=NUMBERS[confidence] if isinstance(confidence, str) else confidence,
-        links=links,
-        near_duplicates=duplicates,
-    )
-
-
-async def _links(space: Space, done: Remembered) -> tuple[int, tuple[str, ...]]:
-    """Return how many associations leave a memory, and which memories may say the same."""
-    found = await space.associations(done.id, limit=LIMIT_MAX)
-    same = (each.target_id for each in found if each.why == NEAR_DUPLICATE)
-    return len(found), tuple(each for each in same if each is not None)
+    return await remembered_value(space, done, fields)
 
 
 async def remember_many(call: Call) -> RememberedManyValue:
@@ -149,11 +111,7 @@ async def update(call: Call) -> RememberedValue:
         changes["episode"] = changes["episode"].parts()
     space = await call.space()
     done = await space.update(memory_id, request_key=call.request_key, **changes)
-    memory = await space.get(done.id)
-    links, duplicates = await _links(space, done)
-    return RememberedValue(
-        done.id, space.id, done.lsn, done.created, memory.confidence, links, duplicates
-    )
+    return await corrected_value(space, done)
 
 
 async def forget(call: Call) -> ForgottenValue:

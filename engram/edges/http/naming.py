@@ -5,24 +5,18 @@ Handlers, errors and headers of the answer take the space from what `space_of` r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from engram.edges.http.limits import NAME_CHARACTERS_MAX, TIMEOUT_MS_MAX
+from engram.edges.http.limits import TIMEOUT_MS_MAX
 from engram.edges.http.problems import Refused
 from engram.model.errors import InvalidRequest
-from engram.model.ids import DEFAULT_SPACE, check_space_id
+from engram.model.ids import DEFAULT_SPACE
 from engram.service.access import secret_in
 from engram.service.requests import check_request_key
+from engram.service.wire.names import name_of, trace_id_of
+from engram.service.wire.routing import first_named
 
-_NAME: Final = re.compile(rf"[A-Za-z0-9._:/+=-]{{1,{NAME_CHARACTERS_MAX}}}")
-# W3C Trace Context, section 3.2: a version, the trace, the span that asks, flags; versions after 00
-# may have more behind these.
-_TRACE: Final = re.compile(
-    rb"(?:(?=00.{53}\Z)|(?!00|ff))[0-9a-f]{2}"
-    rb"-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
-)
 _SPACE: Final = b"x-memory-space"
 _REQUEST: Final = b"x-request-id"
 _CORRELATION: Final = b"x-correlation-id"
@@ -83,8 +77,7 @@ class Head(NamedTuple):
     def trace_id(self) -> str | None:
         """The trace this request belongs to, as `traceparent` says; None when it says none."""
         said = self.found.get(_TRACE_PARENT)
-        found = None if said is None else _TRACE.fullmatch(said)
-        return None if found is None else found[1].decode()
+        return None if said is None else trace_id_of(said.decode("latin-1"))
 
     @property
     def media_type(self) -> str | None:
@@ -192,10 +185,7 @@ def space_of(
     if head.twice is not None:
         name = head.twice.decode("latin-1")
         raise InvalidRequest(f"header {name} came twice and says different things; send it once")
-    named = [each for each in (resource, head.space, query, body) if each is not None]
-    for each in named:
-        check_space_id(each)
-    return named[0] if named else None
+    return first_named(resource, head.space, query, body)
 
 
 def space_or_default(named: str | None) -> str:
@@ -215,6 +205,4 @@ def body_space(first: str | None, second: str | None) -> str | None:
 
 
 def _name(said: bytes | None) -> str | None:
-    """Return a name that is safe to repeat in a header, a log line and an answer; else None."""
-    text = "" if said is None else said.decode("latin-1")
-    return text if _NAME.fullmatch(text) else None
+    return None if said is None else name_of(said.decode("latin-1"))

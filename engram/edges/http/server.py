@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
 
 import anyio
 import uvicorn
@@ -30,6 +30,7 @@ from engram.edges.http.protocol import HttpProtocol
 from engram.edges.http.websocket import WebSocketProtocol
 from engram.model.errors import EngramError
 from engram.ports import Clock
+from engram.service.durations import Durations
 from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
@@ -39,16 +40,34 @@ _LOGGER: Final = logging.getLogger("engram.http")
 _ELSEWHERE: Final = "choose another with --port or ENGRAM_HTTP_PORT, or stop what listens there"
 
 
-class _Server(QuietServer):
-    """Ends streams when it stops."""
+class Beside(Protocol):
+    """Another front end of the same store in the same process; it starts and stops with this."""
 
-    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+    async def run(self) -> None:
+        """Serve until `stop`."""
+
+    async def recovered(self) -> None:
+        """Say that every space has been opened that can be."""
+
+    def stop(self) -> None:
+        """Let `run` end."""
+
+    def own_metrics(self) -> Iterator[tuple[str, float]]:
+        """Yield what it measures itself, under the names of this front end's metrics."""
+
+
+class _Server(QuietServer):
+    """Ends streams, and what serves beside it, when it stops."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams, beside: Beside | None) -> None:
         super().__init__(config)
-        self._streams = streams
+        self._streams, self._beside = streams, beside
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell streams where they end; nothing else would end them."""
         self._streams.stop()
+        if self._beside is not None:
+            self._beside.stop()
         await super().shutdown(sockets)
 
 
@@ -66,12 +85,19 @@ class HttpServer:
         guard: Guard | None = None,
         transfers: Transfers | None = None,
         request_logger: RequestLogger | None = None,
+        durations: Durations | None = None,
+        beside: Beside | None = None,
     ) -> None:
         """Bind the socket; requests are accepted from `run` on.
 
+        `beside` runs and stops with it.
+
         Raises InvalidRequest when the address cannot be bound.
         """
-        self._host = Host(db, version, name, clock, guard, transfers, request_logger)
+        self._host = Host(db, version, name, clock, guard, transfers, request_logger, durations)
+        if beside is not None:
+            self._host.metrics_beside = beside.own_metrics
+        self._beside = beside
         self._db = db
         self._socket = listening(host, port, _ELSEWHERE, BACKLOG_COUNT)
         self.url = url_of(self._socket)
@@ -92,7 +118,7 @@ class HttpServer:
             timeout_keep_alive=IDLE_SECONDS_MAX,
             timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
         )
-        self._server = _Server(config, self._host.streams)
+        self._server = _Server(config, self._host.streams, beside)
 
     def stop(self) -> None:
         """Let `run` end: no new connection is taken, what is under way is answered."""
@@ -105,7 +131,10 @@ class HttpServer:
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._recover, recovered)
-            await self._server.serve(sockets=[self._socket])
+            async with anyio.create_task_group() as fronts:
+                if self._beside is not None:
+                    fronts.start_soon(self._beside.run)
+                await self._server.serve(sockets=[self._socket])
             tasks.cancel_scope.cancel()
         with anyio.move_on_after(LAST_CHECKPOINT_SECONDS_MAX):
             await self._checkpoint()
@@ -132,6 +161,8 @@ class HttpServer:
                 stats.recovery_ms,
             )
         self._host.is_recovered = True
+        if self._beside is not None:
+            await self._beside.recovered()
         if recovered is not None:
             recovered()
 

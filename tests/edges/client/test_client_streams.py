@@ -10,7 +10,7 @@ import anyio.to_thread
 import pytest
 
 import engram
-from engram.edges.client import subscription
+from engram.edges.client import http_events, subscription
 from engram.edges.client.subscription import RemoteSubscription
 from engram.edges.http.server import HttpServer
 from engram.model.errors import (
@@ -97,7 +97,7 @@ async def test_a_stream_that_is_lost_is_resumed() -> None:
 
 async def test_a_stream_that_is_silent_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is broken somewhere says nothing of it."""
-    monkeypatch.setattr(subscription, "SILENCE_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(http_events, "SILENCE_SECONDS_MAX", 0.05)
     silent = events(start(1), is_open=True)
     async with (
         scripted(silent, events(start(1), change(2))) as script,

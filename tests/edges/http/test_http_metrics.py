@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engram.edges.http import metrics
 from engram.edges.http.guard import Guard
-from engram.edges.http.metrics import METRICS, Durations, bounded, text_of
+from engram.edges.http.metrics import METRICS, bounded, text_of
+from engram.service import durations
 from engram.service.access import Access, Principal, Role
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ async def test_operations_are_timed_by_space_and_verb(http: Caller) -> None:
 
 def test_a_histogram_counts_what_is_at_most_its_bound() -> None:
     """Buckets add up to the count; the sum is that of what was added."""
-    durations = Durations()
+    counted = durations.Durations()
     for seconds in (0.0005, 0.0006, 60.0):
-        durations.add("a", "recall", seconds)
-    told = dict(durations.samples())
+        counted.add("a", "recall", seconds)
+    told = dict(counted.samples())
     labels = 'memory_space="a",operation="recall"'
     name = "engram_memory_operation_duration_seconds"
     assert told[f'{name}_bucket{{{labels},le="0.0005"}}'] == 1
@@ -70,11 +71,12 @@ def test_a_histogram_counts_what_is_at_most_its_bound() -> None:
 
 def test_spaces_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those beyond are counted together, and it is told how many were left out."""
-    monkeypatch.setattr(metrics, "SPACES_LABELLED_MAX", 2)
-    durations = Durations()
+    for module in (metrics, durations):
+        monkeypatch.setattr(module, "SPACES_LABELLED_MAX", 2)
+    found = durations.Durations()
     for space in ("a", "b", "c", "d", "a"):
-        durations.add(space, "get", 0.1)
-    counts = {name: value for name, value in durations.samples() if "_count" in name}
+        found.add(space, "get", 0.1)
+    counts = {name: value for name, value in found.samples() if "_count" in name}
     assert list(counts.values()) == [2, 2, 1]  # the others, a, b
     gauges = bounded({f'engram_memories{{memory_space="{space}"}}': 1 for space in "cba"})
     assert gauges == {

@@ -15,7 +15,8 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextResourceContents
 
-from engram.edges.client.arguments import json_of
+from engram.edges.client.arguments import encoded, json_of
+from engram.edges.client.http_line import HttpLine
 from engram.edges.client.line import Asked, Line
 from engram.edges.client.refused import error_of
 from engram.edges.mcp.schemas import schema_of
@@ -50,14 +51,14 @@ class ToolCall(NamedTuple):
     """Makes the answer of HTTP of that of the tool."""
 
 
-class ToolLine(Line):
+class ToolLine(HttpLine):
     """Carries requests to tools, and to the HTTP interface those that no tool takes."""
 
     def __init__(self, line: Line, client: Client, called: Counter[str]) -> None:
         vars(self).update(vars(line))
         self._client, self._called = client, called
 
-    async def ask(self, asked: Asked, kind: type[T], body: object = None) -> T:
+    async def ask(self, asked: Asked, kind: type[T], body: Any = None) -> T:
         """Carry out a request and return its answer as a value of `kind`."""
         if asked.method == "GET" and asked.path.startswith("/memories/") and not asked.query:
             memory_id = asked.path.removeprefix("/memories/")
@@ -122,7 +123,7 @@ def _call(asked: Asked, fields: dict[str, Any]) -> ToolCall | None:
         case "PATCH", "memories", memory_id:
             found = ToolCall("correct", {"memory_id": memory_id} | given)
         case "DELETE", "memories", memory_id:
-            mode = dict(parse_qsl(asked.query))
+            mode = dict(parse_qsl(encoded(asked.query)))
             key = {} if mode.get("mode") == "erase" else key
             found = ToolCall("forget", {"memory_ids": [memory_id]} | mode | key)
         case "GET", "spaces", space:
@@ -131,7 +132,7 @@ def _call(asked: Asked, fields: dict[str, Any]) -> ToolCall | None:
             found = None
         case _:
             name = _SIMPLE.get((asked.method, first, *rest))
-            found = None if name is None else ToolCall(name, fields or _plain(asked.query))
+            found = None if name is None else ToolCall(name, fields or _plain(encoded(asked.query)))
     return found
 
 

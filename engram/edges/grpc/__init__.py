@@ -1,0 +1,1 @@
+"""The gRPC interface: package engram.v1 of `engram/v1/engram.proto`."""
