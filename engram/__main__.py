@@ -101,7 +101,14 @@ def _keys(settings: Settings) -> KeyFile:
 def _connect(url: str, settings: Settings) -> AbstractAsyncContextManager[RemoteEngram]:
     from engram.connecting import connect  # noqa: PLC0415 - as above
 
-    return connect(url, api_key=settings.api_key or None, timeout=ANSWER_SECONDS_MAX)
+    # The server of this store shows what the settings name: that alone is trusted here.
+    files = settings.tls_files if url.startswith("https:") else None
+    return connect(
+        url,
+        api_key=settings.api_key or None,
+        timeout=ANSWER_SECONDS_MAX,
+        authorities=None if files is None else files[0],
+    )
 
 
 async def _serve_agent(settings: Settings, open_store: OpenStore) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
@@ -18,6 +20,7 @@ def connect(
     api_key: str | None = None,
     timeout: float | None = TIMEOUT_SECONDS,
     traces: bool = False,
+    authorities: str | os.PathLike[str] | None = None,
 ) -> AbstractAsyncContextManager[RemoteEngram]:
     """Lend the store that a server has open, with the verbs of `engram.open`; `async with` it.
 
@@ -26,15 +29,20 @@ def connect(
     asks to come back later (`Retry-After`). docs/reference/library.md says what differs.
 
     Args:
-        url: where the server is, such as `http://127.0.0.1:7432`.
+        url: where the server is, such as `http://127.0.0.1:7432` or, with the extra `[grpc]`,
+            `grpc://127.0.0.1:50051`; `https` and `grpcs` where it has a certificate.
         api_key: a key or token; it is sent to that address only.
         timeout: seconds that a verb may take, all attempts together; None: any time.
         traces: make each request a span, where this process has set up OpenTelemetry for spans to
             go, and tell the server of it (W3C traceparent): its spans are within that one.
+
+        authorities: a file of certificates (PEM) that may vouch for a server of https or grpcs,
+            or the server's own; left out, those this machine trusts.
 
     Raises:
         InvalidRequest: the address, key or timeout breaks a rule, or traces are asked for and
             OpenTelemetry is not installed.
     """
     tracer = tracer_of_process() if traces else None
-    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy(), tracer)
+    trusted = None if authorities is None else Path(authorities).expanduser()
+    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy(), tracer, trusted)

@@ -33,6 +33,7 @@ from engram.service.limiting import TokenBuckets
 from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
+from engram.service.wire.tls import Tls, read_tls
 from engram.settings import Settings
 from engram.wiring import open_backups, open_store
 
@@ -65,6 +66,7 @@ async def open_server(settings: Settings, version: str) -> AsyncIterator[HttpSer
     # Takes 0.1 s to import, and whoever only makes keys needs none of it.
     from engram.adapters.loggers.structured import structured_loggers  # noqa: PLC0415
 
+    tls = await _tls_of(settings)
     allow_open_files()  # streams alone may take 4,096
     file = ServerFile(settings.data_path)
     said = settings.log_format, settings.log_level, sys.stderr, SystemClock()
@@ -73,18 +75,25 @@ async def open_server(settings: Settings, version: str) -> AsyncIterator[HttpSer
             name = SystemEntropy().token(_NAME_BYTES).hex()
             durations = Durations()
             admission = Admission(SystemClock(), *checks)
-            grpc = await _grpc_server(settings, db, (version, name), admission, durations, logger)
+            more = admission, durations, logger, tls
+            grpc = await _grpc_server(settings, db, (version, name), *more)
             place = settings.http_host, settings.http_port, SystemClock()
             guard = Guard(SystemClock(), *checks, _names_of(settings))
             transfers = await make_transfers(db, settings.data_path)
             server = HttpServer(
-                *(db, version, name, *place, guard, transfers, logger, durations), beside=grpc
+                *(db, version, name, *place, guard, transfers, logger, durations, grpc, tls)
             )
-            await anyio.to_thread.run_sync(file.write, server.url)
+            await anyio.to_thread.run_sync(file.write, server.url, server.grpc_url)
             try:
                 yield server
             finally:
                 file.remove()
+
+
+async def _tls_of(settings: Settings) -> Tls | None:
+    """Return what the settings let a server show; InvalidRequest when it cannot be used."""
+    files = settings.tls_files
+    return None if files is None else await anyio.to_thread.run_sync(read_tls, *files)
 
 
 async def _grpc_server(
@@ -94,6 +103,7 @@ async def _grpc_server(
     admission: Admission,
     durations: Durations,
     logger: RequestLogger | None,
+    tls: Tls | None,
 ) -> GrpcServer | None:
     """Return a server of gRPC that is bound; None where the settings want none, or may go without.
 
@@ -113,7 +123,7 @@ async def _grpc_server(
         return None
     version, name = names
     place = settings.http_host, settings.grpc_port, SystemClock()
-    server = GrpcServer(db, version, name, *place, admission, durations, logger)
+    server = GrpcServer(db, version, name, *place, admission, durations, logger, tls)
     try:
         await server.bind()
     except InvalidRequest as error:

@@ -93,6 +93,11 @@ class Settings(msgspec.Struct, frozen=True):
     installed and the port is free."""
     grpc_port: int = GRPC_PORT_DEFAULT
     """On the host of HTTP; 0: one that is free."""
+    tls_certificate: str = ""
+    """A file with the certificate of the server and those that vouch for it, in PEM; empty: HTTP
+    and gRPC go unencrypted."""
+    tls_key: str = ""
+    """The file with its private key."""
     access: bool = False
     """Whether the server asks who asks; beyond this machine it does not serve without."""
     api_key: str = ""
@@ -136,6 +141,20 @@ class Settings(msgspec.Struct, frozen=True):
         if self.audit_log == "off" or not (self.audit_log or self.access):
             return None
         return expanded(self.audit_log) if self.audit_log else self.data_path / _AUDIT_FILE
+
+    @property
+    def tls_files(self) -> tuple[Path, Path] | None:
+        """The certificate and the key of the server, with `~` expanded; None: no TLS.
+
+        Raises InvalidRequest when one is set without the other.
+        """
+        if not (self.tls_certificate or self.tls_key):
+            return None
+        if not (self.tls_certificate and self.tls_key):
+            raise InvalidRequest(
+                "tls_certificate and tls_key belong together; set both of them, or none"
+            )
+        return expanded(self.tls_certificate), expanded(self.tls_key)
 
     @property
     def is_local(self) -> bool:

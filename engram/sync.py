@@ -194,6 +194,7 @@ def connect(
     api_key: str | None = None,
     timeout: float | None = TIMEOUT_SECONDS,
     traces: bool = False,
+    authorities: str | os.PathLike[str] | None = None,
 ) -> Iterator[RemoteEngram]:
     """Lend the store that a server has open until the block is left; see `engram.connect`."""
     # Who opens a store here needs no client.
@@ -203,7 +204,7 @@ def connect(
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(
-            connected(url, api_key=api_key, timeout=timeout, traces=traces)
+            connected(url, api_key=api_key, timeout=timeout, traces=traces, authorities=authorities)
         ) as engram,
     ):
         yield RemoteEngram(portal, engram)

@@ -38,6 +38,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "embedder": {"name": "embedder", "url": "embedder_url", "api_key": "embedder_api_key"},
     "http": {"host": "http_host", "port": "http_port"},
     "grpc": {"serve": "grpc", "port": "grpc_port"},
+    "tls": {"certificate": "tls_certificate", "key": "tls_key"},
     "access": {
         "enabled": "access",
         "api_key": "api_key",

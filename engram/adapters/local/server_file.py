@@ -23,6 +23,8 @@ class RunningServer(msgspec.Struct, frozen=True):
 
     pid: int
     url: str
+    grpc_url: str | None = None
+    """Where it takes gRPC, if it does."""
 
 
 class ServerFile:
@@ -32,11 +34,11 @@ class ServerFile:
         self._root = Path(root).expanduser().absolute()
         self.path = self._root / _NAME
 
-    def write(self, url: str) -> None:
+    def write(self, url: str, grpc_url: str | None = None) -> None:
         """Say that this process serves the store; StorageFailed when the disk refuses."""
         draft = self.path.with_suffix(".draft")
         try:
-            draft.write_bytes(msgspec.json.encode(RunningServer(os.getpid(), url)))
+            draft.write_bytes(msgspec.json.encode(RunningServer(os.getpid(), url, grpc_url)))
             draft.chmod(0o600)
             draft.replace(self.path)
         except OSError as error:

@@ -75,6 +75,7 @@ class Server(Protocol):
     """A server that is bound to its address; `engram.edges.http.server.HttpServer` is one."""
 
     url: str
+    grpc_url: str | None
 
     async def run(self, recovered: Callable[[], None] | None = None) -> None:
         """Serve until the process is told to stop; call `recovered` once all spaces are open."""
@@ -90,6 +91,10 @@ class Running(Protocol):
     @property
     def url(self) -> str:
         """Where it listens."""
+
+    @property
+    def grpc_url(self) -> str | None:
+        """Where it takes gRPC, if it does."""
 
 
 class ServerFile(Protocol):

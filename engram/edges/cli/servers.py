@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from engram.edges.cli.machine import Running
+    from engram.edges.cli.machine import Running, Server
     from engram.edges.cli.session import Session
     from engram.settings import Settings
 
@@ -71,7 +71,7 @@ class ServerCommands:
 
         async def command() -> int:
             async with self._session.machine.servers.open(settings) as server:
-                self._say(settings, place, server.url, "Ctrl-C or `engram stop`")
+                self._say(settings, place, server, "Ctrl-C or `engram stop`")
                 # What is there now stays: the garbage collector took 0.3 s to go through a thousand
                 # spaces, each time with every request waiting.
                 await server.run(recovered=gc.freeze)
@@ -79,14 +79,17 @@ class ServerCommands:
 
         return int(anyio.run(command, backend_options={"use_uvloop": _has_uvloop()}))
 
-    def _say(self, settings: Settings, place: Place, url: str, ways: str) -> None:
+    def _say(self, settings: Settings, place: Place, server: Running | Server, ways: str) -> None:
         """Say where the server is, to be read by programs that wait for the line."""
+        url, grpc_url = server.url, server.grpc_url
         if place.json:
-            print_json({"url": url, "store": str(settings.data_path)})
+            grpc = {} if grpc_url is None else {"grpc": grpc_url}
+            print_json({"url": url, "store": str(settings.data_path)} | grpc)
             sys.stdout.flush()
             return
         self._session.console.print(
-            f"Engram serves {settings.data_path} at {url} (see {url}/docs). Stop it with {ways}.",
+            f"Engram serves {settings.data_path} at {url} (see {url}/docs)"
+            f"{'' if grpc_url is None else f' and {grpc_url}'}. Stop it with {ways}.",
             soft_wrap=True,
         )
 
@@ -102,7 +105,7 @@ class ServerCommands:
             while child.poll() is None:
                 found = self._session.machine.servers.file(settings).read()
                 if found is not None and found.pid == child.pid:
-                    self._say(settings, place, found.url, "`engram stop`")
+                    self._say(settings, place, found, "`engram stop`")
                     # It outlives this process; without a code Python would take that for neglect.
                     child.returncode = 0
                     return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -28,17 +29,18 @@ async def open_remote(
     clock: Clock,
     entropy: Entropy,
     tracer: Tracer | None = None,
+    authorities: Path | None = None,
 ) -> AsyncIterator[RemoteEngram]:
     """Lend the store of a server until the block is left; see `engram.connect`."""
     base = _checked(url, api_key, timeout_s)
     if base.startswith("grpc"):
-        async with _open_grpc(base, api_key, timeout_s, entropy, tracer) as line:
+        async with _open_grpc(base, api_key, timeout_s, entropy, tracer, authorities) as line:
             yield RemoteEngram(line)
         return
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     connect_s = CONNECT_SECONDS_MAX if timeout_s is None else min(CONNECT_SECONDS_MAX, timeout_s)
     # Authorities are slow to load, and only https asks for them.
-    verify = ssl.create_default_context() if base.startswith("https:") else False
+    verify = _context(authorities) if base.startswith("https:") else False
 
     def client(connections_max: int | None) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
@@ -59,8 +61,28 @@ async def open_remote(
         yield RemoteEngram(HttpLine(base, http, streams, timeout_s, clock, entropy, tracer))
 
 
+def _context(authorities: Path | None) -> ssl.SSLContext:
+    """Return who is trusted to say who a server is; InvalidRequest when the file is none."""
+    try:
+        found = ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise _no_authorities(authorities, error) from error
+    # A server's own certificate may be what is trusted, though another vouches for it.
+    found.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return found
+
+
+def _no_authorities(file: Path | None, error: OSError) -> InvalidRequest:
+    return InvalidRequest(f"authorities {file} are no certificates in PEM: {error}")
+
+
 def _open_grpc(
-    url: str, api_key: str | None, timeout_s: float | None, entropy: Entropy, tracer: Tracer | None
+    url: str,
+    api_key: str | None,
+    timeout_s: float | None,
+    entropy: Entropy,
+    tracer: Tracer | None,
+    authorities: Path | None,
 ) -> AbstractAsyncContextManager[Line]:
     """Return what lends a line over gRPC; InvalidRequest where that is not installed."""
     try:
@@ -73,8 +95,14 @@ def _open_grpc(
     read = httpx2.URL(url)
     is_secure = read.scheme == "grpcs"
     target = f"{read.netloc.decode()}" if read.port else f"{read.netloc.decode()}:{_GRPC_PORT}"
+    roots = None
+    if is_secure and authorities is not None:
+        try:
+            roots = authorities.read_bytes()
+        except OSError as error:
+            raise _no_authorities(authorities, error) from error
     return open_grpc_line(
-        url, target, api_key, timeout_s, entropy, tracer, is_secure=is_secure, roots=None
+        url, target, api_key, timeout_s, entropy, tracer, is_secure=is_secure, roots=roots
     )
 
 

@@ -40,6 +40,7 @@ from engram.service.admission import Admission
 from engram.service.durations import Durations
 from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
+from engram.service.wire.tls import Tls
 
 PROCEDURES: Final = (
     *memories.PROCEDURES,
@@ -76,8 +77,10 @@ class GrpcServer:
         admission: Admission | None = None,
         durations: Durations | None = None,
         request_logger: RequestLogger | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Take the open store and where to listen; port 0 is one that is free."""
+        self._tls = tls
         self.host = Host(db, version, name, clock, admission, durations, request_logger)
         self.streams = Streams()
         self._address = f"[{host}]" if ":" in host else host
@@ -92,7 +95,8 @@ class GrpcServer:
     @property
     def url(self) -> str:
         """Where it listens, once it is bound."""
-        return f"grpc://{self._address}:{self._port}"
+        scheme = "grpc" if self._tls is None else "grpcs"
+        return f"{scheme}://{self._address}:{self._port}"
 
     def own_metrics(self) -> Iterator[tuple[str, float]]:
         """Yield what it measures itself, beside the durations it shares with others."""
@@ -126,7 +130,11 @@ class GrpcServer:
         reflection.enable_server_reflection(names, server)
         address = f"{self._address}:{self._port}"
         try:
-            self._port = server.add_insecure_port(address)
+            if self._tls is None:
+                self._port = server.add_insecure_port(address)
+            else:
+                shown = await anyio.to_thread.run_sync(_credentials, self._tls)
+                self._port = server.add_secure_port(address, shown)
         except RuntimeError as error:
             raise InvalidRequest(f"cannot listen on {address} for gRPC; {_ELSEWHERE}") from error
         self._server = server
@@ -250,6 +258,11 @@ class _Peer:
     async def send(self, message: Message) -> None:
         """Send it a message, waiting while it takes nothing."""
         await self._loops.at_server(self._context.write, message)
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    """Return what the server shows; blocks."""
+    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
 
 
 def reader_of(kind: type[Message]) -> Callable[[bytes], Message | DecodeError]:

@@ -35,6 +35,7 @@ from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
 from engram.service.wire.listening import QuietServer, listening, url_of
+from engram.service.wire.tls import Tls
 
 _LOGGER: Final = logging.getLogger("engram.http")
 _ELSEWHERE: Final = "choose another with --port or ENGRAM_HTTP_PORT, or stop what listens there"
@@ -42,6 +43,10 @@ _ELSEWHERE: Final = "choose another with --port or ENGRAM_HTTP_PORT, or stop wha
 
 class Beside(Protocol):
     """Another front end of the same store in the same process; it starts and stops with this."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens; it is bound."""
 
     async def run(self) -> None:
         """Serve until `stop`."""
@@ -87,6 +92,7 @@ class HttpServer:
         request_logger: RequestLogger | None = None,
         durations: Durations | None = None,
         beside: Beside | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Bind the socket; requests are accepted from `run` on.
 
@@ -98,9 +104,11 @@ class HttpServer:
         if beside is not None:
             self._host.metrics_beside = beside.own_metrics
         self._beside = beside
+        self.grpc_url = None if beside is None else beside.url
+        """Where gRPC is served beside it, if it is."""
         self._db = db
         self._socket = listening(host, port, _ELSEWHERE, BACKLOG_COUNT)
-        self.url = url_of(self._socket)
+        self.url = url_of(self._socket, "http" if tls is None else "https")
         config = uvicorn.Config(
             make_app(self._host),
             http=HttpProtocol,
@@ -117,6 +125,8 @@ class HttpServer:
             backlog=BACKLOG_COUNT,
             timeout_keep_alive=IDLE_SECONDS_MAX,
             timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
         )
         self._server = _Server(config, self._host.streams, beside)
 

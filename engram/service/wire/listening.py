@@ -37,7 +37,7 @@ def listening(host: str, port: int, remedy: str, backlog: int | None = None) -> 
     return found
 
 
-def url_of(found: socket.socket) -> str:
+def url_of(found: socket.socket, scheme: str = "http") -> str:
     """Return the URL of a socket that listens, without a path."""
     host, port = found.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

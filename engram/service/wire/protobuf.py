@@ -9,6 +9,8 @@ library's defaults hold, and None in what is read as an answer (`told`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -16,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from engram.model.errors import InvalidRequest
+from engram.model.errors import InvalidRequest, InvariantViolated
 from engram.service.wire.scalars import (
     bytes_of,
     json_of,
@@ -76,6 +78,9 @@ class _Shape(NamedTuple):
     kind: type[Message]
     fields: tuple[_Field, ...]
     keys: frozenset[str]
+    by_number: dict[int, _Field]
+    bare: dict[str, Any]
+    """What fields say that cannot be left out, when nothing was said."""
 
 
 _SHAPES: Final[dict[Any, _Shape]] = {}
@@ -87,8 +92,9 @@ def message_of(kind: type[M], source: Any, **more: Any) -> M:
 
     `more` are values of fields that it has no attribute for.
     """
-    made: M = _made(_shape(kind), _attributes(source, more))
-    return made
+    found = _values(_plan(kind, type(source), source, tuple(more)), source)
+    found.update(more)
+    return kind(**found)
 
 
 def message_from(kind: type[M], fields: Mapping[str, Any]) -> M:
@@ -110,26 +116,22 @@ def given(message: Message) -> dict[str, Any]:
 
     Raises InvalidRequest when bytes are no vector, text is no JSON object, or a time is none.
     """
-    found: dict[str, Any] = {}
-    for field in _shape(type(message)).fields:
-        name = field.name
-        if field.has_presence:
-            if not message.HasField(name):
-                continue
-            value = getattr(message, name)
-        else:
-            value = getattr(message, name)
-            if field.is_repeated:
-                if not value:
-                    continue
-                value = list(value)
+    shape = _shape(type(message))
+    found = dict(shape.bare)
+    for described, value in message.ListFields():
+        field = shape.by_number[described.number]
         if field.is_flat:
             found.update(given(value))
             continue
         try:
-            found[field.key] = value if field.read is None else field.read(value)
+            read = field.read
+            if read is not None:
+                found[field.key] = read(value)
+            else:
+                found[field.key] = list(value) if field.is_repeated else value
         except InvalidRequest as error:
-            raise InvalidRequest(*(f"{name}: {each}" for each in error.violations)) from None
+            said = (f"{field.name}: {each}" for each in error.violations)
+            raise InvalidRequest(*said) from None
     return found
 
 
@@ -147,10 +149,48 @@ def told(message: Message) -> dict[str, Any]:
     return found
 
 
-def _attributes(source: Any, more: Mapping[str, Any] | None = None) -> Callable[[str], Any]:
-    if not more:
-        return lambda name: getattr(source, name, None)
-    return lambda name: more[name] if name in more else getattr(source, name, None)
+class _Plan(NamedTuple):
+    """How messages of a type are made of objects of a class, whose attributes are read at once."""
+
+    read: Callable[[Any], Any]
+    fields: tuple[tuple[str, Callable[[Any], Any] | None, Any, bool], ...]
+    """Name, how it is written, the types of its value, whether it may hold nothing."""
+
+
+_PLANS: Final[dict[Any, _Plan]] = {}
+
+
+def _plan(kind: Any, source: type, example: Any, without: tuple[str, ...] = ()) -> _Plan:
+    known = (kind, source, without)
+    found = _PLANS.get(known)
+    if found is None:
+        there = [
+            each
+            for each in _shape(kind).fields
+            if each.name not in without and hasattr(example, each.key)
+        ]
+        keys = [each.key for each in there]
+        one = keys[0] if len(keys) == 1 else ""
+        read = attrgetter(*keys) if keys and not one else lambda each: (getattr(each, one),)
+        if not keys:
+            raise InvariantViolated(f"{source.__name__} has no field of {kind.__name__}")
+        fields = tuple((each.name, each.write, each.only, each.has_presence) for each in there)
+        found = _PLANS[known] = _Plan(read, fields)
+    return found
+
+
+def _values(plan: _Plan, source: Any) -> dict[str, Any]:
+    """Return the values of the fields of a message; what says nothing is left out."""
+    found = {}
+    for (name, write, only, may_be_empty), value in zip(
+        plan.fields, plan.read(source), strict=True
+    ):
+        if value is None or not (value or may_be_empty):
+            continue
+        if only is not None and not isinstance(value, only):
+            continue
+        found[name] = value if write is None else write(value)
+    return found
 
 
 def _made(shape: _Shape, get: Callable[[str], Any], named: Mapping[str, Any] | None = None) -> Any:
@@ -200,7 +240,14 @@ def _read(kind: Any) -> _Shape:
     for each in kind.DESCRIPTOR.fields:
         if _path(each) in FLAT:
             keys |= _shape_of(each.message_type).keys
-    return _Shape(kind, fields, frozenset(keys))
+    described = kind.DESCRIPTOR.fields
+    by_number = {each.number: field for each, field in zip(described, fields, strict=True)}
+    bare = {
+        field.key: each.default_value
+        for each, field in zip(described, fields, strict=True)
+        if not (field.has_presence or field.is_repeated)
+    }
+    return _Shape(kind, fields, frozenset(keys), by_number, bare)
 
 
 def _described(shape: _Shape, name: str) -> Any:
@@ -265,7 +312,7 @@ def _of_value(field: Any) -> tuple[_Converter, _Converter, _Converter]:
     elif name in _LISTS:
         found = _of_list(kind, _LISTS[name])
     elif name != kind.full_name:
-        found = (lambda value: _written(kind, value)), given, told
+        found = partial(_written, GetMessageClass(kind)), given, told
     return found
 
 
@@ -332,9 +379,8 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _written(kind: Any, value: Any) -> Any:
-    shape = _shape_of(kind)
     if isinstance(value, Mapping):
-        return message_from(shape.kind, value)
+        return message_from(kind, value)
     if isinstance(value, str | int | float | bytes):
-        raise InvalidRequest(f"{value!r} is no {kind.name}")
-    return _made(shape, _attributes(value))
+        raise InvalidRequest(f"{value!r} is no {kind.__name__}")
+    return kind(**_values(_plan(kind, type(value), value), value))
