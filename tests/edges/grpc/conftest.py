@@ -11,6 +11,7 @@ from anyio.from_thread import start_blocking_portal
 
 from engram.adapters.local.clock import SystemClock
 from engram.edges.grpc.server import GrpcServer
+from engram.ports import Embedder
 from engram.service.admission import Admission
 from engram.testing.clock import StandingClock
 from engram.testing.embedders import HashingEmbedder
@@ -20,8 +21,11 @@ Serve = Callable[..., AbstractContextManager[GrpcServer]]
 
 
 @asynccontextmanager
-async def _served(admission: Admission | None) -> AsyncIterator[GrpcServer]:
-    async with simulated_store(embedder=HashingEmbedder(), clock=StandingClock()) as db:
+async def _served(
+    admission: Admission | None, embedder: Embedder | None
+) -> AsyncIterator[GrpcServer]:
+    made_by = embedder or HashingEmbedder()
+    async with simulated_store(embedder=made_by, clock=StandingClock()) as db:
         server = GrpcServer(db, "1", "test", "127.0.0.1", 0, SystemClock(), admission)
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.run)
@@ -33,10 +37,14 @@ async def _served(admission: Admission | None) -> AsyncIterator[GrpcServer]:
 
 
 @contextmanager
-def _serve(admission: Admission | None = None, backend: str = "asyncio") -> Iterator[GrpcServer]:
+def _serve(
+    admission: Admission | None = None,
+    backend: str = "asyncio",
+    embedder: Embedder | None = None,
+) -> Iterator[GrpcServer]:
     with (
         start_blocking_portal(backend) as portal,
-        portal.wrap_async_context_manager(_served(admission)) as server,
+        portal.wrap_async_context_manager(_served(admission, embedder)) as server,
     ):
         yield server
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from typing import Any
 
+import anyio
 import grpc
 import grpc.aio
+import numpy as np
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
@@ -16,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from numpy.typing import NDArray
 
 from engram.adapters.local.clock import SystemClock
 from engram.edges.grpc.calls import SERVICE
@@ -26,6 +31,7 @@ from engram.service.admission import Admission
 from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
 from engram.service.wire.refusals import TITLES
+from engram.testing.embedders import HashingEmbedder
 from engram.v1 import engram_pb2 as wire
 from engram.v1.engram_pb2_grpc import EngramStub
 from tests.edges.grpc.conftest import Serve
@@ -261,3 +267,48 @@ async def test_a_deadline_or_a_caller_that_goes_ends_a_stream(server: GrpcServer
         assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         while server.streams.count:  # noqa: ASYNC110 - of a server in another thread
             await asyncio.sleep(0.01)
+
+
+class Stuck(HashingEmbedder):
+    """Embeds what is remembered, and is asked in vain for what is recalled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.stopped = threading.Event(), threading.Event()
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return vectors, but for a cue."""
+        if list(texts) != ["a cue"]:
+            return await super().embed(texts)
+        self.begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.stopped.set()
+        return await super().embed(texts)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("ends", ["deadline", "caller"])
+def test_a_deadline_or_a_caller_that_goes_stops_the_work(
+    serve: Serve, backend: str, ends: str
+) -> None:
+    """Not the answer alone: what was under way for it is cancelled, on either loop."""
+    stuck = Stuck()
+    with (
+        serve(backend=backend, embedder=stuck) as server,
+        grpc.insecure_channel(target(server)) as channel,
+    ):
+        stub = EngramStub(channel)
+        stub.Remember(remembering())
+        call: Any = stub.Recall.future(
+            wire.RecallRequest(query="a cue"), timeout=0.5 if ends == "deadline" else None
+        )
+        assert stuck.begun.wait(10)
+        if ends == "caller":
+            call.cancel()
+        else:
+            with pytest.raises(grpc.RpcError) as late:
+                call.result()
+            assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert stuck.stopped.wait(10)
