@@ -12,6 +12,7 @@ from engram.service.questions import FilterArguments
 
 if TYPE_CHECKING:
     from engram.model.exchange import Exported, Imported
+    from engram.service.exchange.exporting import Export
 
 Progress = Callable[[int, int], None]
 
@@ -25,6 +26,7 @@ class ExchangedSpace(QueriedSpace):
         *,
         format: str | None = None,  # noqa: A002 - as callers say it
         progress: Progress | None = None,
+        after: str | None = None,
         **filters: Unpack[FilterArguments],
     ) -> Exported:
         """Write memories as lines of a file that `import_from` reads; the space goes on meanwhile.
@@ -37,22 +39,39 @@ class ExchangedSpace(QueriedSpace):
             target: a file's name, or a binary file to write into.
             format: `ndjson`, `csv` or `parquet` (needs pyarrow); left out, by the file's name.
             progress: called with (memories written, memories in all).
+            after: the id of a memory; only what was recorded after it is written, in the order it
+                was. It may have been forgotten or corrected, or have expired, meanwhile.
             **filters: as in `recall`; suppressed and expired memories are written unless they say
                 otherwise.
 
         Raises:
             InvalidRequest: no such format, or the file cannot be written.
+            MemoryNotFound: the space has no memory of the id `after`, nor its history.
             SpaceNotFound: nothing was ever remembered in this space.
         """
-        from engram.service.exchange.exporting import Export  # noqa: PLC0415 - seldom
-        from engram.service.exchange.formats import format_written  # noqa: PLC0415 - as above
+        from engram.service.exchange.formats import format_written  # noqa: PLC0415 - seldom
 
         path = Path(target) if isinstance(target, str | os.PathLike) else None
         kind = format_written(format, path)
-        export = Export(self._core, await self._engine(), self._core.store_id.hex(), filters)
+        export = await self._export(after, filters)
         if path is None:
             return await export.to_stream(cast("BinaryIO", target), kind, progress)
         return await export.to_file(path, kind, progress)
+
+    async def exported_count(
+        self, *, after: str | None = None, **filters: Unpack[FilterArguments]
+    ) -> int:
+        """Return how many memories `export_to` would go through; raises what it does.
+
+        For servers, which tell both before the first line.
+        """
+        return await (await self._export(after, filters)).count()
+
+    async def _export(self, after: str | None, filters: FilterArguments) -> Export:
+        from engram.service.exchange.exporting import Export  # noqa: PLC0415 - seldom
+
+        store = self._core.store_id.hex()
+        return Export(self._core, await self._engine(), store, after, filters)
 
     async def import_from(
         self,

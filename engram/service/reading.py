@@ -33,7 +33,7 @@ from engram.service.questions import FilterArguments, Question, check_limit, che
 from engram.service.searching import Asked, graph_at, search
 from engram.service.turns import in_turns
 from engram.service.vectors import embed, embedder_for
-from engram.state.current import not_found
+from engram.state.current import not_found, row_ever
 from engram.state.reading import memories_at
 from engram.state.space import SUPPRESSED, View
 
@@ -45,6 +45,8 @@ class RowsListed(NamedTuple):
 
     rows: list[int]
     total: int
+    rest: int
+    """How many there are from the first of the page on."""
     cursor: str | None
 
 
@@ -300,8 +302,21 @@ async def rows_listed(
     return RowsListed(
         rows=rows[first : first + limit].tolist(),
         total=len(rows),
+        rest=len(rows) - first,
         cursor=f"{recorded[first + limit - 1]:x}" if more else None,
     )
+
+
+def cursor_behind(view: View, space: str, memory_id: str) -> str:
+    """Return the cursor of the page behind a memory, which need not live, nor be listed itself.
+
+    Raises InvalidRequest when that is no id, MemoryNotFound when the space has no memory of it, or
+    none any more: erased, or forgotten before the history that is kept.
+    """
+    row = row_ever(view, parse_id(memory_id))
+    if row is None:
+        raise MemoryNotFound(memory_id, space)
+    return f"{int(view.value('recorded_at', row)):x}"
 
 
 def _after(cursor: str | None) -> int:

@@ -16,6 +16,7 @@ from engram.edges.client.linked_space import RemoteLinkedSpace
 from engram.edges.client.values import Answered, Completed, Labels, RecalledMany, Recognized
 from engram.model.answer import Answer
 from engram.model.completion import Completion
+from engram.model.ids import parse_id
 from engram.model.label_counts import LabelCount
 from engram.model.memory import Page
 from engram.model.recall_result import RecallResult
@@ -145,15 +146,18 @@ class RemoteAskedSpace(RemoteLinkedSpace):
         *,
         format: str | None = None,  # noqa: A002 - as callers say it
         progress: Callable[[int, int], None] | None = None,
+        after: str | None = None,
         **filters: Unpack[FilterArguments],
     ) -> Exported:
         """Write memories as lines of a file of this machine; see `engram.Space.export_to`.
 
-        A file is there as a whole or not at all; what was interrupted begins anew.
+        What an interrupted run left is gone on with when this one asks the same of the same
+        server; it begins anew when the memory was erased behind which it would go on.
         """
         from engram.edges.client.exchange import export_to  # noqa: PLC0415 - seldom
 
-        query = query_of(checked_filters(filters))
+        memory_id = None if after is None else str(parse_id(after))
+        query = query_of({"after": memory_id, **checked_filters(filters)})
         asked = Asked("GET", "/export", self.id, query)
         return await export_to(self._line, asked, _file_of(target), format, progress)
 

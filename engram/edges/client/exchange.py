@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import anyio.to_thread
 import msgspec
 
+from engram.edges.client.http_events import left_well
 from engram.edges.client.line import Asked, Line
 from engram.model.decoders import json_decoder
-from engram.model.errors import InvalidRequest
+from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.exchange import Exported, Imported, RejectedLine
-from engram.service.exchange.exporting import Counted, writer_of
 from engram.service.exchange.formats import WRITTEN, format_read, format_written, reader_of
 from engram.service.exchange.importing import REJECTED_TOLD_MAX, check_apart
+from engram.service.exchange.unfinished import OpenFile, Output, UnfinishedFile
 
 if TYPE_CHECKING:
     from engram.service.exchange.text_files import Raw, Reader
@@ -43,49 +44,49 @@ async def export_to(
 ) -> Exported:
     """Write what a server exports into a file; see `RemoteSpace.export_to`."""
     if not isinstance(target, Path):
-        return await _written(line, asked, target, format_written(format, None), progress)
-    kind, part = format_written(format, target), target.with_name(f"{target.name}.part")
+        kind = format_written(format, None)
+        opened = await anyio.to_thread.run_sync(OpenFile, target, kind)
+        return await _written(line, asked, opened, progress)
+    kind = format_written(format, target)
+    what = repr((line.url, asked.space, sorted(asked.query.items())))
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            done = await _written(line, asked, file, kind, progress)
-        await anyio.to_thread.run_sync(part.replace, target)
+        with UnfinishedFile(target, kind, what) as output:
+            await anyio.to_thread.run_sync(output.begin)
+            try:
+                return await _written(line, asked, output, progress)
+            except MemoryNotFound:
+                # Said before the first line: behind what it was to go on was erased meanwhile, or
+                # was in another store that the server had.
+                if output.standing.cursor is None:
+                    raise
+            await anyio.to_thread.run_sync(partial(output.begin, anew=True))
+            return await _written(line, asked, output, progress)
     except OSError as error:
         raise InvalidRequest(f"{target} cannot be written: {error.strerror}") from error
-    return done
 
 
-async def _written(
-    line: Line, asked: Asked, file: BinaryIO, kind: str, progress: Progress | None
-) -> Exported:
-    counted = Counted(file)
-    memories = associations = 0
+async def _written(line: Line, asked: Asked, output: Output, progress: Progress | None) -> Exported:
+    standing = output.standing
+    if standing.cursor is not None:
+        asked = asked._replace(query={**asked.query, "after": standing.cursor})
     async with line.carried(asked) as answer:
-        total = int(answer.headers.get("x-total-count", "0"))
-        make = writer_of(cast("Any", counted), kind, is_new=True)
+        total = standing.memories_count + int(answer.headers.get("x-total-count", "0"))
         kept = b""
-        async for chunk in answer.aiter_raw():
-            *whole, kept = (kept + chunk).split(b"\n")
-            if not whole:
-                continue
-            lines = await anyio.to_thread.run_sync(_decoded, whole)
-            await anyio.to_thread.run_sync(make.write, lines)
-            memories += len(lines)
-            associations += sum(len(each.get("associations", ())) for each in lines)
-            if progress is not None:
-                progress(memories, max(total, memories))
-
-    def end() -> None:
-        make.close()
-        if not counted.closed and not file.closed:
-            file.flush()
-
-    await anyio.to_thread.run_sync(end)
-    return Exported(memories, associations, counted.bytes_count)
+        async with left_well(answer.aiter_raw()) as chunks:
+            async for chunk in chunks:
+                *whole, kept = (kept + chunk).split(b"\n")
+                if not whole:
+                    continue
+                await anyio.to_thread.run_sync(_write, output, whole)
+                if progress is not None:
+                    progress(standing.memories_count, max(total, standing.memories_count))
+    return await anyio.to_thread.run_sync(output.end)
 
 
-def _decoded(lines: list[bytes]) -> list[dict[str, Any]]:
-    return [_DECODER.decode(each) for each in lines]
+def _write(output: Output, whole: list[bytes]) -> None:
+    """Write lines as they came; the id of the last one says where it goes on."""
+    lines = [_DECODER.decode(each) for each in whole]
+    output.write(lines, lines[-1]["id"])
 
 
 class _Import:

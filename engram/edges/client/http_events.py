@@ -39,7 +39,7 @@ class HttpEvents:
 async def _events(stream: httpx2.Response) -> AsyncGenerator[Event]:
     """Yield the events of a stream until it ends, is lost, or is silent for too long."""
     waiting = b""
-    async with _left_well(stream.aiter_bytes()) as parts:
+    async with left_well(stream.aiter_bytes()) as parts:
         while len(waiting) <= EVENT_BYTES_MAX:
             part = b""
             with anyio.move_on_after(SILENCE_SECONDS_MAX), suppress(httpx2.HTTPError):
@@ -52,7 +52,7 @@ async def _events(stream: httpx2.Response) -> AsyncGenerator[Event]:
 
 
 @asynccontextmanager
-async def _left_well(parts: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+async def left_well(parts: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
     """Lend an iterator over a stream, and end it with all that it iterates over itself.
 
     Closing it would leave those to the collector of garbage, of which trio warns; a cancellation

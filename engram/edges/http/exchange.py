@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterable, Callable, Coroutine
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import anyio
 import anyio.from_thread
 from anyio import lowlevel
+from msgspec import Meta
 
 from engram.edges.http.asked import FilterFields, MetadataText, SpaceId
 from engram.edges.http.calls import Call, Endpoint, given
@@ -23,12 +24,14 @@ from engram.service.access import Role
 from engram.service.space import Space
 
 _LOGGER: Final = logging.getLogger("engram.http")
-_EVERYTHING: Final = {"include_suppressed": True, "include_expired": True}
+
+After = Annotated[str, Meta(description="A memory's id: only what was recorded after that one.")]
 
 
 class ExportQuery(FilterFields, forbid_unknown_fields=True, kw_only=True):
     """Which memories are exported; suppressed and expired ones are, too, unless said otherwise."""
 
+    after: After | None = None
     metadata: MetadataText | None = None
     space: SpaceId | None = None
 
@@ -94,9 +97,9 @@ class _Incoming:
 class ExportStream(StreamedAnswer):
     """Memories on their way to a caller, a line each."""
 
-    def __init__(self, space: Space, filters: dict[str, Any], total: int) -> None:
+    def __init__(self, space: Space, chosen: dict[str, Any], total: int) -> None:
         """Take what to export, which was looked at already, and how many memories it is."""
-        self._space, self._filters, self._total = space, filters, total
+        self._space, self._chosen, self._total = space, chosen, total
 
     async def send(
         self, names: Headers, method: str, receive: Receive, send: Send, connection: Connection
@@ -119,7 +122,7 @@ class ExportStream(StreamedAnswer):
             tasks.start_soon(leave_with_caller, receive, tasks.cancel_scope)
             try:
                 await self._space.export_to(
-                    cast("Any", _Outgoing(take)), format="ndjson", **self._filters
+                    cast("Any", _Outgoing(take)), format="ndjson", **self._chosen
                 )
             except EngramError as error:
                 _LOGGER.error("an export broke off on its way: %s", error)  # noqa: TRY400 - told
@@ -133,11 +136,10 @@ class ExportStream(StreamedAnswer):
 
 async def export(call: Call) -> ExportStream:
     """Export memories."""
-    filters = with_metadata(given(call.query))
+    chosen = with_metadata(given(call.query))
     space = await call.space()
-    # What is wrong with the filters is told before the answer begins.
-    page = await space.list(limit=1, **(_EVERYTHING | filters))
-    return ExportStream(space, filters, page.total)
+    # What is wrong with them is told before the answer begins.
+    return ExportStream(space, chosen, await space.exported_count(**chosen))
 
 
 async def import_lines(call: Call) -> Imported:

@@ -40,6 +40,22 @@ async def test_what_was_exported_is_imported_elsewhere(http: Caller) -> None:
     assert (await http("HEAD", "/api/v1/export")).content == b""
 
 
+async def test_an_export_may_begin_behind_a_memory(http: Caller) -> None:
+    """Its count is of what comes; a memory that is not there is told before the first line."""
+    ids = [await http.remembered(f"text {at}", tags=["a"] * (at % 2)) for at in range(6)]
+    for asked, wanted in (("", ids[3:]), ("&tags_all=a", [ids[3], ids[5]])):
+        answer = await http("GET", f"/api/v1/export?after={ids[2]}{asked}")
+        assert [json.loads(each)["id"] for each in answer.text.splitlines()] == wanted
+        assert answer.headers["x-total-count"] == str(len(wanted))
+    await http("POST", "/api/v1/memories?space=other", {"content": "x"})
+    for asked, status, code in (
+        (f"space=other&after={ids[2]}", 404, "NOT_FOUND"),
+        ("after=2", 400, "INVALID_REQUEST"),
+    ):
+        answer = await http("GET", f"/api/v1/export?{asked}")
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
 async def test_what_cannot_be_exported_is_told_before_it_begins(http: Caller) -> None:
     """A space that is not there, filters that break a rule, parameters there are not."""
     assert (await http("GET", "/api/v1/export?space=nowhere")).status_code == 404

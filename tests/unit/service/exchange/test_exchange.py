@@ -15,7 +15,7 @@ import pytest
 import engram
 from engram.model.errors import InvalidRequest
 from engram.model.memory import Memory
-from engram.service.exchange import exporting, text_files
+from engram.service.exchange import text_files
 from engram.service.space import Space
 
 pytestmark = pytest.mark.anyio
@@ -219,72 +219,6 @@ async def test_a_file_that_is_none_is_refused(
     assert said in str(found.value)
     with pytest.raises(InvalidRequest, match="'xml' is none of ndjson, csv, parquet"):
         await space.import_from(tmp_path / name, format="xml")
-
-
-class Stopped(Exception):
-    """Raised by a progress that has seen enough."""
-
-
-def stop_after(count: int) -> Any:
-    """Return a progress that stops the run after so many calls."""
-    calls: list[int] = []
-
-    def progress(done: int, _: int) -> None:
-        calls.append(done)
-        if len(calls) == count:
-            raise Stopped
-
-    return progress
-
-
-async def test_an_interrupted_export_is_gone_on_with(
-    stores: tuple[engram.Engram, engram.Engram],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What was half written at the end is cut off; another export begins anew."""
-    monkeypatch.setattr(exporting, "_PAGE", 3)
-    space = await stores[0].space("default")
-    await space.remember_many([f"memory {number}" for number in range(10)])
-    for kind in ("ndjson", "csv"):
-        path = tmp_path / f"out.{kind}"
-        part = tmp_path / f"out.{kind}.part"
-        with pytest.raises(Stopped):
-            await space.export_to(path, progress=stop_after(2))
-        assert not path.exists()
-        with part.open("ab") as file:
-            file.write(b"half a li")
-        begun = part.read_bytes()[:-9]
-        seen: list[int] = []
-        await space.export_to(path, progress=lambda *counts: seen.append(counts[0]))  # noqa: B023
-        assert seen == [9, 10]
-        assert path.read_bytes().startswith(begun)
-        assert path.read_bytes().count(b"memory ") == 10
-        with pytest.raises(Stopped):
-            await space.export_to(path, progress=stop_after(2))
-        assert path.read_bytes().count(b"memory ") == 10
-        done = await space.export_to(path, tags_all=["none"])
-        assert (done.memories_count, path.read_bytes().count(b"memory ")) == (0, 0)
-
-
-async def test_an_interrupted_import_is_gone_on_with(
-    stores: tuple[engram.Engram, engram.Engram],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(text_files, "LINES_COUNT_MAX", 3)
-    space = await stores[0].space("default")
-    lines = [json.dumps({"content": f"memory {number}"}) for number in range(10)]
-    (tmp_path / "in.jsonl").write_text("\n".join(lines), "utf-8")
-    with pytest.raises(Stopped):
-        await space.import_from(tmp_path / "in.jsonl", progress=stop_after(2))
-    assert len(await everything(space)) == 6
-    read = await space.import_from(tmp_path / "in.jsonl")
-    assert (read.created_count, read.known_count) == (4, 6)
-    assert [each.content for each in await everything(space)] == [
-        f"memory {number}" for number in range(10)
-    ]
-    assert {each.seen_count for each in await everything(space)} == {1}
 
 
 async def test_what_comes_home_is_there(
