@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What two runs never share; accesses are counted in batches, when a store closes at the latest.
 _OWN = {"lsn", "id", "recorded_at", "occurred_at", "last_access_at", "timings_us", "cursor"}
-_OWN |= {"access_count", "bytes_written", "bytes_shared"}
+_OWN |= {"access_count", "bytes_written", "bytes_shared", "request_id"}
 
 
 @contextmanager

@@ -95,6 +95,7 @@ def test_recall_gives_machines_the_score_its_parts_and_the_stages(cli: CommandLi
     plain = cli("recall", "kettle", "--json").json
     hit = plain["recollections"][0]
     kept = {"score", "relevance", "parts", "group", "confidence", "confidence_interval", "path"}
+    kept |= {"meaning", "words", "lead", "rank"}
     assert set(hit) == kept | {"cites", "memory"}
     assert set(hit["parts"]) == {
         "similarity",

@@ -16,6 +16,10 @@ def test_what_is_suppressed_is_not_listed_until_it_is_brought_back(cli: CommandL
     assert (hidden["id"], hidden["suppressed"]) == (memory, True)
     assert cli("unsuppress", memory).out == f"Brought back: {memory}\n"
     assert cli("unsuppress", memory, "--json").json["ids"] == []
+    cli("forget", memory, "--suppress")
+    first, again = (cli("unsuppress", memory, "--request-key", "k", "--json") for _ in range(2))
+    assert first.json["ids"] == [memory]
+    assert again.json == first.json
     assert cli("list", "--json").json["total"] == 1
 
 

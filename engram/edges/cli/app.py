@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -202,7 +203,7 @@ def _run(arguments: Sequence[str], session: Session, version: str) -> int:
         _say(session, "USAGE", _sentence(error), as_json=as_json)
         return USAGE
     except EngramError as error:
-        _say(session, error.code, str(error), as_json=as_json)
+        _say(session, error.code, str(error), as_json=as_json, more=_known_of(error))
         return FAILED
     except KeyboardInterrupt:
         _say(session, "INTERRUPTED", session.interrupted, as_json=as_json)
@@ -241,8 +242,29 @@ def _sentence(error: CycloptsError) -> str:
     return f"{sentence}; see `{command} --help`"
 
 
-def _say(session: Session, code: str, message: str, *, as_json: bool) -> None:
+def _known_of(error: EngramError) -> dict[str, Any]:
+    """Return what the library knows of an error beside its message, for machines."""
+    from engram.service.wire.refusals import told_of  # noqa: PLC0415 - not needed for --help
+
+    told = told_of(error)
+    facts = dict(told.facts or {})
+    # What a server calls the request in its log; no fact of the error.
+    request_id = facts.pop("request_id", None)
+    known: dict[str, Any] = {"name": type(error).__name__, "facts": facts}
+    if told.violations:
+        known["violations"] = list(told.violations)
+    return known if request_id is None else known | {"request_id": request_id}
+
+
+def _say(
+    session: Session,
+    code: str,
+    message: str,
+    *,
+    as_json: bool,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     if as_json:
-        print_json({"error": {"code": code, "message": message}})
+        print_json({"error": {"code": code, "message": message, **more}})
         return
     session.errors.print(f"{code}: {message}", style="red", soft_wrap=True)

@@ -87,10 +87,11 @@ class ConceptCommands:
 
 
 def _value(each: Concept | Belief) -> dict[str, Any]:
+    from engram.model.concepts import Belief  # noqa: PLC0415 - not needed for --help
+
     value: dict[str, Any] = {"name": each.name, "coherence": each.coherence, "terms": each.terms}
     value |= {"episodes": each.episodes, "memory": memory_value(each.memory)}
-    for name in ("held_from", "held_until"):
-        moment = getattr(each, name, None)
-        if moment is not None:
-            value[name] = moment.isoformat()
+    if isinstance(each, Belief):
+        value["held_from"] = each.held_from.isoformat()
+        value["held_until"] = None if each.held_until is None else each.held_until.isoformat()
     return value

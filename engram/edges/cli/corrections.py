@@ -72,9 +72,8 @@ class CorrectionCommands:
             async with self._session.space(settings) as space:
                 done = await space.update(memory_id, **changes)
             if place.json:
-                print_json(
-                    {"id": done.id, "space": space.id, "lsn": done.lsn, "supersedes": memory_id}
-                )
+                value = {"id": done.id, "space": space.id, "lsn": done.lsn}
+                print_json({**value, "created": done.created, "supersedes": memory_id})
             else:
                 console = self._session.console
                 console.print(f"Corrected: {done.id} supersedes {memory_id}", soft_wrap=True)

@@ -173,6 +173,9 @@ class MemoryCommands:
         /,
         *,
         as_of: AsOf = None,
+        include_suppressed: Annotated[
+            bool, Parameter(negative="", help="Also when it is suppressed.")
+        ] = False,
         place: SpacePlace = _HERE,
     ) -> int:
         """Show one memory with all its fields."""
@@ -180,7 +183,9 @@ class MemoryCommands:
 
         async def command() -> int:
             async with self._session.space(settings) as space:
-                memory = await space.get(memory_id, as_of=as_of)
+                memory = await space.get(
+                    memory_id, as_of=as_of, include_suppressed=include_suppressed
+                )
                 is_concept = memory.kind == "concept" and as_of is None
                 cites = await _cited(space, memory_id) if is_concept else []
             fields = memory_value(memory) | ({"cites": cites} if cites else {})

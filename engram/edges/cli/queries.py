@@ -41,6 +41,10 @@ class QueryCommands:
         param: Parameters = (),
         format: AnswerForm = "table",  # noqa: A002 - it is what the option is called
         budget_ms: Budget = None,
+        explain: Annotated[
+            bool,
+            Parameter(negative="", help="Let rows name all the ways that led to them as evidence."),
+        ] = False,
         place: SpacePlace = _HERE,
     ) -> int:
         """Carry out a statement of the query language: RECALL, SPREAD, PREDICT, and others."""
@@ -50,7 +54,7 @@ class QueryCommands:
 
         async def command() -> int:
             async with self._session.space(settings) as space:
-                answer = await space.query(text, parameters, budget_ms=budget_ms)
+                answer = await space.query(text, parameters, budget_ms=budget_ms, explain=explain)
             print_answer(self._session.console, answer, "json" if place.json else format)
             return 0
 

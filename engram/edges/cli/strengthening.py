@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from engram.model.space_settings import SpaceSettings
 
 _HERE = SpacePlace()
+RequestKey = Annotated[
+    str | None, Parameter(metavar="KEY", help="A name for this request, to repeat it safely.")
+]
 MemoryId = Annotated[str, Parameter(name="id", help="An id as remember and list print it.")]
 
 
@@ -30,10 +33,7 @@ class StrengthCommands:
         verdict: Annotated[str, Parameter(help="useful or wrong.")],
         /,
         *,
-        request_key: Annotated[
-            str | None,
-            Parameter(metavar="KEY", help="A name for this request, to repeat it safely."),
-        ] = None,
+        request_key: RequestKey = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Say that a memory was useful, so that it lasts longer, or wrong, so that it fades."""
@@ -59,13 +59,20 @@ class StrengthCommands:
 
         return int(self._session.run(command))
 
-    def unsuppress(self, memory_id: MemoryId, /, *, place: SpacePlace = _HERE) -> int:
+    def unsuppress(
+        self,
+        memory_id: MemoryId,
+        /,
+        *,
+        request_key: RequestKey = None,
+        place: SpacePlace = _HERE,
+    ) -> int:
         """Bring a suppressed memory back into answers."""
         settings = place.settings()
 
         async def command() -> int:
             async with self._session.space(settings) as space:
-                done = await space.unsuppress(memory_id)
+                done = await space.unsuppress(memory_id, request_key=request_key)
             if place.json:
                 print_json(to_builtins(done))
             else:
@@ -113,6 +120,7 @@ class StrengthCommands:
         priming: Annotated[
             bool | None, Parameter(help="Let a recall prime the next one of its session.")
         ] = None,
+        request_key: RequestKey = None,
         place: SpacePlace = _HERE,
     ) -> int:
         """Change how a space forgets; what is left out stays as it is."""
@@ -131,7 +139,7 @@ class StrengthCommands:
         async def command() -> int:
             async with self._session.space(settings) as space:
                 changes = {name: value for name, value in given.items() if value is not None}
-                found = await space.configure(**changes)
+                found = await space.configure(request_key=request_key, **changes)
             self._print(found, settings.memory_space, as_json=place.json)
             return 0
 
