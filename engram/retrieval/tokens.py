@@ -277,7 +277,7 @@ class Tokenizer:
 
 @functools.lru_cache(maxsize=STEMS_CACHED_MAX)
 def _stem(language: str, word: str) -> str:
-    # A stemmer carries the word it works on: a new one for each word (1 us) needs no lock.
+    # A stemmer carries the word it works on: a new one for each word (3 us) needs no lock.
     return str(snowballstemmer.stemmer(language).stemWord(word)) or word
 
 

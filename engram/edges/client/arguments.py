@@ -12,23 +12,11 @@ import msgspec
 from engram.model.cue import make_filters
 from engram.model.errors import InvalidRequest
 from engram.model.limits import REQUEST_KEY_CHARACTERS_MAX
+from engram.service.wire.plain import plain
 
 # What a recall takes besides filters.
 _ASKED: Final = ("memory_ids", "mode", "reinforce", "session", "deadline_ms")
-
-
-def _plain(value: Any) -> Any:
-    """Return what has no JSON of its own as something that has."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Iterable):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} {value!r} is nothing that JSON can hold")
-
-
-_JSON: Final = msgspec.json.Encoder(enc_hook=_plain)
+_JSON: Final = msgspec.json.Encoder(enc_hook=plain)
 
 
 def json_of(value: object) -> bytes:

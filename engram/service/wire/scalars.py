@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from engram.model.errors import InvalidRequest
 from engram.model.memory import to_nanoseconds
+from engram.service.wire.plain import plain
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS: Final = 1_000_000_000
@@ -73,20 +73,9 @@ def json_of(value: Any) -> str:
     if isinstance(value, str):
         raise InvalidRequest(f"{value!r} is a text and no JSON object")
     try:
-        return msgspec.json.encode(value, enc_hook=_plain).decode()
+        return msgspec.json.encode(value, enc_hook=plain).decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidRequest(f"has no JSON: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    """Return what has no JSON of its own as something that has."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Iterable):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} {value!r} is nothing that JSON can hold")
 
 
 def object_of(text: str) -> Any:
