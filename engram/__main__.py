@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from engram.edges.client.store import RemoteEngram
     from engram.edges.http.server import HttpServer
     from engram.edges.mcp.http import ToolHttpServer
-    from engram.edges.mcp.lent import OpenStore
     from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
     from engram.engine.store import Migration
-    from engram.ports import Clock
+    from engram.ports import Clock, Tracer
     from engram.service.backups import Backups
     from engram.service.store import Engram
     from engram.settings import Settings
+    from engram.tooling import OpenStore as OpenToolStore
 
 
 def _open_store(
-    *, settings: Settings, clock: Clock | None = None
+    *, settings: Settings, clock: Clock | None = None, tracer: Tracer | None = None
 ) -> AbstractAsyncContextManager[Engram]:
     # Imported when a store is opened: numpy and the engine cost more than all of --help.
     from engram.wiring import open_store  # noqa: PLC0415
 
-    return open_store(settings=settings, clock=clock, on_migration=_tell)
+    return open_store(settings=settings, clock=clock, on_migration=_tell, tracer=tracer)
 
 
 def _tell(migration: Migration) -> None:
@@ -93,36 +93,30 @@ def _server_file(settings: Settings) -> ServerFile:
 
 
 def _keys(settings: Settings) -> KeyFile:
-    from engram.serving import make_keys  # noqa: PLC0415 - as above
+    from engram.admitting import make_keys  # noqa: PLC0415 - as above
 
     return make_keys(settings)
 
 
-def _connect(url: str, settings: Settings) -> AbstractAsyncContextManager[RemoteEngram]:
-    from engram.connecting import connect  # noqa: PLC0415 - as above
+def _connect(
+    url: str, settings: Settings, tracer: Tracer | None = None
+) -> AbstractAsyncContextManager[RemoteEngram]:
+    from engram.connecting import connect_traced  # noqa: PLC0415 - as above
 
     # The server of this store shows what the settings name: that alone is trusted here.
     files = settings.tls_files if url.startswith("https:") else None
-    return connect(
-        url,
-        api_key=settings.api_key or None,
-        timeout=ANSWER_SECONDS_MAX,
-        authorities=None if files is None else files[0],
-    )
+    authorities = None if files is None else files[0]
+    return connect_traced(url, settings.api_key or None, ANSWER_SECONDS_MAX, tracer, authorities)
 
 
-async def _serve_agent(settings: Settings, open_store: OpenStore) -> None:
-    # Neither numpy nor the engine is needed to answer a host; the store brings them.
-    from engram.adapters.local.clock import SystemClock  # noqa: PLC0415 - as above
-    from engram.edges.mcp.stdio import serve_stdio  # noqa: PLC0415 - as above
-    from engram.service.admission import Admission  # noqa: PLC0415 - as above
+async def _serve_agent(settings: Settings, open_store: OpenToolStore) -> None:
+    from engram.tooling import serve_agent  # noqa: PLC0415 - as above
 
-    admission = Admission(SystemClock())
-    await serve_stdio(open_store, admission, __version__, settings.memory_space)
+    await serve_agent(settings, open_store, __version__)
 
 
 def _open_tool_server(
-    settings: Settings, open_store: OpenStore
+    settings: Settings, open_store: OpenToolStore
 ) -> AbstractAsyncContextManager[ToolHttpServer]:
     from engram.tooling import open_tool_server  # noqa: PLC0415 - as above
 

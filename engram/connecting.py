@@ -12,6 +12,7 @@ from engram.adapters.traces.opening import tracer_of_process
 from engram.edges.client.limits import TIMEOUT_SECONDS
 from engram.edges.client.opening import open_remote
 from engram.edges.client.store import RemoteEngram
+from engram.ports import Tracer
 
 
 def connect(
@@ -45,4 +46,15 @@ def connect(
     """
     tracer = tracer_of_process() if traces else None
     trusted = None if authorities is None else Path(authorities).expanduser()
-    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy(), tracer, trusted)
+    return connect_traced(url, api_key, timeout, tracer, trusted)
+
+
+def connect_traced(
+    url: str,
+    api_key: str | None,
+    timeout: float | None,
+    tracer: Tracer | None,
+    authorities: Path | None,
+) -> AbstractAsyncContextManager[RemoteEngram]:
+    """Lend the same, whose requests are spans of this tracer; None: of none."""
+    return open_remote(url, api_key, timeout, SystemClock(), SystemEntropy(), tracer, authorities)

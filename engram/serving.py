@@ -14,22 +14,19 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
-from engram.adapters.local.audit_file import AuditFile
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
-from engram.adapters.local.key_file import KeyFile
 from engram.adapters.local.machine import allow_open_files
 from engram.adapters.local.server_file import ServerFile
+from engram.admitting import names_of, open_checks
 from engram.backup.repository import Repository
 from engram.edges.http.guard import Guard
 from engram.edges.http.server import HttpServer
 from engram.model.errors import InvalidRequest
 from engram.ports import ArchiveStore
-from engram.service.access import Access, PrincipalSource
 from engram.service.admission import Admission
 from engram.service.backups import Backups
 from engram.service.durations import Durations
-from engram.service.limiting import TokenBuckets
 from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
 from engram.service.transfers import Transfers
@@ -47,9 +44,6 @@ _NAME_BYTES: Final = 4
 
 # Where an archive is kept until all of it is there; no space, for it begins with a dot.
 _INCOMING: Final = ".incoming-"
-
-# By which programs of this machine call it.
-_LOCAL_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 @asynccontextmanager
@@ -71,14 +65,14 @@ async def open_server(settings: Settings, version: str) -> AsyncIterator[HttpSer
     file = ServerFile(settings.data_path)
     said = settings.log_format, settings.log_level, sys.stderr, SystemClock()
     with structured_loggers(*said) as logger:
-        async with open_store(settings=settings) as db, _open_checks(settings) as checks:
+        async with open_store(settings=settings) as db, open_checks(settings) as checks:
             name = SystemEntropy().token(_NAME_BYTES).hex()
             durations = Durations()
             admission = Admission(SystemClock(), *checks)
             more = admission, durations, logger, tls
             grpc = await _grpc_server(settings, db, (version, name), *more)
             place = settings.http_host, settings.http_port, SystemClock()
-            guard = Guard(SystemClock(), *checks, _names_of(settings))
+            guard = Guard(SystemClock(), *checks, names_of(settings))
             transfers = await make_transfers(db, settings.data_path)
             server = HttpServer(
                 *(db, version, name, *place, guard, transfers, logger, durations, grpc, tls)
@@ -140,50 +134,8 @@ async def open_guard(settings: Settings) -> AsyncIterator[Guard]:
 
     Raises StorageFailed when the audit cannot be opened.
     """
-    async with _open_checks(settings) as checks:
-        yield Guard(SystemClock(), *checks, _names_of(settings))
-
-
-def _names_of(settings: Settings) -> frozenset[str] | None:
-    """Return the only names by which a server may be called over HTTP; None: any."""
-    if settings.access or not settings.is_local:
-        return None
-    return _LOCAL_NAMES | {settings.http_host}
-
-
-@asynccontextmanager
-async def open_admission(settings: Settings) -> AsyncIterator[Admission]:
-    """Open the same for a server of tools; raises what `open_guard` does."""
-    async with _open_checks(settings) as checks:
-        yield Admission(SystemClock(), *checks)
-
-
-@asynccontextmanager
-async def _open_checks(
-    settings: Settings,
-) -> AsyncIterator[tuple[Access | None, TokenBuckets | None, AuditFile | None]]:
-    """Lend who is known, how often they may ask, and what writes it down; None for neither."""
-    limiter = None
-    if settings.rate_limit:
-        limiter = TokenBuckets(settings.rate_limit, settings.rate_burst)
-    async with _open_audit(settings) as audit:
-        yield make_access(settings) if settings.access else None, limiter, audit
-
-
-@asynccontextmanager
-async def _open_audit(settings: Settings) -> AsyncIterator[AuditFile | None]:
-    path = settings.audit_path
-    if path is None:
-        yield None
-        return
-    audit = await anyio.to_thread.run_sync(AuditFile, path)
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(audit.run)
-            yield audit
-            tasks.cancel_scope.cancel()
-    finally:
-        audit.close()
+    async with open_checks(settings) as checks:
+        yield Guard(SystemClock(), *checks, names_of(settings))
 
 
 async def make_transfers(db: Engram, root: Path) -> Transfers:
@@ -209,19 +161,3 @@ def _remove_all(root: Path) -> None:
     """Remove what killed servers left over in a store's directory."""
     for each in root.glob(f"{_INCOMING}*"):
         shutil.rmtree(each, ignore_errors=True)
-
-
-def make_keys(settings: Settings) -> KeyFile:
-    """Return the API keys of the store of the settings."""
-    return KeyFile(settings.data_path, SystemClock(), SystemEntropy())
-
-
-def make_access(settings: Settings) -> Access:
-    """Return who is known to the server: holders of keys, and of tokens where there is a secret."""
-    sources: list[PrincipalSource] = [make_keys(settings)]
-    if settings.jwt_secret:
-        # Few servers take tokens, and their cryptography is slow to load.
-        from engram.adapters.local.tokens import SignedTokens  # noqa: PLC0415
-
-        sources.append(SignedTokens(settings.jwt_secret))
-    return Access(sources)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from engram.edges.http.metrics import METRICS
+from engram.service.metrics import METRICS
 
 PAGES = Path(__file__).parents[2] / "docs" / "operations"
 PARTS = {"histogram": {"_bucket", "_sum", "_count"}, "summary": {"_sum", "_count"}}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engram.edges.http.metrics import METRICS
 from engram.model import errors
+from engram.service.metrics import METRICS
 from engram.service.wire.refusals import STATUS
 from tests.docs.test_http_page import OWN
 

@@ -14,14 +14,15 @@ import pytest
 
 from engram.__main__ import _open_tool_server, _serve_agent
 from engram.adapters.local.server_file import ServerFile
+from engram.admitting import make_keys
 from engram.connecting import connect
 from engram.edges.cli.app import run
 from engram.edges.cli.machine import Finding, Machine, Servers, Tools
 from engram.engine.checking import StoreReport
 from engram.engine.repairing import Repair
-from engram.ports import Clock
+from engram.ports import Clock, Tracer
 from engram.service.store import Engram
-from engram.serving import make_keys, open_server
+from engram.serving import open_server
 from engram.settings import Settings
 from engram.testing.kernels.vectors import check_masks, check_ties
 from engram.wiring import (
@@ -61,7 +62,7 @@ class CommandLine:
                 partial(open_server, version="9.9.9"),
                 lambda settings: ServerFile(settings.data_path),
                 make_keys,
-                lambda url, settings: connect(url, api_key=settings.api_key or None),
+                lambda url, settings, _: connect(url, api_key=settings.api_key or None),
             ),
             Tools(_serve_agent, _open_tool_server),
         )
@@ -78,17 +79,17 @@ class CommandLine:
         """Let commands open the store with these parts instead of this machine's."""
 
         def opener(
-            *, settings: Settings, clock: Clock | None = None
+            *, settings: Settings, clock: Clock | None = None, tracer: Tracer | None = None
         ) -> AbstractAsyncContextManager[Engram]:
-            return open_store(settings=settings, **({"clock": clock} | parts))
+            return open_store(settings=settings, **({"clock": clock, "tracer": tracer} | parts))
 
         self.machine = self.machine._replace(open_store=opener)
 
 
 def _open_store(
-    *, settings: Settings, clock: Clock | None = None
+    *, settings: Settings, clock: Clock | None = None, tracer: Tracer | None = None
 ) -> AbstractAsyncContextManager[Engram]:
-    return open_store(settings=settings, clock=clock)
+    return open_store(settings=settings, clock=clock, tracer=tracer)
 
 
 async def _verify_store(

@@ -33,8 +33,8 @@ class Waiting(HashingEmbedder):
             await anyio.sleep_forever()
         return await super().embed(texts)
 
-def opener(*, settings, clock=None):
-    return open_store(settings=settings, clock=clock, embedder=Waiting())
+def opener(*, settings, clock=None, tracer=None):
+    return open_store(settings=settings, clock=clock, tracer=tracer, embedder=Waiting())
 
 servers = Servers(None, lambda settings: ServerFile(settings.data_path), None, None)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

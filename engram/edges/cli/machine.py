@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engram.edges.client.store import RemoteEngram
     from engram.engine.checking import StoreReport
     from engram.engine.repairing import Repair
-    from engram.ports import Clock
+    from engram.ports import Clock, Tracer
     from engram.service.backups import Backups
     from engram.service.space import Space
     from engram.service.store import Engram
@@ -37,9 +37,12 @@ class OpenStore(Protocol):
     """Opens the store the settings name; `engram.wiring.open_store` is one."""
 
     def __call__(
-        self, *, settings: Settings, clock: Clock | None = None
+        self, *, settings: Settings, clock: Clock | None = None, tracer: Tracer | None = None
     ) -> AbstractAsyncContextManager[Engram]:
-        """Return the store, open until the block is left; `clock` is this machine's if left out."""
+        """Return the store, open until the block is left.
+
+        Left out, `clock` is this machine's, and `tracer` as the settings say.
+        """
 
 
 class Finding(NamedTuple):
@@ -154,7 +157,7 @@ class Servers(NamedTuple):
     open: Callable[[Settings], AbstractAsyncContextManager[Server]]
     file: Callable[[Settings], ServerFile]
     keys: Callable[[Settings], Keys]
-    connect: Callable[[str, Settings], AbstractAsyncContextManager[RemoteEngram]]
+    connect: Callable[[str, Settings, Tracer | None], AbstractAsyncContextManager[RemoteEngram]]
 
 
 class ToolServer(Protocol):
@@ -166,14 +169,18 @@ class ToolServer(Protocol):
         """Serve until the process is told to stop."""
 
 
+class LendStore(Protocol):
+    """Opens the store, or asks the server that has it open."""
+
+    def __call__(self, *, tracer: Tracer | None) -> AbstractAsyncContextManager[Any]:
+        """Return it, open until the block is left; what it does is told to `tracer`."""
+
+
 class Tools(NamedTuple):
     """How the program serves agents: one over standard input and output, or many over HTTP."""
 
-    serve: Callable[[Settings, Callable[[], AbstractAsyncContextManager[Any]]], Awaitable[None]]
-    open: Callable[
-        [Settings, Callable[[], AbstractAsyncContextManager[Any]]],
-        AbstractAsyncContextManager[ToolServer],
-    ]
+    serve: Callable[[Settings, LendStore], Awaitable[None]]
+    open: Callable[[Settings, LendStore], AbstractAsyncContextManager[ToolServer]]
 
 
 class Machine(NamedTuple):

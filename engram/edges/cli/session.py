@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from engram.edges.cli.machine import AnySpace, AnyStore, Machine
     from engram.edges.cli.remote import Remote
+    from engram.ports import Tracer
     from engram.settings import Settings
 
 
@@ -41,8 +42,13 @@ class Session:
         return Remote(found, settings)
 
     @asynccontextmanager
-    async def store(self, settings: Settings) -> AsyncIterator[AnyStore]:
-        """Open the store, or ask the server that has it open; the verbs are the same."""
+    async def store(
+        self, settings: Settings, *, tracer: Tracer | None = None
+    ) -> AsyncIterator[AnyStore]:
+        """Open the store, or ask the server that has it open; the verbs are the same.
+
+        What they do is told to `tracer`; without one, as the settings say.
+        """
         from engram.model.errors import StoreInUse, Unauthorized  # noqa: PLC0415 - not for --help
 
         find = self.machine.servers.file(settings).read
@@ -50,7 +56,8 @@ class Session:
         async with AsyncExitStack() as held:
             if server is None:
                 try:
-                    db = await held.enter_async_context(self.machine.open_store(settings=settings))
+                    opened = self.machine.open_store(settings=settings, tracer=tracer)
+                    db = await held.enter_async_context(opened)
                 except StoreInUse:
                     # A server may have come up since it was looked for.
                     server = find()
@@ -59,7 +66,7 @@ class Session:
                 else:
                     yield db
                     return
-            remote = self.machine.servers.connect(server.url, settings)
+            remote = self.machine.servers.connect(server.url, settings, tracer)
             try:
                 yield await held.enter_async_context(remote)
             except Unauthorized as error:

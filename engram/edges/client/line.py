@@ -16,8 +16,10 @@ from engram.edges.client.parts import Part
 from engram.edges.client.retrying import Failure, pauses
 from engram.model.errors import Closed, NoAnswerInTime, ServerUnreachable
 from engram.ports import Entropy, Tracer
+from engram.service.telemetry import REQUEST
 
 T = TypeVar("T")
+_CORRELATION: Final = "x-correlation-id"
 _KEY_BYTES: Final = 16
 _READS: Final = frozenset(("GET", "HEAD"))
 _NOTHING: Final[Mapping[str, object]] = {}
@@ -137,13 +139,19 @@ class Line(ABC):
         asked: Asked,
         attempt: Callable[[Asked, dict[str, str], float], Awaitable[T | Failure]],
     ) -> T:
-        """Try until there is an answer; attempts are given the headers of the trace."""
+        """Try until there is an answer; attempts are given the headers of the trace.
+
+        Where this is asked for on behalf of a call of a door of this process, such as that of MCP,
+        the server's log has it under the same correlation id.
+        """
+        caller = REQUEST.get()
+        named = {} if caller is None or caller.is_over else {_CORRELATION: caller.correlation_id}
         if self._tracer is None:
-            return await self._repeated(asked, attempt, {})
+            return await self._repeated(asked, attempt, named)
         with self._tracer.span(asked.method, asked.space, kind="client") as span:
             span.note("http.request.method", asked.method)
             span.note("url.path", f"/api/v1{asked.path}")
-            return await self._repeated(asked, attempt, dict(self._tracer.headers()))
+            return await self._repeated(asked, attempt, named | self._tracer.headers())
 
     async def _repeated(
         self,

@@ -22,7 +22,6 @@ from engram.edges.http.connections import Connection, connection_of
 from engram.edges.http.event_stream import Streams
 from engram.edges.http.guard import Guard, unguarded
 from engram.edges.http.limits import BODY_SECONDS_MAX, REQUESTS_AT_ONCE_MAX
-from engram.edges.http.metrics import arena_metrics
 from engram.edges.http.naming import Head, head_of, space_of, space_or_default
 from engram.edges.http.problems import PROBLEM_JSON, Problem, Refused, Said, problem_of, said_of
 from engram.edges.http.reading import body_of, query_of, read_body
@@ -40,6 +39,7 @@ from engram.edges.http.visits import Visit
 from engram.model.errors import InvalidRequest, KernelCancelled, Overloaded
 from engram.ports import Clock
 from engram.service.durations import OTHERS, Durations
+from engram.service.metrics import arena_metrics
 from engram.service.store import Engram
 from engram.service.telemetry import REQUEST, RequestLogger
 from engram.service.transfers import Transfers

@@ -14,7 +14,7 @@ from engram.model.errors import InvalidRequest
 from engram.model.ids import DEFAULT_SPACE
 from engram.service.access import secret_in
 from engram.service.requests import check_request_key
-from engram.service.wire.names import name_of, trace_id_of
+from engram.service.wire.names import host_of, name_of, trace_id_of
 from engram.service.wire.routing import first_named
 
 _SPACE: Final = b"x-memory-space"
@@ -104,8 +104,7 @@ class Head(NamedTuple):
     @property
     def host(self) -> str:
         """The name by which the server was called, without the port; empty when none is said."""
-        said = self.found.get(_HOST, b"").decode("latin-1").lower()
-        return said.partition("]")[0].lstrip("[") if said.startswith("[") else said.split(":")[0]
+        return host_of(self.found.get(_HOST, b"").decode("latin-1"))
 
     @property
     def is_from_elsewhere(self) -> bool:

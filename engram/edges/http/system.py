@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from engram.edges.http.calls import Call, Endpoint, Raw
-from engram.edges.http.metrics import MEDIA_TYPE, bounded, text_of
 from engram.edges.http.problems import Refused
 from engram.edges.http.reported import AliveValue, HealthValue, IntrospectValue, ReadyValue
 from engram.model.errors import SpaceNotFound
 from engram.service.access import Role
+from engram.service.metrics import MEDIA_TYPE, bounded, text_of
 
 
 async def alive(call: Call) -> AliveValue:  # noqa: ARG001 - handlers are called alike

@@ -41,6 +41,14 @@ class MakesSpaces(Protocol):
         """Raise TooManySpaces when a caller may make no more spaces."""
 
 
+@runtime_checkable
+class Measured(Protocol):
+    """A store of this process: what it measures is told by whoever has it open."""
+
+    def metrics(self) -> dict[str, float]:
+        """Return samples under their names and labels."""
+
+
 OpenStore = Callable[[], AbstractAsyncContextManager[Store]]
 
 
@@ -90,6 +98,12 @@ class Lent:
     async def spaces(self) -> Sequence[SpaceInfo]:
         """Return every memory space; raises what opening the store raises."""
         return await (await self._store()).spaces()
+
+    def measured(self) -> Measured | None:
+        """Return the store that is open in this process now; None when there is none."""
+        opening: _Opening | None = self._opening
+        store: object = None if opening is None else opening.store
+        return store if isinstance(store, Measured) else None
 
     def end(self) -> None:
         """Close the store, soon; the next call opens it again."""

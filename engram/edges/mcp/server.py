@@ -1,16 +1,14 @@
 """The server of tools and resources, whatever carries its messages.
 
-Rule 1: whatever the engine raises becomes a refusal with a stable code, in the words of all fronts.
-Rule 2: who calls is known, and may do this with this space, before the space is looked up.
-Rule 3: a call that is cancelled ends its work; nothing here shields it.
+Each call goes through `Calls`, and nothing here shields it: one that is cancelled ends its work.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import mcp_types as types
 import msgspec
@@ -18,17 +16,17 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
+from engram.edges.mcp.calls import Asked, Calls, Refused, Visit
 from engram.edges.mcp.lent import Lent
 from engram.edges.mcp.progress import Progress
 from engram.edges.mcp.schemas import answer_of, answer_schema_of, schema_of
-from engram.edges.mcp.tools import TOOLS, Tool
+from engram.edges.mcp.tools import TOOLS, Tool, operation_of
 from engram.model.decoders import converted
-from engram.model.errors import EngramError, InvalidRequest, ServerUnreachable
-from engram.model.ids import check_space_id
-from engram.service.access import ANYONE, Principal, Role
-from engram.service.admission import Admission
+from engram.model.errors import InvalidRequest, ServerUnreachable
+from engram.model.memory import SpaceInfo
+from engram.service.access import ANYONE, Role
 from engram.service.wire.answered import memory_value
-from engram.service.wire.refusals import Fact, Told, remedy_of, told_of
+from engram.service.wire.refusals import Fact, Told, remedy_of
 from engram.service.wire.violations import violations_of
 
 Context = ServerRequestContext[Any, Any]
@@ -36,11 +34,10 @@ Context = ServerRequestContext[Any, Any]
 PRINCIPAL: Final = "engram.principal"
 """Where a request over HTTP says who sent it, in its ASGI scope."""
 
-_LOGGER: Final = logging.getLogger("engram.mcp")
 _JSON: Final = "application/json"
 _URI: Final = re.compile(r"engram://(?P<space>[^/]+?)/?(?:/memories/(?P<id>[^/]+))?")
 _OURS: Final = 500
-_DONE: Final = 200
+T = TypeVar("T")
 _INSTRUCTIONS: Final = (
     "Engram is a durable memory. Recall before you answer from scratch; remember what should "
     "outlast this conversation, in sentences that are understood without it; correct what has "
@@ -61,26 +58,17 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after_s: int | None = None
 
 
-class Call(NamedTuple):
-    """One call that is let in or refused."""
-
-    principal: Principal
-    request_id: str
-    action: str
-    resource: str
-
-
 class ToolServer:
     """Answers the calls of all sessions."""
 
     def __init__(
-        self, lent: Lent, admission: Admission, version: str, space: str, *, is_local: bool = True
+        self, lent: Lent, calls: Calls, version: str, space: str, *, is_local: bool = True
     ) -> None:
-        """Take the store, who is let in, the version of the program, and the space left out.
+        """Take the store, what lets calls in, the version of the program, and the space left out.
 
         `is_local`: calls come from the process that started this one, and need not show a key.
         """
-        self._lent, self._admission, self._space = lent, admission, space
+        self._lent, self._calls, self._space = lent, calls, space
         self._is_local = is_local
         self._tools = types.ListToolsResult(tools=[_described(each) for each in TOOLS.values()])
         self.protocol: Server[Any] = Server(
@@ -106,74 +94,84 @@ class ToolServer:
         tool = TOOLS.get(asked.name)
         if tool is None:
             known = ", ".join(TOOLS)
-            raise MCPError(
-                types.INVALID_PARAMS, f"there is no tool {asked.name!r}; there are {known}"
-            )
+            error = InvalidRequest(f"there is no tool {asked.name!r}; there are {known}")
+            unknown = self._visit(context, "tools/call", asked.name)
+            return await self._answered(unknown, partial(_raise, error))
+        visit = self._visit(context, "tools/call", tool.name, tool.operation, tool.name)
         progress = Progress(context.session.report_progress)
 
-        async def work(space: Any, arguments: msgspec.Struct) -> msgspec.Struct:
+        async def work() -> msgspec.Struct:
+            arguments = _read(tool, asked.arguments or {})
+            visit.operation = operation_of(tool, arguments)
+            space = await self._admitted(visit, tool.needs, arguments.space)
             if context.meta is None or "progress_token" not in context.meta:
                 return await tool.carry_out(space, arguments, progress)
             return await progress.during(lambda: tool.carry_out(space, arguments, progress))
 
-        call = self._call(context, f"MCP tools/call {tool.name}", tool.name)
         try:
-            arguments = _read(tool, asked.arguments or {})
-            value = await self._admitted(
-                call, tool.needs, arguments.space, lambda space: work(space, arguments)
-            )
-        except _Refused as refused:
-            return _result(refused.refusal, is_error=True)
-        return _result(value)
+            value = await self._carried_out(visit, work)
+        except Refused as refused:
+            return _result(refusal_of(refused.told), refused.names, is_error=True)
+        return _result(value, visit.names)
 
-    def _call(self, context: Context, action: str, resource: str) -> Call:
-        request: Any = context.request
-        principal = ANYONE if self._is_local else request.scope[PRINCIPAL]
-        return Call(principal, str(context.request_id), action, resource)
-
-    async def _admitted(
+    def _visit(
         self,
-        call: Call,
-        needs: Role,
-        named: str | None,
-        work: Callable[[Any], Awaitable[Any]],
-    ) -> Any:
-        """Carry out work with the space of a call; _Refused in place of whatever is raised."""
-        space = self._space if named is None else named
-        status = _DONE
-        try:
-            check_space_id(space)
-            self._admission.check(call.principal, needs, space)
-            await self._admission.count(space)
-            writes = needs is not Role.READER
-            return await work(await self._lent.space(space, call.principal.name, writes=writes))
-        except Exception as error:
-            told = self._told(error, call)
-            status = told.status
-            raise _Refused(told) from error
-        finally:
-            self._admission.tell(
-                call.principal, space, call.action, call.resource, status, call.request_id
-            )
+        context: Context,
+        method: str,
+        resource: str,
+        operation: str | None = None,
+        tool: str | None = None,
+    ) -> Visit:
+        """Return what is known of a call; a trace is named in its `_meta`, else by its request."""
+        principal, said = ANYONE, {}
+        if not self._is_local:
+            request: Any = context.request
+            principal, said = request.scope[PRINCIPAL], said_in(request.scope)
+        meta: Mapping[str, Any] = context.meta or {}
+        if "traceparent" in meta:
+            said |= {name: meta.get(name) for name in ("traceparent", "tracestate")}
+        route = f"MCP {method}" if tool is None else f"MCP {method} {tool}"
+        rpc_id = None if context.request_id is None else str(context.request_id)
+        asked = Asked(route, resource, operation, method, tool, rpc_id)
+        return self._calls.visit(asked, principal, said)
 
-    def _told(self, error: Exception, call: Call) -> Told:
-        if isinstance(error, ServerUnreachable):
-            # It may have ended; the next call looks for another, or opens the store itself.
-            self._lent.end()
-        told = told_of(error)
-        if told.status == _OURS:
-            _LOGGER.error("%s (%s) failed", call.action, call.request_id, exc_info=error)
-        return told
+    async def _admitted(self, visit: Visit, needs: Role, named: str | None) -> Any:
+        """Let a call in, and return the space it is about; raises why not."""
+        space = self._space if named is None else named
+        await self._calls.let_in(visit, needs, space)
+        writes = needs is not Role.READER
+        return await self._lent.space(space, visit.principal.name, writes=writes)
+
+    async def _carried_out(self, visit: Visit, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work of a call; Refused in place of whatever it raises."""
+
+        async def asking() -> T:
+            try:
+                return await work()
+            except ServerUnreachable:
+                # It may have ended; the next call looks for another, or opens the store itself.
+                self._lent.end()
+                raise
+
+        return await self._calls.carried_out(visit, asking)
+
+    async def _answered(self, visit: Visit, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the same where no tool is called; MCPError in place of whatever it raises."""
+        try:
+            return await self._carried_out(visit, work)
+        except Refused as refused:
+            raise _failure(refused) from refused
 
     async def _list_resources(
         self, context: Context, _asked: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        call = self._call(context, "MCP resources/list", "spaces")
-        try:
-            self._admission.check(call.principal, Role.READER, self._space_of(call))
-            found = await self._lent.spaces()
-        except EngramError as error:
-            raise _failure(self._told(error, call)) from error
+        visit = self._visit(context, "resources/list", "spaces", "spaces")
+
+        async def work() -> Sequence[SpaceInfo]:
+            await self._calls.let_in(visit, Role.READER, None)
+            return await self._lent.spaces()
+
+        found = await self._answered(visit, work)
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -184,14 +182,10 @@ class ToolServer:
                     mime_type=_JSON,
                 )
                 for each in found
-                if call.principal.may_ask(each.id)
-            ]
+                if visit.principal.may_ask(each.id)
+            ],
+            _meta=dict(visit.names),
         )
-
-    def _space_of(self, call: Call) -> str:
-        """Return a space that who calls may ask, for what is about no space in particular."""
-        asked = call.principal.spaces
-        return self._space if asked is None or self._space in asked else min(asked)
 
     async def _list_templates(
         self, _context: Context, _asked: types.PaginatedRequestParams | None
@@ -219,40 +213,37 @@ class ToolServer:
         self, context: Context, asked: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         uri = str(asked.uri)
-        call = self._call(context, "MCP resources/read", uri)
         found = _URI.fullmatch(uri)
-        if found is None:
-            raise _failure(
-                told_of(
-                    InvalidRequest(
-                        f"there is no resource {uri!r}; there are engram://SPACE and "
-                        "engram://SPACE/memories/ID"
-                    )
-                )
-            )
+        operation = None if found is None else "stats" if found["id"] is None else "get"
+        visit = self._visit(context, "resources/read", uri, operation)
 
-        async def work(space: Any) -> msgspec.Struct:
+        async def work() -> msgspec.Struct:
+            if found is None:
+                raise InvalidRequest(
+                    f"there is no resource {uri!r}; there are engram://SPACE and "
+                    "engram://SPACE/memories/ID"
+                )
+            space = await self._admitted(visit, Role.READER, found["space"])
             if found["id"] is None:
                 stats: msgspec.Struct = await space.stats()
                 return stats
             return memory_value(await space.get(found["id"]))
 
-        try:
-            value = await self._admitted(call, Role.READER, found["space"], work)
-        except _Refused as refused:
-            raise refused.failure from refused
+        value = await self._answered(visit, work)
         text = msgspec.json.encode(value).decode()
         return types.ReadResourceResult(
-            contents=[types.TextResourceContents(uri=uri, mime_type=_JSON, text=text)]
+            contents=[types.TextResourceContents(uri=uri, mime_type=_JSON, text=text)],
+            _meta=dict(visit.names),
         )
 
 
-class _Refused(Exception):
-    """A call that is refused, with what is told of it."""
+def said_in(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers of a request by their names; of one that came twice the last."""
+    return {name.decode("latin-1"): said.decode("latin-1") for name, said in scope["headers"]}
 
-    def __init__(self, told: Told) -> None:
-        self.refusal, self.failure = refusal_of(told), _failure(told)
-        super().__init__(told.code)
+
+async def _raise(error: Exception) -> Any:
+    raise error
 
 
 def refusal_of(told: Told) -> Refusal:
@@ -268,29 +259,36 @@ def refusal_of(told: Told) -> Refusal:
     )
 
 
-def _failure(told: Told) -> MCPError:
+def _failure(refused: Refused) -> MCPError:
     """Return a refusal as the protocol has it where no tool is called."""
+    told = refused.told
     code = types.INTERNAL_ERROR if told.status >= _OURS else types.INVALID_PARAMS
-    return MCPError(code, told.detail, msgspec.to_builtins(refusal_of(told)))
+    return MCPError(code, told.detail, msgspec.to_builtins(refusal_of(told)) | refused.names)
 
 
 def _read(tool: Tool, arguments: dict[str, Any]) -> Any:
-    """Return arguments as the tool takes them; _Refused lists every violation."""
+    """Return arguments as the tool takes them; InvalidRequest lists every violation."""
     try:
         return converted(arguments, tool.takes)
     except msgspec.ValidationError as error:
         listed = violations_of(arguments, tool.takes, error, what="what the tool was called with")
-        raise _Refused(told_of(InvalidRequest(*listed))) from error
+        raise InvalidRequest(*listed) from error
 
 
-def _result(value: msgspec.Struct, *, is_error: bool = False) -> types.CallToolResult:
-    """Return a value as structured content, and as text for hosts that read no other."""
+def _result(
+    value: msgspec.Struct, names: Mapping[str, str], *, is_error: bool = False
+) -> types.CallToolResult:
+    """Return a value as structured content, and as text for hosts that read no other.
+
+    How the call is called goes beside them: it says nothing to a model.
+    """
     told = answer_of(value)
     text = msgspec.json.encode(told).decode()
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=text)],
         structured_content=told,
         is_error=is_error,
+        _meta=dict(names),
     )
 
 

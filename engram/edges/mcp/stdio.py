@@ -5,14 +5,12 @@ from __future__ import annotations
 import anyio
 from mcp.server.stdio import stdio_server
 
+from engram.edges.mcp.calls import Calls
 from engram.edges.mcp.lent import Lent, OpenStore
 from engram.edges.mcp.server import ToolServer
-from engram.service.admission import Admission
 
 
-async def serve_stdio(
-    open_store: OpenStore, admission: Admission, version: str, space: str
-) -> None:
+async def serve_stdio(open_store: OpenStore, calls: Calls, version: str, space: str) -> None:
     """Serve until standard input ends; nothing else may write to standard output meanwhile.
 
     The store is opened beside the first messages, so that the host need not wait for it. Who
@@ -20,7 +18,7 @@ async def serve_stdio(
     """
     async with anyio.create_task_group() as tasks:
         lent = Lent(open_store, tasks)
-        server = ToolServer(lent, admission, version, space).protocol
+        server = ToolServer(lent, calls, version, space).protocol
         async with stdio_server() as (incoming, outgoing):
             lent.begin()
             await server.run(incoming, outgoing, server.create_initialization_options())

@@ -83,6 +83,19 @@ class Tool(NamedTuple):
     is_idempotent: bool = False
     """Whether calling it again with the same arguments does nothing more."""
 
+    @property
+    def operation(self) -> str:
+        """What metrics call it: the verb, as over HTTP."""
+        name: str = getattr(self.carry_out, "__name__", self.name)
+        return name
+
+
+def operation_of(tool: Tool, asked: Any) -> str:
+    """Return what metrics call a call, by its arguments: a verb of many is one of its own."""
+    is_many = isinstance(asked, Remember) and asked.memories is not None
+    is_many |= isinstance(asked, Forget) and len(asked.memory_ids) > 1
+    return f"{tool.operation}_many" if is_many else tool.operation
+
 
 async def remember(space: Any, asked: Remember, progress: Progress) -> RememberedHere:
     """Remember one memory, or many."""
@@ -138,7 +151,7 @@ async def forget(space: Any, asked: Forget, progress: Progress) -> ForgottenValu
     return forgotten_value(done, space.id)
 
 
-async def correct(space: Any, asked: Correct, _: Progress) -> Corrected:
+async def update(space: Any, asked: Correct, _: Progress) -> Corrected:
     """Let a corrected memory take the place of one."""
     changes = given(asked, "memory_id", "request_key")
     if not changes:
@@ -238,7 +251,7 @@ _LISTED: Final = (
         "other.",
         Correct,
         Corrected,
-        correct,
+        update,
         Role.AGENT,
     ),
     Tool(

@@ -26,3 +26,9 @@ def trace_id_of(trace_parent: str | None) -> str | None:
     """Return the trace that a `traceparent` names; None when it names none."""
     found = None if trace_parent is None else _TRACE.fullmatch(trace_parent)
     return None if found is None else found[1]
+
+
+def host_of(said: str) -> str:
+    """Return the name in a Host header, in lower case and without the port; "" when it is empty."""
+    said = said.lower()
+    return said.partition("]")[0].lstrip("[") if said.startswith("[") else said.split(":")[0]

@@ -12,6 +12,7 @@ import pytest
 
 from engram.adapters.local.audit_file import AuditFile
 from engram.adapters.local.tokens import SignedTokens
+from engram.admitting import make_access, make_keys
 from engram.edges.http.app import ENDPOINTS
 from engram.edges.http.door import Door
 from engram.edges.http.guard import Guard
@@ -19,7 +20,7 @@ from engram.model.errors import InvalidRequest, Overloaded
 from engram.service.access import Access, Role
 from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
-from engram.serving import make_access, make_keys, open_guard
+from engram.serving import open_guard
 from engram.settings import Settings, load_settings
 from engram.testing.clock import FakeClock
 

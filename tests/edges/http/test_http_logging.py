@@ -18,6 +18,7 @@ import pytest
 
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.loggers.structured import structured_loggers
+from engram.admitting import make_keys
 from engram.edges.http.app import ENDPOINTS, make_app
 from engram.edges.http.calls import Call, Endpoint, Nothing
 from engram.edges.http.door import Host
@@ -25,7 +26,6 @@ from engram.edges.http.guard import Guard
 from engram.edges.http.reported import AliveValue
 from engram.service.access import Access
 from engram.service.telemetry import REQUEST
-from engram.serving import make_keys
 from engram.settings import Settings
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engram.edges.http import metrics
 from engram.edges.http.guard import Guard
-from engram.edges.http.metrics import METRICS, bounded, text_of
-from engram.service import durations
+from engram.service import durations, metrics
 from engram.service.access import Access, Principal, Role
+from engram.service.metrics import METRICS, bounded, text_of
 
 if TYPE_CHECKING:
     from tests.edges.http.conftest import Caller

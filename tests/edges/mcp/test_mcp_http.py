@@ -101,8 +101,10 @@ async def test_roles_and_spaces_hold_as_over_http(serve: Serve, keys: KeyFile) -
         (first, "default", "MCP tools/call stats", 200),
         (first, "default", "MCP tools/call remember", 403),
         (first, "nowhere", "MCP tools/call stats", 403),
+        (first, None, "MCP resources/list", 200),
         (second, "notes", "MCP tools/call remember", 200),
         (second, "default", "MCP tools/call remember", 403),
+        (second, None, "MCP resources/list", 200),
     ]
 
 
