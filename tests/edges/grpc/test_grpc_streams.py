@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -11,10 +12,13 @@ import grpc
 import grpc.aio
 import numpy as np
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 
 from engram.edges.grpc import events
 from engram.edges.grpc.limits import WINDOW_COUNT
 from engram.edges.grpc.server import GrpcServer
+from engram.engine import feed as feed_module
 from engram.v1 import engram_pb2 as wire
 from engram.v1.engram_pb2_grpc import EngramStub
 from tests.edges.grpc.conftest import Serve
@@ -195,6 +199,71 @@ async def test_no_more_events_come_than_were_asked_for(
     assert changes == [2, 3]
     await call.done_writing()
     assert await call.code() is grpc.StatusCode.OK
+
+
+async def changes_of(call: Any) -> tuple[list[int], wire.StreamEnd]:
+    """Read a stream to its end: the LSNs of its changes, and what is said of the end."""
+    lsns: list[int] = []
+    while not (event := await call.read()).HasField("end"):
+        if event.HasField("change"):
+            lsns.append(event.lsn)
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await call.read()
+    assert ended.value.code() is grpc.StatusCode.ABORTED
+    ((_, packed),) = [
+        each for each in ended.value.trailing_metadata() if each[0] == "grpc-status-details-bin"
+    ]
+    info = ErrorInfo()
+    assert Status.FromString(packed).details[0].Unpack(info)
+    assert info.reason == event.end.code == "FELL_BEHIND"
+    assert json.loads(info.metadata["facts"])["lsn"] == event.lsn == event.end.resume_after
+    return lsns, event.end
+
+
+async def test_a_follower_that_is_too_slow_is_told_where_to_go_on(
+    server: GrpcServer, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events wait in HTTP/2 until that takes no more; from the end on nothing is missing."""
+    monkeypatch.setattr(feed_module, "FEED_CHANGES_COUNT_MAX", 4)
+    # A connection of its own, since what is not read holds up all of one; its window stays small.
+    options = [("grpc.http2.bdp_probe", 0)]
+    address = server.url.removeprefix("grpc://")
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        slow: Any = EngramStub(channel)
+        call = slow.Stream(wire.StreamRequest(topic="memories"))
+        assert (await call.read()).started
+        for number in range(12):
+            memories = [wire.NewMemory(content=f"text {number} {each}") for each in range(1_000)]
+            done = await stub.RememberMany(wire.RememberManyRequest(memories=memories))
+        with anyio.fail_after(20):
+            lsns, end = await changes_of(call)
+    assert lsns == list(range(1, len(lsns) + 1))
+    assert end.resume_after == len(lsns) < done.lsn - 4
+    assert "follow it again" in end.detail
+    again = stub.Stream(wire.StreamRequest(topic="memories", after=end.resume_after))
+    rest = [await again.read() for _ in range(done.lsn - end.resume_after + 1)]
+    assert [each.lsn for each in rest[1:]] == list(range(end.resume_after + 1, done.lsn + 1))
+    again.cancel()
+
+
+async def test_an_observer_that_gives_no_credit_is_told_where_to_go_on(
+    stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One change was taken before there was credit for it; it is sent before the end."""
+    monkeypatch.setattr(feed_module, "FEED_CHANGES_COUNT_MAX", 4)
+    call = stub.ObserveStream()
+    await call.write(wire.ObserveRequest(topic="memories", credit=1))
+    assert (await call.read()).started
+    for number in range(12):
+        await stub.Remember(wire.RememberRequest(memory=wire.NewMemory(content=f"text {number}")))
+    assert (await call.read()).lsn == 1
+    await call.write(wire.ObserveRequest(credit=100))
+    lsns, end = await changes_of(call)
+    assert (lsns, end.resume_after) == ([2], 2)
+    again = stub.ObserveStream()
+    await again.write(wire.ObserveRequest(topic="memories", after=2))
+    assert [(await again.read()).lsn for _ in range(11)] == list(range(2, 13))
+    again.cancel()
 
 
 async def test_a_dream_tells_of_the_replay_and_what_it_formed(stub: Any) -> None:
