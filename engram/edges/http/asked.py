@@ -21,6 +21,7 @@ from engram.model.limits import (
     WHY_CHARACTERS_MAX,
 )
 from engram.model.particulars import PRIORITY_MAX, PRIORITY_MIN
+from engram.service.wire.episodes import EpisodeBody
 
 # The rule is told to whoever reads the description; it is checked where spaces are decided.
 _SPACE: Final = {"pattern": SPACE_RULE}
@@ -58,21 +59,6 @@ class Spaced(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def named_space(self) -> str | None:
         """The space it names; Refused when its two fields name different ones."""
         return body_space(self.memory_space, self.memory_space_id)
-
-
-class EpisodeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The parts of an episode, as far as they are told apart."""
-
-    what: str | None = None
-    where: str | None = None
-    who: str | Texts | None = None
-    why: str | None = None
-    how: str | None = None
-
-    def parts(self) -> dict[str, Any]:
-        """Return the parts that were given."""
-        named = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: part for name, part in named.items() if part is not None}
 
 
 class MemoryFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -22,6 +22,7 @@ from engram.model.limits import (
     WHY_CHARACTERS_MAX,
 )
 from engram.model.particulars import PRIORITY_MAX, PRIORITY_MIN
+from engram.service.wire.episodes import EpisodeBody
 
 MEMORIES_COUNT_MAX: Final = 10_000
 """10,000 memories of one call: what the engine makes durable in one part, so all or none."""
@@ -78,21 +79,6 @@ class Spaced(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     space: Space | None = None
 
 
-class EpisodeParts(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What happened, taken apart."""
-
-    what: str | None = None
-    where: str | None = None
-    who: str | Texts | None = None
-    why: str | None = None
-    how: str | None = None
-
-    def parts(self) -> dict[str, Any]:
-        """Return the parts that were given."""
-        named = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: part for name, part in named.items() if part is not None}
-
-
 class MemoryFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """One memory to be remembered."""
 
@@ -107,7 +93,7 @@ class MemoryFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     metadata: Metadata | None = None
     priority: Priority | None = None
     expires_at: Moment | None = None
-    episode: EpisodeParts | None = None
+    episode: EpisodeBody | None = None
     confidence_reason: str | None = None
     fact_key: FactKey | None = None
     fact_value: str | None = None
@@ -215,7 +201,7 @@ class Correct(Spaced, forbid_unknown_fields=True, kw_only=True):
     metadata: Metadata | UnsetType | None = UNSET
     priority: Priority | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
-    episode: EpisodeParts | UnsetType | None = UNSET
+    episode: EpisodeBody | UnsetType | None = UNSET
     confidence_reason: str | UnsetType | None = UNSET
     fact_key: FactKey | UnsetType | None = UNSET
     fact_value: str | UnsetType | None = UNSET
@@ -276,7 +262,7 @@ def given(value: msgspec.Struct, *without: str) -> dict[str, Any]:
             continue
         if each is None and not _is_kept(value, name):
             continue
-        found[name] = each.parts() if isinstance(each, EpisodeParts) else each
+        found[name] = each.parts() if isinstance(each, EpisodeBody) else each
     return found
 
 
