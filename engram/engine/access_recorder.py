@@ -5,9 +5,10 @@ What waits is lost in a crash, and nothing else is: a count of accesses is a hab
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 import anyio
@@ -49,10 +50,9 @@ class AccessRecorder:
         self._submit, self._clock = submit, clock
         self._due = anyio.Event()
         self._closed = False
-        self._noted: list[tuple[Sequence[int], int]] = []
+        # Side by side: a row, and the wall time at which it was listed.
+        self._rows, self._times = array("q"), array("q")
         self._by_id: dict[MemoryId, Waiting] = {}
-        self._count = 0
-        self._first_at = 0
 
     def note(self, rows: Sequence[int], now: int, session: str | None = None) -> None:
         """Note that `rows` were listed at wall time `now` (nanoseconds), in a session or none."""
@@ -60,19 +60,15 @@ class AccessRecorder:
             return
         if session:
             self._priming.note(session, rows, self._clock.monotonic())
-        if not self._count:
-            self._first_at = now
-        self._noted.append((rows, now))
-        self._count += len(rows)
-        if self._count >= _WAITING_MAX or now - self._first_at >= _WAITING_NS_MAX:
+        self._rows.extend(rows)
+        self._times.extend(repeat(now, len(rows)))
+        if len(self._rows) >= _WAITING_MAX or now - self._times[0] >= _WAITING_NS_MAX:
             self._due.set()
 
     def of(self, view: View, row: int) -> Waiting:
         """Return what waits of the memory in `row` of `view`, which is the newest."""
-        found = _NOTHING
-        for rows, now in self._noted:
-            if row in rows:
-                found = found.and_at(now)
+        times = np.frombuffer(self._times, np.int64)[np.frombuffer(self._rows, np.int64) == row]
+        found = Waiting(len(times), int(times.max())) if len(times) else _NOTHING
         if self._by_id:
             (identity,) = _ids(view, np.array([row])).tolist()
             moved = self._by_id.get(MemoryId(*identity), _NOTHING)
@@ -118,9 +114,8 @@ class AccessRecorder:
         return self._priming.of(session, self._clock.monotonic()) if session else None
 
     def _take(self, view: View) -> RecordAccesses | None:
-        if not self._count:
+        if not (self._rows or self._by_id):
             return None
-        self._count = 0
         if not self._by_id:
             ids, counts, times = self._folded(view)
             return RecordAccesses(ids.tobytes(), counts.tobytes(), times.tobytes())
@@ -135,11 +130,8 @@ class AccessRecorder:
 
     def _folded(self, view: View) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Take what was noted by row: ids u64[n, 2], how often u32[n], the last times i64[n]."""
-        noted, self._noted = self._noted, []
-        rows = np.fromiter(chain.from_iterable(rows for rows, _ in noted), np.int64)
-        times = np.repeat(
-            np.array([now for _, now in noted], "<i8"), [len(rows) for rows, _ in noted]
-        )
+        rows, times = (np.frombuffer(each, np.int64) for each in (self._rows, self._times))
+        self._rows, self._times = array("q"), array("q")
         rows, whose, counts = np.unique(rows, return_inverse=True, return_counts=True)
         last = np.zeros(len(rows), "<i8")
         np.maximum.at(last, whose, times)

@@ -9,7 +9,7 @@ import msgspec
 
 from engram.model.explanation import PathStep
 from engram.model.memory import Memory
-from engram.model.relevance import Grounds, Standing, grounds_of, relevance
+from engram.model.relevance import Grounds, grounds_of, relevance
 
 
 class Interval(NamedTuple):
@@ -51,7 +51,7 @@ class Recollection(msgspec.Struct, frozen=True):
     @property
     def grounds(self) -> Grounds:
         """What its relevance is computed from."""
-        standing = Standing(self.meaning, self.words, self.lead, self.rank)
+        standing = self.meaning, self.words, self.lead, self.rank
         return grounds_of(self.score, self.parts, standing)
 
     @property

@@ -60,8 +60,13 @@ class RelevanceWeights(NamedTuple):
 _FITTED: Final = RelevanceWeights()
 
 
-def grounds_of(score: float, parts: Mapping[str, float], standing: Standing) -> Grounds:
-    """Return what the relevance of a memory with this score and these parts is computed from."""
+def grounds_of(
+    score: float, parts: Mapping[str, float], standing: tuple[float, float, float, int]
+) -> Grounds:
+    """Return what the relevance of a memory with this score and these parts is computed from.
+
+    `standing` is a `Standing`, or what one has.
+    """
     meaning, words, lead, rank = standing
     left = 1.0 - FADING * (1.0 - parts["retrievability"])
     left *= 1.0 - DOUBT * (1.0 - parts["confidence"])
@@ -78,5 +83,6 @@ def features(grounds: Grounds) -> tuple[float, float, float]:
 def relevance(grounds: Grounds, weights: RelevanceWeights = _FITTED) -> float:
     """Return how likely a memory is what was asked for, from 0 to 1."""
     likeness, lead, rank = features(grounds)
-    z = weights.none + weights.likeness * likeness + weights.lead * lead + weights.rank * rank
+    none, by_likeness, by_lead, by_rank = weights
+    z = none + by_likeness * likeness + by_lead * lead + by_rank * rank
     return 1.0 / (1.0 + math.exp(-z))

@@ -40,6 +40,7 @@ from engram.service.admission import Admission
 from engram.service.durations import Durations
 from engram.service.store import Engram
 from engram.service.telemetry import RequestLogger
+from engram.service.wire.listening import listening
 from engram.service.wire.tls import Tls
 
 PROCEDURES: Final = (
@@ -129,6 +130,9 @@ class GrpcServer:
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         address = f"{self._address}:{self._port}"
+        if self._port:
+            # Of a port that is taken gRPC's core would write a line of its own to standard error.
+            listening(self._address.strip("[]"), self._port, _ELSEWHERE).close()
         try:
             if self._tls is None:
                 self._port = server.add_insecure_port(address)

@@ -11,9 +11,11 @@ from operator import attrgetter
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from engram.model.activation import Activations
 from engram.model.association import Association, AssociationPath, Neighbour
+from engram.model.categories import category_of
 from engram.model.completion import Completion, Hypothesis
 from engram.model.details import Episode
 from engram.model.explanation import PathStep
@@ -33,7 +35,7 @@ def _copier(kind: type[T]) -> Callable[[Any], T]:
 
 
 class MemoryValue(msgspec.Struct, frozen=True):
-    """A memory with its times and its strength now."""
+    """A memory with its times and its strength now; the fields of `Memory` in their order."""
 
     id: str
     space: str
@@ -42,7 +44,6 @@ class MemoryValue(msgspec.Struct, frozen=True):
     confidence: float
     occurred_at: Moment
     recorded_at: Moment
-    ended_at: Moment | None
     tags: tuple[str, ...]
     source: str | None
     session: str | None
@@ -51,22 +52,29 @@ class MemoryValue(msgspec.Struct, frozen=True):
     stability_days: float
     difficulty: float
     retrievability: float
-    access_count: int
-    last_access_at: Moment | None
-    suppressed: bool
-    confidence_category: str
-    confidence_reason: str | None
+    ended_at: Moment | None
     entities: tuple[str, ...]
     priority: int
     expires_at: Moment | None
     episode: Episode | None
+    confidence_reason: str | None
     fact_key: str | None
     fact_value: str | None
     supersedes: str | None
     superseded_by: str | None
+    access_count: int
+    last_access_at: Moment | None
+    suppressed: bool
+    confidence_category: str
 
 
-memory_value: Final[Callable[[Memory], MemoryValue]] = _copier(MemoryValue)
+# All fields in their order: by their names they took more than twice as long.
+_memory: Final[Callable[..., MemoryValue]] = MemoryValue
+
+
+def memory_value(memory: Memory) -> MemoryValue:
+    """Return a memory as a value."""
+    return _memory(*astuple(memory), category_of(memory.confidence))
 
 
 def memory_values(memories: Iterable[Memory]) -> tuple[MemoryValue, ...]:
@@ -138,20 +146,23 @@ _step_value: Final[Callable[[PathStep], StepValue]] = _copier(StepValue)
 
 
 class RecollectionValue(msgspec.Struct, frozen=True):
-    """One recalled memory: its score and what that is made of, and how likely it was asked for."""
+    """One recalled memory: its score and what that is made of, and how likely it was asked for.
+
+    The fields of `Recollection` in their order, the relevance behind the score.
+    """
 
     memory: MemoryValue
     score: float
     relevance: float
     parts: dict[str, float]
-    group: str
+    matched_terms: tuple[str, ...]
+    explanation: str | None
     confidence: float
     confidence_interval: Interval
+    group: str
     path: tuple[StepValue, ...]
+    paths: tuple[tuple[StepValue, ...], ...]
     cites: tuple[str, ...]
-    explanation: str | None = None
-    matched_terms: tuple[str, ...] = ()
-    paths: tuple[tuple[StepValue, ...], ...] = ()
     meaning: float = 0.0
     """What it has in common with the cue itself by meaning, and by words, from 0 to 1."""
     words: float = 0.0
@@ -175,25 +186,25 @@ class RecalledValue(msgspec.Struct, frozen=True):
     timings_us: dict[str, float]
 
 
+_recollection: Final[Callable[..., RecollectionValue]] = RecollectionValue
+
+
 def recollection_value(hit: Recollection) -> RecollectionValue:
     """Return one recalled memory as a value."""
-    return RecollectionValue(
-        memory=memory_value(hit.memory),
-        score=hit.score,
-        relevance=hit.relevance,
-        parts=dict(hit.parts),
-        group=hit.group,
-        confidence=hit.confidence,
-        confidence_interval=hit.confidence_interval,
-        path=tuple(map(_step_value, hit.path)),
-        cites=hit.cites,
-        explanation=hit.explanation,
-        matched_terms=hit.matched_terms,
-        paths=tuple(tuple(map(_step_value, path)) for path in hit.paths),
-        meaning=hit.meaning,
-        words=hit.words,
-        lead=hit.lead,
-        rank=hit.rank,
+    memory, score, parts, *stated, path, paths, cites, meaning, words, lead, rank = astuple(hit)
+    return _recollection(
+        memory_value(memory),
+        score,
+        hit.relevance,
+        dict(parts),
+        *stated,
+        tuple(map(_step_value, path)),
+        tuple([tuple(map(_step_value, way)) for way in paths]),
+        cites,
+        meaning,
+        words,
+        lead,
+        rank,
     )
 
 

@@ -56,16 +56,19 @@ def moment_of(found: Timestamp) -> datetime:
         raise InvalidRequest(f"{found.seconds} s are no time that a calendar has") from None
 
 
-def timestamp_of(moment: Any) -> Timestamp:
-    """Return a time with a zone; InvalidRequest for anything else."""
+def timestamp_of(moment: Any) -> dict[str, int]:
+    """Return the fields of a Timestamp for a time with a zone.
+
+    Raises InvalidRequest for anything else.
+    """
     if type(moment) is datetime and moment.tzinfo is UTC:
         since = moment - _EPOCH
-        seconds = since.days * _DAY_SECONDS + since.seconds
-        return Timestamp(seconds=seconds, nanos=since.microseconds * 1_000)
-    if not isinstance(moment, datetime):
+        seconds, nanos = since.days * _DAY_SECONDS + since.seconds, since.microseconds * 1_000
+    elif isinstance(moment, datetime):
+        seconds, nanos = divmod(to_nanoseconds(moment), _NS)
+    else:
         raise InvalidRequest(f"{moment!r} is no datetime")
-    seconds, nanos = divmod(to_nanoseconds(moment), _NS)
-    return Timestamp(seconds=seconds, nanos=nanos)
+    return {"seconds": seconds, "nanos": nanos}
 
 
 def json_of(value: Any) -> str:

@@ -187,6 +187,7 @@ def test_a_server_logs_json_from_its_first_line_to_its_last(tmp_path: Path) -> N
         env={
             **os.environ,
             "ENGRAM_EMBEDDER": "none",
+            "ENGRAM_GRPC": "off",  # its port may be another test's, of which a line would tell
             "ENGRAM_KERNELS": "numpy",
             "ENGRAM_LOG_FORMAT": "json",
         },
