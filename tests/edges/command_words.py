@@ -24,6 +24,7 @@ from engram.edges.client.values import (
 from engram.model.association import Associated, Association, AssociationPath, Neighbour
 from engram.model.concepts import Belief, Concept, Consolidated
 from engram.model.contradiction import Contradiction
+from engram.model.label_counts import LabelCount
 from engram.model.memory import (
     Checkpointed,
     Compacted,
@@ -45,9 +46,6 @@ UNSAID: Final = {
     "associate_many": "a command leads from one memory to one other",
     "stats": "the command of that name tells how the store stands, and health is compared",
     "subscribe": "a command ends; who follows a space keeps a connection",
-    "search": "RECALL and recall find by words, too; there is no command of words alone",
-    "replay": "list tells the same memories; the order of happening is for programs",
-    "labels": "the shell offers labels with Tab; there is no command that counts them",
     "near_duplicates": "consolidation and import act on it; there is no command that lists it",
     "lability": "says how much a correction may change now, which is for programs",
     "embedding": "nobody types a vector",
@@ -183,6 +181,10 @@ def _recalled(value: dict[str, Any], arguments: Mapping[str, Any]) -> Any:
     return msgspec.convert(value, RecalledMany).value(arguments["cue"])
 
 
+def _found(value: dict[str, Any], arguments: Mapping[str, Any]) -> Any:
+    return _recalled(value, {"cue": arguments["words"]})
+
+
 def _recognized(value: dict[str, Any], _: Mapping[str, Any]) -> Any:
     value["nearest"] = [_UNEXPLAINED | each for each in value["nearest"]]
     return msgspec.convert(value, Recognized).value()
@@ -274,6 +276,12 @@ VERBS: Final[dict[str, Verb]] = {
         },
         _recalled,
     ),
+    "search": Verb(("search",), ("words",),
+                   _FILTERS | {"limit": one("--limit"), "explain": switched("--explain")}, _found),
+    "replay": Verb(("replay",), (), _FILTERS | {"limit": one("--limit"),
+                   "cursor": one("--cursor")}, as_type(Page)),
+    "labels": Verb(("labels",), ("field",), {"prefix": one("--prefix"), "limit": one("--limit")},
+                   lambda value, _: [LabelCount(**each) for each in value["labels"]]),
     "recognize": Verb(("recognize",), ("cue",),
                       _FILTERS | {"embedding": never("embedding"), "limit": one("--limit")},
                       _recognized),

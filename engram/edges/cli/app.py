@@ -26,6 +26,7 @@ from engram.edges.cli.exchange import ExchangeCommands
 from engram.edges.cli.inspection import InspectionCommands
 from engram.edges.cli.integrity import IntegrityCommands
 from engram.edges.cli.keys import KeyCommands
+from engram.edges.cli.lookups import LookupCommands
 from engram.edges.cli.memories import STANDARD_INPUT, MemoryCommands
 from engram.edges.cli.psychology.commands import BenchCommands
 from engram.edges.cli.queries import QueryCommands
@@ -85,8 +86,12 @@ def _add_memories(app: App, session: Session) -> None:
     app.command(ShellCommands(session).shell, sort_key=2)
     app.command(queries.complete, sort_key=2)
     app.command(queries.recognize, sort_key=2)
+    lookups = LookupCommands(session)
+    app.command(lookups.search, sort_key=3)
     app.command(memories.get, sort_key=3)
     app.command(memories.list, sort_key=4)
+    app.command(lookups.replay, sort_key=4)
+    app.command(lookups.labels, sort_key=4)
     app.command(corrections.update, sort_key=5)
     app.command(corrections.history, sort_key=5)
     app.command(corrections.contradictions, sort_key=5)
