@@ -169,24 +169,35 @@ class EngramStore(BaseStore):
                 await space.update(memory.id, expires_at=expires_at)
 
     async def _put(self, space: Space, puts: Mapping[_Place, PutOp]) -> None:
+        # Again where another process came between the look and the write: it got on meanwhile.
+        while puts:
+            puts = await self._put_once(space, puts)
+
+    async def _put_once(self, space: Space, puts: Mapping[_Place, PutOp]) -> Mapping[_Place, PutOp]:
+        """Carry out puts, and return those whose memory was changed or taken away meanwhile."""
         there = await _looked_up(space, list(puts))
-        new: list[NewMemory | str] = []
+        new: dict[_Place, NewMemory] = {}
+        left: dict[_Place, PutOp] = {}
         for place, op in puts.items():
             memories = there.get(place, [])
             if op.value is None:
-                gone = memories
+                await _forget(space, memories)
+                continue
+            fields = self._fields_of(op, memories[-1] if memories else None)
+            if not memories:
+                new[place] = cast("NewMemory", {**fields, "associate": False})
+                continue
+            try:
+                await space.update(memories[-1].id, **fields)
+            except MemoryNotFound:
+                left[place] = op
             else:
-                gone = memories[:-1]
-                fields = self._fields_of(op, memories[-1] if memories else None)
-                if memories:
-                    await space.update(memories[-1].id, **fields)
-                else:
-                    new.append(cast("NewMemory", {**fields, "associate": False}))
-            # More than one is there when another process put the same new key at the same time.
-            for memory in gone:
-                await space.forget(memory.id)
+                # What a process left that was killed before it had looked again.
+                await _forget(space, memories[:-1])
         if new:
-            await space.remember_many(new)
+            await space.remember_many(list(new.values()))
+            await _keep_newest(space, list(new))
+        return left
 
     def _fields_of(self, op: PutOp, old: Memory | None) -> dict[str, Any]:
         """Return the fields of the memory that an item is."""
@@ -242,6 +253,26 @@ async def _looked_up(space: Space, places: Sequence[_Place]) -> dict[_Place, lis
                 found.setdefault(place, []).append(memory)
         wanted -= found.keys()
     return found
+
+
+async def _keep_newest(space: Space, places: Sequence[_Place]) -> None:
+    """Forget all but the newest memory of each of these namespaces and keys.
+
+    There are more where several processes put a new key in one moment. Each looks when its own is
+    there, so that the last of them to look sees all.
+    """
+    while places:
+        there = await _looked_up(space, places)
+        places = [place for place, memories in there.items() if len(memories) > 1]
+        for place in places:
+            await _forget(space, there[place][:-1])
+
+
+async def _forget(space: Space, memories: Sequence[Memory]) -> None:
+    """Forget memories, those aside that were changed or taken away meanwhile."""
+    for memory in memories:
+        with suppress(MemoryNotFound):
+            await space.forget(memory.id)
 
 
 def _own(memory: Memory) -> dict[str, Any]:

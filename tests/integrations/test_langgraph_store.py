@@ -91,6 +91,24 @@ async def test_what_is_new_to_many_tasks_at_once_is_one_item(
     assert (await space.stats()).memories == 1
 
 
+async def test_what_several_processes_put_at_once_is_one_item(
+    space: Space, clock: HistoryClock
+) -> None:
+    """A new key, and one that is there; none of them is refused, and the newest is kept.
+
+    Stores of their own do not wait for each other, as processes do not.
+    """
+    for round_number in range(3):
+        async with anyio.create_task_group() as tasks:
+            for at in range(10):
+                put = EngramStore(space, clock=clock).aput
+                tasks.start_soon(put, ADA, "count", {"at": at, "round": round_number})
+        (memory,) = (await space.list()).memories
+        item = await EngramStore(space, clock=clock).aget(ADA, "count")
+        assert item is not None
+        assert (item.value["round"], item.updated_at) == (round_number, memory.recorded_at)
+
+
 async def test_a_namespace_shows_nothing_of_another(store: EngramStore, db: Engram) -> None:
     for namespace in (ADA, BOB, ("users", "ada", "work"), ("users", "adam"), ("ada",)):
         await store.aput(namespace, "secret", {"text": f"the secret of {'/'.join(namespace)}"})
