@@ -8,6 +8,7 @@ same, in turns, in this process, on a copy of the store.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -61,6 +62,7 @@ async def _measured(root: Path, options: argparse.Namespace) -> None:
     launch = StdioServerParameters(
         command=sys.executable,
         args=["-m", "engram", "mcp", "--data", str(served), "--config", "off"],
+        env={**os.environ, "ENGRAM_LOG_LEVEL": "warning"},
     )
     ready, first = await _starts(launch, options.starts)
     tool, library = await _recalls(launch, own, options.recalls)

@@ -101,7 +101,7 @@ def test_the_image_is_built_as_it_should_be() -> None:
         (":3.12-slim-bookworm\n", ":latest\n", "a base without an exact tag"),
         ("HEALTHCHECK ", "LABEL ", "no health check"),
         ('CMD ["start"]', "CMD start", "started by a shell"),
-        ("-c .ci/requirements.txt ", "", "fetches what is not pinned"),
+        ("-c .ci/requirements.txt -c .ci/requirements-dev.txt ", "", "fetches what is not pinned"),
         ("COPY --from=build /opt/engram", "COPY --from=build /build", "tools of the build"),
         ("COPY zig zig", "ADD zig zig", "ADD, which fetches and unpacks"),
     ],
@@ -120,7 +120,7 @@ def test_the_image_starts_what_there_is() -> None:
     assert {name.removeprefix("ENGRAM_").lower() for name in own} <= set(Settings.__struct_fields__)
     settings = load_settings(own)
     assert settings.access
-    assert said["EXPOSE"] == str(settings.http_port)
+    assert said["EXPOSE"] == f"{settings.http_port} {settings.grpc_port}"
     assert f"127.0.0.1:{settings.http_port}/health'" in said["HEALTHCHECK"]
     assert json.loads(said["ENTRYPOINT"]) == ["engram"]
     assert command_is_known(json.loads(said["CMD"]))
