@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
+from engram.adapters.loggers.structured import structured_loggers
 from engram.adapters.traces.opening import open_tracer
 from engram.admitting import names_of, open_checks
 from engram.edges.mcp.calls import Calls
@@ -67,9 +68,6 @@ async def open_tool_server(
 
 @asynccontextmanager
 async def _open_calls(settings: Settings, *, asks_who: bool) -> AsyncIterator[Calls]:
-    # Takes 0.1 s to import, and whoever only names this module needs none of it.
-    from engram.adapters.loggers.structured import structured_loggers  # noqa: PLC0415
-
     clock, name = SystemClock(), SystemEntropy().token(_NAME_BYTES).hex()
     said = settings.log_format, settings.log_level, sys.stderr, clock
     with structured_loggers(*said) as logger:
