@@ -147,6 +147,21 @@ def test_list_tells_a_person_how_to_see_the_next_page(cli: CommandLine) -> None:
     assert "1 of 3 memories\n" in cli("list", "--limit", "2", "--cursor", cursor).out
 
 
+@pytest.mark.parametrize(("columns", "shown"), [("80", 2), ("130", 1)])
+def test_tables_show_the_whole_time_of_a_memory(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, columns: str, shown: int
+) -> None:
+    """On a narrow screen its minute is below its day."""
+    monkeypatch.setenv("COLUMNS", columns)
+    cli("remember", "the kettle is blue", "--time", "2026-03-14T15:09Z")
+    for command in (("list",), ("recall", "kettle")):
+        told = cli(*command).out.splitlines()
+        lines = [line for line in told if "2026-" in line or "15:" in line]
+        assert len(lines) == shown
+        assert "2026-03-14" in lines[0]
+        assert "15:09" in lines[-1]
+
+
 def test_a_forgotten_memory_is_gone_from_every_answer(cli: CommandLine) -> None:
     """recall, list and get agree."""
     made = cli("remember", "the kettle is blue", "--json").json

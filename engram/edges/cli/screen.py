@@ -28,8 +28,10 @@ _WIDE_COLUMNS: Final = 110
 _TEXT_LINES: Final = 2
 _TEXT_LINES_NARROW: Final = 3
 # What stands left of the text in a table of recollections, gaps included.
-_PARTS_COLUMNS: Final = 41
-_LISTING_COLUMNS: Final = 50
+_PARTS_COLUMNS: Final = 31
+_LISTING_COLUMNS: Final = 40
+_DAY_COLUMNS: Final = 10
+_MINUTE_COLUMNS: Final = 16
 _TEXT_COLUMNS_MIN: Final = 24
 # A cell that stays in one line, such as a number or a time.
 _SHORT_COLUMNS: Final = 16
@@ -65,9 +67,8 @@ def recollections(console: Console, hits: Sequence[Recollection], *, explain: bo
     table.add_column("score", justify="right", no_wrap=True, style="bold")
     for part in ("meaning", "words", "left"):
         table.add_column(part, justify="right", no_wrap=True)
-    table.add_column("when", no_wrap=True, style="cyan", width=10)
+    room = _text_room(console, _PARTS_COLUMNS + _add_when(table, console))
     table.add_column("memory", ratio=1)
-    room = _text_room(console, _PARTS_COLUMNS)
     for hit in hits:
         parts = hit.parts
         table.add_row(
@@ -119,9 +120,8 @@ def memories(console: Console, rows: Iterable[Memory]) -> Table:
     """Return the table of a listing: id, when, tags and text."""
     table = _table()
     table.add_column("id", no_wrap=True, style="dim")
-    table.add_column("when", no_wrap=True, style="cyan", width=10)
+    room = _text_room(console, _LISTING_COLUMNS + _add_when(table, console))
     table.add_column("memory", ratio=1)
-    room = _text_room(console, _LISTING_COLUMNS)
     for memory in rows:
         text = Text(excerpt(memory.content, (), room) or "(no text)", overflow="fold")
         if memory.tags:
@@ -221,6 +221,13 @@ def progress_bar(console: Console) -> Progress:
 
 def _table() -> Table:
     return Table(box=None, expand=True, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+
+
+def _add_when(table: Table, console: Console) -> int:
+    """Add a column of times, in which a narrow screen has the minute below the day; its width."""
+    width = _MINUTE_COLUMNS if console.width >= _WIDE_COLUMNS else _DAY_COLUMNS
+    table.add_column("when", style="cyan", width=width, overflow="fold")
+    return width
 
 
 def _text_room(console: Console, taken: int) -> int:
