@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -28,3 +29,28 @@ class RequestLogger(Protocol):
 
     def debug(self, event: str, /, **facts: object) -> object:
         """Say a line of what nobody asks about but who looks for a fault."""
+
+
+def say_request(
+    say: Callable[..., object],
+    names: RequestNames,
+    route: str | None,
+    caller: str | None,
+    status: int,
+    duration_ns: int,
+) -> None:
+    """Say the line of a request that was answered; the same of every front end.
+
+    `say` is a level of a RequestLogger, `caller` who asked, None for nobody known; `status` is that
+    of HTTP for what was told.
+    """
+    say(
+        "request",
+        route=route,
+        status=status,
+        duration_ms=duration_ns // 1_000 / 1_000,
+        space=names.space,
+        caller=caller,
+        request_id=names.request_id,
+        correlation_id=names.correlation_id,
+    )

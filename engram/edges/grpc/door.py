@@ -27,7 +27,7 @@ from engram.service.access import ANYONE, Principal, Role, secret_in
 from engram.service.admission import Admission
 from engram.service.durations import OTHERS, Durations
 from engram.service.store import Engram
-from engram.service.telemetry import REQUEST, RequestLogger
+from engram.service.telemetry import REQUEST, RequestLogger, say_request
 from engram.service.wire.names import name_of, trace_id_of
 from engram.service.wire.routing import first_named
 
@@ -325,16 +325,8 @@ class Host:
         space = visit.space if status < _REFUSED else None
         self.durations.add(space or OTHERS, asked.operation, duration_ns / 1e9)
         if self._logger is not None:
-            self._logger.info(
-                "request",
-                route=asked.route,
-                status=status,
-                duration_ms=duration_ns // 1_000 / 1_000,
-                space=visit.space,
-                caller=visit.principal.name if visit.is_known else None,
-                request_id=visit.request_id,
-                correlation_id=visit.correlation_id,
-            )
+            caller = visit.principal.name if visit.is_known else None
+            say_request(self._logger.info, visit, asked.route, caller, status, duration_ns)
 
 
 def out_of_time(asked: Asked, left_s: float) -> Exception:

@@ -41,7 +41,7 @@ from engram.ports import Clock
 from engram.service.durations import OTHERS, Durations
 from engram.service.metrics import arena_metrics
 from engram.service.store import Engram
-from engram.service.telemetry import REQUEST, RequestLogger
+from engram.service.telemetry import REQUEST, RequestLogger, say_request
 from engram.service.transfers import Transfers
 
 Scope = MutableMapping[str, Any]
@@ -136,15 +136,13 @@ class Host:
             self.durations.add(space or OTHERS, endpoint.operation, duration_ns / 1e9)
         logger = self._request_logger
         if logger is not None:
-            (logger.debug if is_public else logger.info)(
-                "request",
-                route=None if endpoint is None else endpoint.route,
-                status=status,
-                duration_ms=duration_ns // 1_000 / 1_000,
-                space=visit.space,
-                caller=visit.principal.name if visit.is_known else None,
-                request_id=visit.request_id,
-                correlation_id=visit.correlation_id,
+            say_request(
+                logger.debug if is_public else logger.info,
+                visit,
+                None if endpoint is None else endpoint.route,
+                visit.principal.name if visit.is_known else None,
+                status,
+                duration_ns,
             )
 
 

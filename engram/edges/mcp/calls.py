@@ -17,7 +17,7 @@ from engram.ports import Clock, Span, Tracer
 from engram.service.access import ANYONE, Principal, Role
 from engram.service.admission import Admission
 from engram.service.durations import OTHERS, Durations
-from engram.service.telemetry import REQUEST, RequestLogger
+from engram.service.telemetry import REQUEST, RequestLogger, say_request
 from engram.service.wire.names import name_of, trace_id_of
 from engram.service.wire.refusals import Told, told_of
 
@@ -197,16 +197,8 @@ class Calls:
             space = visit.space if status < _REFUSED else None
             self.durations.add(space or OTHERS, visit.operation, duration_ns / 1e9)
         if self._logger is not None:
-            self._logger.info(
-                "request",
-                route=asked.route,
-                status=status,
-                duration_ms=duration_ns // 1_000 / 1_000,
-                space=visit.space,
-                caller=visit.principal.name or None,
-                request_id=visit.request_id,
-                correlation_id=visit.correlation_id,
-            )
+            caller = visit.principal.name or None
+            say_request(self._logger.info, visit, asked.route, caller, status, duration_ns)
 
     @contextmanager
     def _span(self, visit: Visit) -> Iterator[None]:
