@@ -28,12 +28,13 @@ from engram.adapters.local.memory_ahead import provide
 from engram.adapters.traces.opening import open_tracer
 from engram.backup.log_archive import LogArchive
 from engram.backup.repository import Repository
+from engram.engine.background import Unasked
 from engram.engine.checking import StoreReport
 from engram.engine.checking import repair_space as repair_files
 from engram.engine.checking import verify_store as verify_files
 from engram.engine.housekeeping import Tiers
 from engram.engine.opener import LogHints, Opener, Replay
-from engram.engine.registry import SpaceRegistry, Unasked
+from engram.engine.registry import SpaceRegistry
 from engram.engine.repairing import Repair
 from engram.engine.replay import RunBlocking, in_thread
 from engram.engine.segments import Segments

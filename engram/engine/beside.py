@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
+
+import anyio
 
 from engram.engine.accesses import Accesses
 from engram.engine.checkpointer import Checkpointer
@@ -21,13 +24,41 @@ from engram.retrieval.vectors import UnrelatedCosine
 class Beside:
     """The part of a space's engine that decides nothing and writes nothing."""
 
-    def __init__(self) -> None:
-        self.words, self.graph, self.accesses = Words(), GraphIndex(), Accesses()
+    def __init__(self, words: Words | None = None, sketches: SketchIndex | None = None) -> None:
+        self.words, self.sketches = words or Words(), sketches or SketchIndex()
+        self.graph, self.accesses = GraphIndex(), Accesses()
         self.unrelated_cosine, self.records = UnrelatedCosine(), RecordColumns()
-        self.row_masks, self.sketches, self.facts = RowMasker(), SketchIndex(), FactIndex()
+        self.row_masks, self.facts = RowMasker(), FactIndex()
         self.checkpointer: Checkpointer | None = None
         self.compactor: Compactor | None = None
         self.eraser: Eraser | None = None
+        self._begin: Callable[[], object] | None = None
+        self.grown = anyio.Event()
+        """Set, and another put in its place, when something is committed or moved, and last."""
+
+    def begin_later(self, begin: Callable[[], object]) -> None:
+        """Have `begin` called when the writer is needed for the first time, or `begin` is."""
+        self._begin = begin
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether nothing waits for `begin`."""
+        return self._begin is None
+
+    def begin(self) -> None:
+        """Begin what goes on beside the verbs, the writer too; harmless when repeated."""
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin()
+
+    def _give_up_beginning(self) -> bool:
+        """Have nothing begin any more; return whether nothing had."""
+        begin, self._begin = self._begin, None
+        return begin is not None
+
+    def _note_growth(self) -> None:
+        self.grown.set()
+        self.grown = anyio.Event()
 
     @property
     def checkpoints(self) -> Checkpointer:
@@ -40,3 +71,9 @@ class Beside:
         """Who drops the rows of this space that nobody may ask about any more."""
         check(self.compactor is not None, "the registry gives each space a compactor")
         return cast("Compactor", self.compactor)
+
+    @property
+    def erasures(self) -> Eraser:
+        """Who takes the bytes of erased memories of this space out of its files."""
+        check(self.eraser is not None, "the registry gives each space an eraser")
+        return cast("Eraser", self.eraser)

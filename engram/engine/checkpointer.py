@@ -113,6 +113,11 @@ class Checkpointer:
         lsn = retained[-1].name.lsn if retained else 0
         return CheckpointStatus(lsn, self._at, self._log_bytes, self._error)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `run` has a checkpoint to take."""
+        return self._is_due or self._is_wanted
+
     def note(self, bytes_count: int) -> None:
         """Note that so many bytes were added to the log."""
         self._log_bytes += bytes_count
@@ -168,7 +173,7 @@ class Checkpointer:
         retry_ns = RETRY_NS_FIRST
         with self._scope:
             while not self._closing:
-                while not (self._is_due or self._is_wanted):
+                while not self.is_due:
                     self._wake = anyio.Event()
                     await self._wake.wait()
                 try:

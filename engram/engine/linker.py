@@ -131,6 +131,7 @@ class Linker:
 
         `timeout` in seconds. Raises why the space refuses work, and Closed.
         """
+        self._engine.begin()
         self._waiting += 1
         self._asked.set()
         try:

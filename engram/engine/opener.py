@@ -15,6 +15,7 @@ from engram.model.errors import (
     DurabilityError,
     FileCorrupted,
     LogCorrupted,
+    SpaceNotFound,
     StorageFailed,
 )
 from engram.ports import Clock, Filesystem
@@ -25,7 +26,7 @@ from engram.storage.ahead import Helpers, in_no_thread
 from engram.storage.side_index import SavedIndex
 from engram.storage.snapshot_content import SealedName
 from engram.storage.snapshot_loading import Identity, Loaded, OpenSegment
-from engram.storage.snapshots import Snapshots
+from engram.storage.snapshots import TIERS, Snapshots
 from engram.wal.protocol import Log, Lsn, Record
 
 
@@ -89,6 +90,18 @@ class Opened(NamedTuple):
     opening: Opening
 
 
+class _Found(NamedTuple):
+    """What the snapshots of a space give, and whether something is there that none of them names.
+
+    Without a snapshot `loaded` is None, and the rest empty.
+    """
+
+    loaded: Loaded | None
+    words: Words
+    sketches: SketchIndex
+    leaves_something: bool
+
+
 class Opener:
     """Recovers the spaces of one store."""
 
@@ -110,10 +123,11 @@ class Opener:
         self._run = run
         self._helpers = helpers
 
-    async def open(self, space: str) -> Opened:
-        """Recover a space, or make one where there is none.
+    async def open(self, space: str, *, create: bool = True) -> Opened:
+        """Recover a space; make one where there is none if `create` is set.
 
         Raises:
+            SpaceNotFound: there is none, and it is not to be made.
             FileCorrupted: no snapshot is whole, and the log does not reach back to its beginning.
             LogCorrupted: acknowledged data in the log is damaged or missing.
             StoreTooNew: a later release wrote it.
@@ -122,9 +136,10 @@ class Opener:
         started = self._clock.monotonic()
         snapshots = Snapshots(self._filesystem, Identity(self._store_id, space))
         with anyio.CancelScope(shield=True):
-            loaded, words, sketches = await self._run(
-                partial(_load, snapshots, self._open_segment(space), self._helpers)
-            )
+            found = await self._run(partial(self._load, space, snapshots, create=create))
+        if found is None:
+            raise SpaceNotFound(space)
+        loaded, words, sketches, leaves_something = found
         state = SpaceState() if loaded is None else loaded.state
         after, replayer = state.lsn, Replayer(state)
         hints = LogHints(snapshots.durable_lsn, after, snapshots.remembered)
@@ -139,8 +154,11 @@ class Opener:
             notes = [f"{file} was not used: {why}" for file, why in snapshots.damaged]
             if snapshots.damaged_words:
                 notes.append(f"the word index is built anew: {snapshots.damaged_words}")
-            with anyio.CancelScope(shield=True):
-                notes += await self._run(partial(_tidy, snapshots, state, remembered))
+            # What an unfinished erasure left behind must not merely lose its name.
+            snapshots.removal.shreds = state.erasures.lsn_last() > snapshots.erased_lsn
+            if leaves_something or remembered != snapshots.remembered:
+                with anyio.CancelScope(shield=True):
+                    notes += await self._run(partial(_tidy, snapshots, remembered))
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await log.aclose()
@@ -155,25 +173,41 @@ class Opener:
         )
         return Opened(log, state, snapshots, words, sketches, opening)
 
+    def _load(self, space: str, snapshots: Snapshots, *, create: bool) -> _Found | None:
+        """Return what the files of a space hold, None if there is none; without the log."""
+        if not create and not self._filesystem.list(f"{space}/wal"):
+            return None
 
-def _load(
-    snapshots: Snapshots, open_segment: OpenSegment, helpers: Helpers
-) -> tuple[Loaded | None, Words, SketchIndex]:
-    def words_of(saved: SavedIndex) -> Words | None:
-        words = Words()
-        return words if words.load(saved, snapshots.erased_lsn) else None
+        def words_of(saved: SavedIndex) -> Words | None:
+            words = Words()
+            return words if words.load(saved, snapshots.erased_lsn) else None
 
-    with helpers() as begin:
-        snapshots.read()
-        loaded = snapshots.load(open_segment, begin, words_of)
-        words: Words | None = None if loaded is None else snapshots.load_words(loaded.state.lsn)
-    sketches = SketchIndex()
-    if loaded is not None:
-        sketches.load(loaded.state.hot.view(), loaded.extras)
-    if words is None:
-        return loaded, Words(), sketches
-    snapshots.remember_words(words.dump())
-    return loaded, words, sketches
+        with self._helpers() as begin:
+            snapshots.read()
+            loaded = snapshots.load(self._open_segment(space), begin, words_of)
+            words: Words | None = None if loaded is None else snapshots.load_words(loaded.state.lsn)
+        sketches = SketchIndex()
+        if loaded is not None:
+            sketches.load(loaded.state.hot.view(), loaded.extras)
+        if words is None:
+            words = Words()
+        else:
+            snapshots.remember_words(words.dump())
+        return _Found(loaded, words, sketches, self._leaves_something(space, snapshots))
+
+    def _leaves_something(self, space: str, snapshots: Snapshots) -> bool:
+        """Whether a file or tier segment is there that no retained snapshot names."""
+        retained, listed = snapshots.retained, self._filesystem.list
+        files = {file for each in retained for file in each.files()}
+        segments = {directory for each in retained for directory in each.segments()}
+        try:
+            return not files.issuperset(listed(snapshots.directory)) or any(
+                f"{tier}/{name}" not in segments
+                for tier in TIERS
+                for name in listed(f"{space}/{tier}")
+            )
+        except StorageFailed:
+            return True  # `_tidy` meets it again, and notes it
 
 
 def _unreachable(snapshots: Snapshots, lsn: Lsn, why: object) -> DurabilityError:
@@ -194,10 +228,8 @@ def _check_arrived(snapshots: Snapshots, lsn: Lsn, last_lsn: Lsn) -> None:
         raise _unreachable(snapshots, lsn, f"the log ends with LSN {last_lsn}")
 
 
-def _tidy(snapshots: Snapshots, state: SpaceState, remembered: str) -> list[str]:
+def _tidy(snapshots: Snapshots, remembered: str) -> list[str]:
     """Remember and clean up; a disk that refuses either must not keep a space from serving."""
-    # What an unfinished erasure left behind must not merely lose its name.
-    snapshots.removal.shreds = state.erasures.lsn_last() > snapshots.erased_lsn
     try:
         snapshots.remember(remembered)
         snapshots.sweep_at_opening()

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, Protocol
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from engram.engine.activity import Activity
+from engram.engine.background import NOTHING_UNASKED, Background, Unasked
 from engram.engine.backup_places import BackupPlaces
 from engram.engine.checkpointer import Checkpointer
 from engram.engine.compactor import Compactor
 from engram.engine.consolidator import Consolidator
 from engram.engine.eraser import Eraser
 from engram.engine.housekeeping import Housekeeping, Tiers
-from engram.engine.indexing import index
 from engram.engine.linker import Linker
 from engram.engine.opener import Opened, Opening
 from engram.engine.replay import RunBlocking, in_thread
@@ -43,23 +43,19 @@ from engram.model.ids import DEFAULT_SPACE, check_space_id
 from engram.model.limits import CHECKPOINT_LOG_BYTES_DEFAULT, HISTORY_RETENTION_SECONDS_DEFAULT
 from engram.ports import Clock, Entropy, Filesystem, Tracer
 
-OpenSpace = Callable[[str], Awaitable[Opened]]
+
+class OpenSpace(Protocol):
+    """Recovers a space; makes one where there is none if `create` is set, or SpaceNotFound."""
+
+    def __call__(self, space: str, *, create: bool) -> Awaitable[Opened]:
+        """Return the space, recovered."""
+
 
 Fill = Callable[[Filesystem, str], Awaitable[None]]
 """Writes all of a space into an empty directory of the filesystem, durably."""
 
 # Spaces opened at once: recovery is bound by the disk and two cores.
 RECOVERIES_AT_ONCE_MAX: Final = 4
-
-
-class Unasked(NamedTuple):
-    """What is made in the background before anybody asks for it."""
-
-    links: bool
-    concepts: bool
-
-
-NOTHING_UNASKED: Final = Unasked(links=False, concepts=False)
 
 
 class SpaceRegistry:
@@ -86,7 +82,7 @@ class SpaceRegistry:
         self.backup_places = BackupPlaces(filesystem)
         """Where backups of the store were made to."""
         self._directories = SpaceDirectories(filesystem, entropy)
-        self._tasks, self._open_space = tasks, open_space
+        self._open_space = open_space
         self._history_retention_ns = history_retention_ns
         # What is replayed after a crash is in RAM again, all of it, and must fit as well.
         self._checkpoint_log_bytes = min(checkpoint_log_bytes, tiers.budget_bytes // 8)
@@ -97,16 +93,16 @@ class SpaceRegistry:
         self.recovering: set[str] = set()
         """Spaces that are being opened."""
         self._engines: dict[str, SpaceEngine] = {}
-        self._kernels, self._unasked = kernels, unasked
-        self._linkers: dict[str, Linker] = {}
-        self._entropy = entropy
-        self._consolidators: dict[str, Consolidator] = {}
         self.locks = SpaceLocks(clock)
         self._closed = False
         self._readers = make_readers(run, tracer)
         self._activity, self._segments = Activity(), tiers.segments
         self.housekeeping = Housekeeping(tiers, clock, self._activity, run)
         tasks.start_soon(self.housekeeping.run, name="housekeeping")
+        self._background = Background(
+            self._engines, tasks, clock, entropy, kernels, self._activity, run, unasked
+        )
+        tasks.start_soon(self._background.run, name="beginnings")
         self.scrubber = Scrubber(
             filesystem, clock, self._activity, scrub_bytes_per_s, self._engines, run
         )
@@ -180,7 +176,7 @@ class SpaceRegistry:
             engine = self._engines.pop(space, None)
             self.unavailable.pop(space, None)
             if engine is not None:
-                await self._leave_alone(space)
+                await self._leave_alone(engine)
                 await engine.aclose(last_checkpoint=False)
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._directories.remove, space)
@@ -221,12 +217,12 @@ class SpaceRegistry:
         return self._openings[space]
 
     def linker_of(self, space: str) -> Linker:
-        """Return who links the memories of an open space."""
-        return self._linkers[space]
+        """Return who links the memories of an open space; Closed when it is not, or no more."""
+        return self._background.linker_of(space)
 
     def consolidator_of(self, space: str) -> Consolidator:
-        """Return who forms the concepts of an open space."""
-        return self._consolidators[space]
+        """Return who forms the concepts of an open space; Closed when it is not, or no more."""
+        return self._background.consolidator_of(space)
 
     async def exists(self, space: str) -> bool:
         """Whether there is a space with this id."""
@@ -248,10 +244,7 @@ class SpaceRegistry:
         """Close every space, then raise the first failure; harmless when repeated."""
         self._closed = True
         with anyio.CancelScope(shield=True):
-            for consolidator in self._consolidators.values():
-                await consolidator.aclose()
-            for linker in self._linkers.values():
-                await linker.aclose()
+            await self._background.aclose()
             await self.scrubber.aclose()
             await self.housekeeping.aclose()
         failure: EngramError | None = None
@@ -286,12 +279,10 @@ class SpaceRegistry:
             if engine.failure is not None:
                 raise engine.failure
             return engine
-        if not create and not await self.exists(space):
-            raise SpaceNotFound(space)
         self.recovering.add(space)
         self._activity.begin()
         try:
-            opened = await self._open_space(space)
+            opened = await self._open_space(space, create=create)
         finally:
             self.recovering.discard(space)
         try:
@@ -309,9 +300,10 @@ class SpaceRegistry:
             self._readers,
             self._activity,
             self.housekeeping,
+            words=opened.words,
+            sketches=opened.sketches,
             history_retention_ns=self._history_retention_ns,
         )
-        engine.words, engine.sketches = opened.words, opened.sketches
         engine.checkpointer = Checkpointer(
             space,
             opened.snapshots,
@@ -335,46 +327,14 @@ class SpaceRegistry:
             engine, self.housekeeping, self._clock, lambda: eraser.pending, self._run
         )
         self._openings[space] = opened.opening
-        self._start(engine, engine.compactor, eraser)
+        self._background.add(engine)
         return engine
 
-    def _start(self, engine: SpaceEngine, compactor: Compactor, eraser: Eraser) -> None:
-        """Start what goes on beside the verbs of a space."""
-        space = engine.space
-        self._tasks.start_soon(engine.run, name=f"writer of {space}")
-        self._tasks.start_soon(
-            index, engine, self._kernels, self._clock, name=f"word index of {space}"
-        )
-        self._tasks.start_soon(
-            engine.unrecorded.run, lambda: engine.view, name=f"accesses of {space}"
-        )
-        self._tasks.start_soon(engine.checkpoints.run, name=f"checkpoints of {space}")
-        self._tasks.start_soon(compactor.run, name=f"compactions of {space}")
-        self._tasks.start_soon(eraser.run, name=f"erasures of {space}")
-        self._start_linking(engine)
-
-    def _start_linking(self, engine: SpaceEngine) -> None:
-        parts = engine, self._kernels, self._clock, self._activity, self._run
-        linker = self._linkers[engine.space] = Linker(*parts, is_eager=self._unasked.links)
-        self._tasks.start_soon(linker.run, name=f"links of {engine.space}")
-        consolidator = self._consolidators[engine.space] = Consolidator(
-            engine,
-            linker,
-            self._clock,
-            self._entropy,
-            self._activity,
-            self._run,
-            is_eager=self._unasked.concepts,
-        )
-        self._tasks.start_soon(consolidator.run, name=f"concepts of {engine.space}")
-
-    async def _leave_alone(self, space: str) -> None:
+    async def _leave_alone(self, engine: SpaceEngine) -> None:
         """Let nothing move or link memories of a space that is about to be closed."""
         with anyio.CancelScope(shield=True):
-            for each in (self._consolidators.pop(space, None), self._linkers.pop(space, None)):
-                if each is not None:
-                    await each.aclose()
-            await self.housekeeping.remove(space)
+            await self._background.leave_alone(engine)
+            await self.housekeeping.remove(engine.space)
 
     async def _check_empty(self, space: str) -> None:
         if await self.exists(space) and (await self._open(space, create=False)).view.lsn:
@@ -385,7 +345,7 @@ class SpaceRegistry:
         engine = self._engines.pop(space, None)
         if engine is None:
             return
-        await self._leave_alone(space)
+        await self._leave_alone(engine)
         try:
             await engine.aclose()
         except EngramError:

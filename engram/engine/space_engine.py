@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -47,6 +47,7 @@ from engram.model.errors import (
 )
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
 from engram.ports import Clock
+from engram.retrieval.sketch_index import SketchIndex
 from engram.state.outcomes import Outcome
 from engram.state.space import SpaceState, View
 from engram.storage.snapshot_content import capture
@@ -54,11 +55,9 @@ from engram.wal.protocol import Log
 
 T = TypeVar("T")
 
-_TURNS: Final = 2  # of the loop: in the second one whoever was just answered has come again
-
 
 class SpaceEngine(Beside):
-    """A recovered space. `run` must be running for `submit` to return."""
+    """A recovered space. `run` must be running for `submit` to return, or what begins it known."""
 
     def __init__(
         self,
@@ -70,9 +69,11 @@ class SpaceEngine(Beside):
         activity: Activity | None = None,
         housekeeping: Housekeeping | None = None,
         *,
+        words: Words | None = None,
+        sketches: SketchIndex | None = None,
         history_retention_ns: int = 10**9 * HISTORY_RETENTION_SECONDS_DEFAULT,
     ) -> None:
-        super().__init__()
+        super().__init__(words, sketches)
         self.space, self.feed = space, Feed(space)
         self.log, self.history_retention_ns = log, history_retention_ns
         self.unrecorded = AccessRecorder(self.submit, clock)
@@ -85,8 +86,6 @@ class SpaceEngine(Beside):
         self._wake = anyio.Event()
         self._closing = False
         self._stopped = anyio.Event()
-        self.grown = anyio.Event()
-        """Set, and another put in its place, when something is committed or moved, and last."""
         self._committing: Group | None = None
         self._next: Part | None = None  # what is written right after the group at hand
         self._answering: Moment | None = None
@@ -172,6 +171,7 @@ class SpaceEngine(Beside):
         group, position = self._line.join(command, self._clock, self._check_room)
         self.activity.begun += 1
         if not position:
+            self.begin()
             self._wake.set()
         return group, position
 
@@ -201,6 +201,7 @@ class SpaceEngine(Beside):
         self._check_serving()
         waiting = Change(change, published)
         self._changes.append(waiting)
+        self.begin()
         self._wake.set()
         await waiting.done.wait()
         if waiting.error is not None:
@@ -257,6 +258,8 @@ class SpaceEngine(Beside):
                 await self.checkpointer.aclose(last=is_last)
         self._closing = True
         self._wake.set()
+        if self._give_up_beginning():
+            self._stopped.set()  # there was no writer, and will be none
         with anyio.CancelScope(shield=True):
             await self._stopped.wait()
             await self.log.aclose()
@@ -273,10 +276,6 @@ class SpaceEngine(Beside):
         if self._housekeeping is not None:
             self._housekeeping.renumbered(self.space)
         self._note_growth()
-
-    def _note_growth(self) -> None:
-        self.grown.set()
-        self.grown = anyio.Event()
 
     def _may_commit(self) -> bool:
         """Whether the group that waits longest is there and has room; without any it waits on."""
@@ -378,7 +377,7 @@ class SpaceEngine(Beside):
         if len(part.group.commands) < AHEAD_COUNT_MIN or not part.ends_group:
             return
         self.log.begin(part.last)
-        for _ in range(_TURNS):
+        for _ in range(2):  # in the second turn whoever was just answered has come again
             await lowlevel.checkpoint()
             group = self._line.first
             if group is None or self._changes or not may_follow(part, group, self._pace):

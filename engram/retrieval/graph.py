@@ -21,6 +21,7 @@ from engram.kernels.graph.protocol import DEFAULT_PARAMETERS
 from engram.model.association import ALIVE_EDGE
 from engram.retrieval.graph_columns import (
     base_of,
+    empty_base,
     empty_run,
     folded,
     joined,
@@ -99,7 +100,7 @@ class GraphIndex:
     def __init__(self) -> None:
         self._lock = Lock()
         self._folding = Lock()
-        self._base = base_of(empty_run(), 0)
+        self._base = empty_base()
         self._fresh = empty_run()
         self._seen = _NOTHING
         self._lsn = -1

@@ -5,6 +5,7 @@ All functions return new arrays; what a reader holds never changes.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -81,6 +82,12 @@ def run_of(view: AssociationsView, numbers: NDArray[np.int64]) -> EdgeRun:
     edges["target"] = view.gather("target", chosen)
     edges["weight"] = view.gather("weight", chosen)
     return EdgeRun(sources[order], edges, view.gather("kind", chosen), chosen.astype(np.uint32))
+
+
+@cache
+def empty_base() -> Base:
+    """Return a graph without edges; it is never changed, so all spaces may begin with it."""
+    return base_of(empty_run(), 0)
 
 
 def base_of(run: EdgeRun, nodes_count: int) -> Base:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 _RANKED: Final = ("reviewed_at", "stability_days", "confidence", "flags")
 
 
+@cache
+def _without_rows(names: tuple[str, ...]) -> PagedColumns:
+    """Return these columns and the accesses before the first row, the same for all spaces."""
+    fields = [(name, COLUMN_TYPES[name]) for name in names]
+    fields += ((ACCESSES, "u4"), (ACCESSED_AT, "i8"))
+    return PagedColumns([Column(*field, (), 0) for field in fields], PAGE_ROWS)
+
+
 class ViewColumns:
     """Some columns of the view that was asked for last, and its accesses; for any thread.
 
@@ -28,9 +37,7 @@ class ViewColumns:
     def __init__(self, names: Sequence[str]) -> None:
         self._pages_of = itemgetter(*names)
         self._last: tuple[dict[str, Pages], PagedColumns] | None = None
-        fields = [(name, COLUMN_TYPES[name]) for name in names]
-        fields += ((ACCESSES, "u4"), (ACCESSED_AT, "i8"))
-        self._none = PagedColumns([Column(*field, (), 0) for field in fields], PAGE_ROWS)
+        self._none = _without_rows(tuple(names))
 
     def __call__(self, view: View) -> PagedColumns:
         """Return the columns of a view."""

@@ -148,6 +148,9 @@ class _Folded:
         return self.order.nbytes + sum(page.text.nbytes + page.starts.nbytes for page in self.pages)
 
 
+_NONE_FOLDED: Final = _Folded((), (), np.zeros(0, np.uint64))
+
+
 class _Now(NamedTuple):
     """All terms at one moment: what is folded, and the others, which are only added to.
 
@@ -165,11 +168,12 @@ class Terms:
 
     def __init__(self, pages: Iterable[U8] = ()) -> None:
         """Begin with the terms of pages as `encoded` gives them, or with none."""
-        folded = _folded([_Page(text.data) for text in pages])
+        found = [_Page(text.data) for text in pages]
+        folded = _folded(found) if found else _NONE_FOLDED
         self._now = _Now(folded, {}, [])
         if folded.count < FOLD_MIN:
             names = list(self)
-            self._now = _Now(_folded([]), dict(zip(names, range(len(names)), strict=True)), names)
+            self._now = _Now(_NONE_FOLDED, dict(zip(names, range(len(names)), strict=True)), names)
 
     def __len__(self) -> int:
         """Return how many terms there are, blanked ones too."""

@@ -10,9 +10,10 @@ from typing import Final, TypeVar
 import anyio
 from anyio import lowlevel
 
+from engram.engine.background import NOTHING_UNASKED, Unasked
 from engram.engine.housekeeping import Tiers
 from engram.engine.opener import LogHints, Opener, Replay
-from engram.engine.registry import NOTHING_UNASKED, SpaceRegistry, Unasked
+from engram.engine.registry import SpaceRegistry
 from engram.engine.segments import Segments
 from engram.engine.store import Store
 from engram.kernels.numpy_backend import NumpyBackend

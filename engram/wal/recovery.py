@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _ZERO_BLOCK = bytes(BLOCK_BYTES)
 _ZEROS = bytes(READ_BYTES_FIRST)
+_NOTHING = memoryview(b"")
 
 
 class Survey(NamedTuple):
@@ -234,7 +235,8 @@ class _Surveyor:
         self._read_bytes += reader.offset
         dirty_bytes = 0
         if until is None:
-            tail = _Tail(segment.path, segment.end_offset, head, reader.next_lsn, reason)
+            ahead, end_offset = reader.ahead, segment.end_offset
+            tail = _Tail(segment.path, end_offset, head, reader.next_lsn, reason, ahead)
             dirty_bytes = self._judge(handle, tail)
         elif reader.next_lsn != until:
             reason = reason or "the next segment begins within a group"
@@ -270,7 +272,7 @@ class _Surveyor:
         dirty_end = tail.offset
         is_recycled = tail.head.header.is_recycled
         in_tail = True
-        for offset, block in self._blocks(handle, tail.offset):
+        for offset, block in self._blocks(handle, tail.offset, tail.ahead):
             header = _group_header(block)
             if header is not None and header.tag == tail.head.tag:
                 if offset > tail.offset and header.first_lsn >= tail.next_lsn:
@@ -284,10 +286,18 @@ class _Surveyor:
                 dirty_end = offset + len(block)
         return dirty_end
 
-    def _blocks(self, handle: Handle, start: int) -> Iterator[tuple[int, bytes]]:
-        """Give the blocks from `start` to the end that are not all zero, with their offsets."""
+    def _blocks(
+        self, handle: Handle, start: int, ahead: memoryview = _NOTHING
+    ) -> Iterator[tuple[int, bytes]]:
+        """Give the blocks from `start` to the end that are not all zero, with their offsets.
+
+        What was read `ahead` from there is not read again.
+        """
         offset = start
-        while data := self._filesystem.read_at(handle, offset, READ_BYTES_FIRST):
+        while data := (
+            bytes(ahead[offset - start :][:READ_BYTES_FIRST])
+            or self._filesystem.read_at(handle, offset, READ_BYTES_FIRST)
+        ):
             if not _ZEROS.startswith(data):  # 20 times as quick as to count them
                 for at in range(0, len(data), BLOCK_BYTES):
                     block = data[at : at + BLOCK_BYTES]
@@ -322,6 +332,8 @@ class _Tail(NamedTuple):
     head: Head
     next_lsn: Lsn
     reason: str
+    ahead: memoryview
+    """What was read of it."""
 
 
 def _is_header(block: bytes) -> bool:

@@ -125,6 +125,11 @@ class GroupReader:
         self.next_lsn = head.header.first_lsn
         self.crc = head.tag
 
+    @property
+    def ahead(self) -> memoryview:
+        """What was read from `offset` on already."""
+        return self._window[self.offset - self._window_offset :]
+
     def next_group(self) -> Group:
         """Return the next group and step over it.
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from anyio import lowlevel
 
-from engram.engine.registry import Unasked
+from engram.engine.background import Unasked
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.memory import to_datetime
 from engram.retrieval.consolidation import EPISODES_MAX

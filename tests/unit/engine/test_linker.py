@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from anyio import lowlevel
 
-from engram.engine.registry import Unasked
+from engram.engine.background import Unasked
 from engram.model.errors import Closed
 from engram.model.limits import AUTOMATIC_EDGES_MAX
 from engram.retrieval.likeness import LINKS_COUNT
