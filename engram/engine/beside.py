@@ -33,8 +33,7 @@ class Beside:
         self.compactor: Compactor | None = None
         self.eraser: Eraser | None = None
         self._begin: Callable[[], object] | None = None
-        self.grown = anyio.Event()
-        """Set, and another put in its place, when something is committed or moved, and last."""
+        self._grown: anyio.Event | None = None  # while nobody has asked for it
 
     def begin_later(self, begin: Callable[[], object]) -> None:
         """Have `begin` called when the writer is needed for the first time, or `begin` is."""
@@ -56,9 +55,17 @@ class Beside:
         begin, self._begin = self._begin, None
         return begin is not None
 
+    @property
+    def grown(self) -> anyio.Event:
+        """Set, and another put in its place, when something is committed or moved, and last."""
+        if self._grown is None:
+            self._grown = anyio.Event()
+        return self._grown
+
     def _note_growth(self) -> None:
-        self.grown.set()
-        self.grown = anyio.Event()
+        grown, self._grown = self._grown, None
+        if grown is not None:
+            grown.set()
 
     @property
     def checkpoints(self) -> Checkpointer:

@@ -53,8 +53,11 @@ class Compacting(Protocol):
 
     space: str
     words: Words
-    grown: anyio.Event
     history_retention_ns: int
+
+    @property
+    def grown(self) -> anyio.Event:
+        """Set when something is committed."""
 
     @property
     def view(self) -> View:

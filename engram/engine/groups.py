@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 import anyio
 
 from engram.engine.budget import bytes_added
-from engram.engine.waiting import Moment, Moments
 from engram.model.commands import (
     ROW_BYTES_MAX,
     Command,
@@ -28,6 +27,7 @@ from engram.model.memory import Remembered
 from engram.ports import Clock
 from engram.state.outcomes import FreshOutcomes, Outcome
 from engram.state.space import SpaceState
+from engram.wal.moments import Moment, Moments
 
 # A bulk command is decided and applied in a worker thread: it takes milliseconds. So is a lone one
 # never: the thread hop (54 to 120 us) costs more than the work.
@@ -116,11 +116,11 @@ class Group:
 class Line:
     """The groups that wait for the writer, the oldest first. Belongs to its event loop."""
 
-    __slots__ = ("_groups", "_moments", "bytes_count", "commands_count")
+    __slots__ = ("_groups", "bytes_count", "commands_count", "moments")
 
     def __init__(self) -> None:
         self._groups: deque[Group] = deque()
-        self._moments = Moments()
+        self.moments = Moments()
         self.commands_count = self.bytes_count = 0
 
     @property
@@ -159,7 +159,7 @@ class Line:
             or len(group.commands) >= GROUP_COUNT_MAX
             or group.bytes_count + size > PART_BYTES_MAX
         ):
-            group = Group(clock.monotonic(), self._moments.next(), is_lone=is_lone)
+            group = Group(clock.monotonic(), self.moments.next(), is_lone=is_lone)
             self._groups.append(group)
         self.commands_count += 1
         self.bytes_count += size

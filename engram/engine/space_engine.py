@@ -35,7 +35,7 @@ from engram.engine.parts import (
 )
 from engram.engine.readers import Readers
 from engram.engine.staging import synced
-from engram.engine.waiting import Moment, Pace
+from engram.engine.waiting import Pace
 from engram.engine.words import Words
 from engram.model.commands import Command
 from engram.model.errors import (
@@ -51,6 +51,7 @@ from engram.retrieval.sketch_index import SketchIndex
 from engram.state.outcomes import Outcome
 from engram.state.space import SpaceState, View
 from engram.storage.snapshot_content import capture
+from engram.wal.moments import Moment
 from engram.wal.protocol import Log
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class SpaceEngine(Beside):
         self._view = state.view()
         self._line, self._pace = Line(), Pace()
         self._changes: deque[Change] = deque()
-        self._wake = anyio.Event()
+        self._wake = self._line.moments.next()
         self._closing = False
         self._stopped = anyio.Event()
         self._committing: Group | None = None
@@ -140,7 +141,7 @@ class SpaceEngine(Beside):
     def wake_up(self) -> None:
         """Look again whether what waits may be written."""
         if self._line.first is not None:
-            self._wake.set()
+            self._wake.come()
 
     async def submit(self, command: Command) -> tuple[Outcome, int]:
         """Return the durable outcome of a command and the LSN it is at.
@@ -172,7 +173,7 @@ class SpaceEngine(Beside):
         self.activity.begun += 1
         if not position:
             self.begin()
-            self._wake.set()
+            self._wake.come()
         return group, position
 
     async def freeze(self) -> Frozen:
@@ -202,7 +203,7 @@ class SpaceEngine(Beside):
         waiting = Change(change, published)
         self._changes.append(waiting)
         self.begin()
-        self._wake.set()
+        self._wake.come()
         await waiting.done.wait()
         if waiting.error is not None:
             raise waiting.error
@@ -220,7 +221,7 @@ class SpaceEngine(Beside):
                     self._answer_the_rest()
                     if self._closing and self._line.first is None:
                         return
-                    self._wake = anyio.Event()
+                    self._wake = self._line.moments.next()
                     await self._wake.wait()
                 if self._failure is not None:
                     return
@@ -257,7 +258,7 @@ class SpaceEngine(Beside):
                 await self.unrecorded.aclose(self._view if is_last else None)
                 await self.checkpointer.aclose(last=is_last)
         self._closing = True
-        self._wake.set()
+        self._wake.come()
         if self._give_up_beginning():
             self._stopped.set()  # there was no writer, and will be none
         with anyio.CancelScope(shield=True):

@@ -3,7 +3,7 @@
 Rule 1: one thread writes; the event loop only gathers and waits. Groups that need no more than a
 write may be given to durable writers, which need no thread of Python.
 Rule 2: no delay is ever added in the hope of a larger group.
-Rule 3: one event a flush, never a future shared by waiters: cancelling one leaves the others be.
+Rule 3: one moment a flush, never a future shared by waiters: cancelling one leaves the others be.
 Rule 4: the first failure is final; every waiter hears of it, nothing is tried again.
 Rule 5: whoever waits is told right after the sync; what only helps later comes behind.
 """
@@ -21,6 +21,7 @@ from anyio import lowlevel
 from engram.model.errors import Closed, LogPoisoned
 from engram.ports import DurableWrite
 from engram.wal.limits import DURABLE_WRITE_BYTES_MAX, GROUP_BYTES_MAX
+from engram.wal.moments import Moment, Moments
 from engram.wal.record import GROUP_HEADER_BYTES, encoded_bytes
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class _Flush:
         self.entries: list[tuple[Entry, int]] = []
         self.bytes_count = 0
         self.last_lsn = last_lsn
-        self.done: anyio.Event | None = None
+        self.done: Moment | None = None
 
 
 class Appender:
@@ -70,6 +71,7 @@ class Appender:
         self._in_flight: _Flush | None = None
         self._is_awake = False
         self._at_rest: anyio.Event | None = None
+        self._moments = Moments()
         self._closed = False
         self._poison: str | None = None
         native = lowlevel.current_token().native_token
@@ -148,15 +150,15 @@ class Appender:
             else:
                 await anyio.to_thread.run_sync(self._release)
 
-    def _join(self, upto: Lsn, threads: AppenderThreads) -> anyio.Event:
-        """Return the event of the flush that holds `upto`, waking a thread if none is at work."""
+    def _join(self, upto: Lsn, threads: AppenderThreads) -> Moment:
+        """Return the moment of the flush that holds `upto`, waking a thread if none is at work."""
         with self._lock:
             flush = self._in_flight
             if flush is None or upto > flush.last_lsn:
                 self.check_usable()
                 flush = self._gathering
             if flush.done is None:
-                flush.done = anyio.Event()
+                flush.done = self._moments.next()
             if not self._is_awake:
                 self._is_awake = True
                 if not self._begin():
@@ -222,7 +224,7 @@ class Appender:
         """Note, with the lock, that nobody is at work any more."""
         self._is_awake = False
         if self._at_rest is not None:
-            self._tell(self._at_rest)
+            self._tell(self._at_rest.set)
 
     def _work(self) -> None:
         """Commit until nobody waits any more, giving way to other logs after each flush."""
@@ -279,9 +281,9 @@ class Appender:
                 finished.append(self._gathering.done)
         for done in finished:
             if done is not None and on_the_loop:
-                done.set()
+                done.come()
             elif done is not None:
-                self._tell(done)
+                self._tell(done.come)
 
     def _fill_ahead(self) -> None:
         """Prepare the file for what comes next, while nobody waits."""
@@ -301,10 +303,10 @@ class Appender:
                 self._settle(None, _reason(exc))
                 raise
 
-    def _tell(self, done: anyio.Event) -> None:
-        """Set the event on its own loop; a loop that has ended has no waiters left."""
+    def _tell(self, come: Callable[[], object]) -> None:
+        """Have it come on its own loop; a loop that has ended has no waiters left."""
         try:
-            self._call_soon(done.set)
+            self._call_soon(come)
         except RuntimeError:
             return
 

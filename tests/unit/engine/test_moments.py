@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from engram.engine.waiting import Moment, Moments, Pace
+from engram.engine.waiting import Pace
+from engram.wal.moments import Moment, Moments
 
 pytestmark = pytest.mark.anyio
 
