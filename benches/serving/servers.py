@@ -14,7 +14,11 @@ from typing import Final, NamedTuple
 
 _STARTS_SECONDS: Final = 60
 # The echo logs no requests either.
-_SERVED_WITH: Final = {"ENGRAM_EMBEDDER": "static", "ENGRAM_LOG_LEVEL": "warning"}
+_SERVED_WITH: Final = {
+    "ENGRAM_EMBEDDER": "static",
+    "ENGRAM_LOG_LEVEL": "warning",
+    "ENGRAM_GRPC": "off",  # two servers run at once, and it has one port
+}
 
 
 class Running(NamedTuple):

@@ -62,13 +62,16 @@ class ServerFile:
             return None
         except OSError as error:
             raise storage_failed("read", self.path, error) from error
+        return found if self.has_store(found) else None
+
+    def has_store(self, server: RunningServer) -> bool:
+        """Whether a server's process has the store open, be it that it is stopping already."""
         try:
             LocalFilesystem(self._root).lock(STORE_FILE).close()
         except StoreInUse as error:
             # Linux tells who holds the lock: another process than the file says is no server.
-            is_it = not error.holder or error.holder == f" (pid {found.pid})"
-            return found if is_it else None
-        return None
+            return not error.holder or error.holder == f" (pid {server.pid})"
+        return False
 
     def ask_to_stop(self, server: RunningServer) -> None:
         """Send the server the signal it stops at; harmless when it has gone meanwhile."""

@@ -106,6 +106,9 @@ class ServerFile(Protocol):
     def read(self) -> Running | None:
         """Return the server; None when none runs."""
 
+    def has_store(self, server: Any) -> bool:
+        """Whether its process has the store open, be it that it is stopping already."""
+
     def ask_to_stop(self, server: Any) -> None:
         """Ask it to stop; it is found until it has."""
 

@@ -143,7 +143,8 @@ class ServerCommands:
         file = self._session.machine.servers.file(settings)
         file.ask_to_stop(server)
         with anyio.move_on_after(_STOP_SECONDS_MAX):
-            while file.read() is not None:  # noqa: ASYNC110 - in another process
+            # The file goes first: who looks for a server is not to find one that takes no more.
+            while file.has_store(server):  # noqa: ASYNC110 - in another process
                 await anyio.sleep(_LOOK_EVERY_S)
             return
         raise Unavailable(
