@@ -33,5 +33,6 @@ def test_a_server_that_is_stopping_has_the_store_until_it_lets_go(tmp_path: Path
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who holds a lock")
 def test_a_store_that_another_process_has_is_not_the_servers(tmp_path: Path) -> None:
     file, gone = ServerFile(tmp_path), RunningServer(os.getpid() + 1, URL)
-    with LocalFilesystem(tmp_path).lock(STORE_FILE):
-        assert not file.has_store(gone)
+    held = LocalFilesystem(tmp_path).lock(STORE_FILE)
+    assert not file.has_store(gone)
+    held.close()
