@@ -51,8 +51,13 @@ class Beside:
             begin()
 
     def _give_up_beginning(self) -> bool:
-        """Have nothing begin any more; return whether nothing had."""
+        """Have nothing begin any more; return whether nothing had.
+
+        Followers look again then: no writer will tell them that the space is closed.
+        """
         begin, self._begin = self._begin, None
+        if begin is not None:
+            self._note_growth()
         return begin is not None
 
     @property
