@@ -12,7 +12,7 @@ import engram
 import engram.sync
 from engram.adapters.local.clock import SystemClock
 from engram.edges.http.guard import Guard
-from engram.service.audit import AuditLine
+from tests.edges.kept_lines import Lines
 
 if TYPE_CHECKING:
     from tests.edges.client.conftest import Serve
@@ -20,20 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 TRACE = 0x4BF92F3577B34DA6A3CE929D0E0E4736
 CALLER = NonRecordingSpan(SpanContext(TRACE, 0xF067AA0BA902B7, True, TraceFlags(1)))
-
-
-class Lines:
-    """An audit that keeps its lines where a test can see them."""
-
-    def __init__(self) -> None:
-        self.lines: list[AuditLine] = []
-
-    def check_room(self) -> None:
-        """Let everything in."""
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.lines.append(line)
 
 
 async def test_a_server_is_told_of_the_trace_when_that_is_asked_for(serve: Serve) -> None:

@@ -28,13 +28,13 @@ from engram.edges.grpc.refused import CODES, DETAILS
 from engram.edges.grpc.server import PROCEDURES, STREAMS, GrpcServer
 from engram.service.access import Access, Principal, Role
 from engram.service.admission import Admission
-from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
 from engram.service.wire.refusals import TITLES
 from engram.testing.embedders import HashingEmbedder
 from engram.v1 import engram_pb2 as wire
 from engram.v1.engram_pb2_grpc import EngramStub
 from tests.edges.grpc.conftest import Serve
+from tests.edges.kept_lines import Lines
 
 MISSING = "00000000-0000-7000-8000-000000000000"
 
@@ -152,20 +152,6 @@ class Keys:
             "agent": Principal("agent", Role.AGENT, frozenset(("notes",))),
         }
         return known.get(secret)
-
-
-class Lines:
-    """An audit that keeps its lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[AuditLine] = []
-
-    def check_room(self) -> None:
-        """There is room."""
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.lines.append(line)
 
 
 def test_who_asks_is_known_and_may_before_the_space_is_looked_up(serve: Serve) -> None:

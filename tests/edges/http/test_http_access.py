@@ -16,13 +16,14 @@ from engram.admitting import make_access, make_keys
 from engram.edges.http.app import ENDPOINTS
 from engram.edges.http.door import Door
 from engram.edges.http.guard import Guard
-from engram.model.errors import InvalidRequest, Overloaded
+from engram.model.errors import InvalidRequest
 from engram.service.access import Access, Role
 from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
 from engram.serving import open_guard
 from engram.settings import Settings, load_settings
 from engram.testing.clock import FakeClock
+from tests.edges.kept_lines import Lines
 
 if TYPE_CHECKING:
     from tests.edges.http.conftest import Caller
@@ -31,23 +32,6 @@ pytestmark = pytest.mark.anyio
 ROOT = "/api/v1/memories"
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of these tests alone
 NOBODY = "0190a6b4-5c1e-7d3a-9f00-0123456789ab"
-
-
-class Lines:
-    """An audit that keeps its lines where a test can see them."""
-
-    def __init__(self) -> None:
-        self.lines: list[AuditLine] = []
-        self.is_full = False
-
-    def check_room(self) -> None:
-        """Refuse while it is said to be full."""
-        if self.is_full:
-            raise Overloaded("audit_lines_waiting_max", 0)
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.lines.append(line)
 
 
 class Guarded:

@@ -18,28 +18,14 @@ from engram.edges.http.connections import Connection, extensions_with
 from engram.edges.http.door import Host
 from engram.edges.http.guard import Guard
 from engram.edges.http.server import HttpServer
-from engram.service.audit import AuditLine
 from engram.service.space import Space
 from engram.wiring import open_store
+from tests.edges.kept_lines import Lines
 
 if TYPE_CHECKING:
     from tests.edges.http.conftest import Caller
 
 pytestmark = pytest.mark.anyio
-
-
-class Lines:
-    """An audit that is kept in a list."""
-
-    def __init__(self) -> None:
-        self.kept: list[AuditLine] = []
-
-    def check_room(self) -> None:
-        """Never refuse."""
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.kept.append(line)
 
 
 class Waiting:
@@ -95,7 +81,7 @@ async def test_work_ends_when_its_caller_goes(
         assert (host.under_way_count, handler.was_stopped) == (1, False)
         connection.lost()
     assert (handler.was_stopped, sent, host.under_way_count) == (True, [], 0)
-    assert [(each.status, each.action) for each in lines.kept] == [(499, "POST /api/v1/wait")]
+    assert [(each.status, each.action) for each in lines.lines] == [(499, "POST /api/v1/wait")]
     assert dict(host.own_metrics())["engram_requests_abandoned_total"] == 1
 
 

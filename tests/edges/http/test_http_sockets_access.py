@@ -10,10 +10,10 @@ import pytest
 
 from engram.edges.http.guard import Guard
 from engram.service.access import Access, Principal, Role
-from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
 from engram.testing.clock import FakeClock
 from tests.edges.http.socket_peers import PATH, opened, welcomed
+from tests.edges.kept_lines import Lines
 
 if TYPE_CHECKING:
     from tests.edges.http.conftest import Caller
@@ -33,20 +33,6 @@ class Keys:
     def principal_of(self, secret: str) -> Principal | None:
         """Return who that is."""
         return self.known.get(secret)
-
-
-class Lines:
-    """An audit that is kept in a list."""
-
-    def __init__(self) -> None:
-        self.kept: list[AuditLine] = []
-
-    def check_room(self) -> None:
-        """Never refuse."""
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.kept.append(line)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +65,7 @@ async def test_the_door_of_sockets_is_that_of_requests(
         else:
             assert (first["type"], first["status"]) == ("websocket.http.response.start", status)
             assert json.loads((await peer.next())["body"])["status"] == status
-    assert [(each.action, each.status) for each in lines.kept] == [(f"GET {PATH}", status)]
+    assert [(each.action, each.status) for each in lines.lines] == [(f"GET {PATH}", status)]
 
 
 async def test_each_message_is_guarded_audited_and_measured(http: Caller) -> None:
@@ -108,7 +94,7 @@ async def test_each_message_is_guarded_audited_and_measured(http: Caller) -> Non
         assert (await peer.next())["body"]["code"] == "UNAUTHORIZED"
         assert (await peer.until("end"))["seq"] == 4
         assert (await peer.until("websocket.close"))["code"] == 1008
-    told = [(each.action, each.status, each.request_id) for each in lines.kept]
+    told = [(each.action, each.status, each.request_id) for each in lines.lines]
     recall, stream = "POST /api/v1/memories/recall", f"GET {PATH}"
     assert told == [
         (stream, 101, "q"),
@@ -119,7 +105,7 @@ async def test_each_message_is_guarded_audited_and_measured(http: Caller) -> Non
         (recall, 429, "q.5"),
         (recall, 401, "q.6"),
     ]
-    assert {each.space for each in lines.kept} == {"a"}
+    assert {each.space for each in lines.lines} == {"a"}
     counted = dict(http.host.durations.samples())
     name = "engram_memory_operation_duration_seconds_count"
     assert counted[f'{name}{{memory_space="a",operation="recall"}}'] == 1

@@ -22,8 +22,8 @@ from engram.adapters.local.entropy import SystemEntropy
 from engram.adapters.local.key_file import KeyFile
 from engram.service.access import Access
 from engram.service.admission import Admission
-from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
+from tests.edges.kept_lines import Lines
 
 if TYPE_CHECKING:
     from tests.edges.conftest import CommandLine
@@ -36,20 +36,6 @@ pytestmark = pytest.mark.anyio
 def anyio_backend() -> str:
     """One loop: what is tested runs in processes of its own, and the scenarios run on both."""
     return "asyncio"
-
-
-class Lines:
-    """An audit that keeps its lines where a test can look at them."""
-
-    def __init__(self) -> None:
-        self.lines: list[AuditLine] = []
-
-    def check_room(self) -> None:
-        """There is room."""
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.lines.append(line)
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from engram.edges.mcp.calls import Asked, Calls, Refused
 from engram.model.errors import InvalidRequest
 from engram.service.access import Access, Principal, Role
 from engram.service.admission import Admission
-from engram.service.audit import AuditLine
 from engram.service.limiting import TokenBuckets
 from engram.service.telemetry import REQUEST
 from tests.edges.http.collectors import attributes_of, collector
+from tests.edges.kept_lines import Lines
 from tests.kept_spans import KeptSpans, facts_of, one, parent_of
 
 if TYPE_CHECKING:
@@ -42,20 +42,6 @@ PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 IN_TRACE: Any = {"traceparent": PARENT}
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 """The server runs in a thread, or a process, of its own."""
-
-
-class Lines:
-    """An audit that keeps its lines where a test can look at them."""
-
-    def __init__(self) -> None:
-        self.lines: list[AuditLine] = []
-
-    def check_room(self) -> None:
-        """There is room."""
-
-    def add(self, line: AuditLine) -> None:
-        """Keep a line."""
-        self.lines.append(line)
 
 
 class Keys:
