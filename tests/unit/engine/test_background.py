@@ -105,3 +105,37 @@ async def test_a_space_that_never_began_is_dropped_and_asked_no_more() -> None:
         assert before.is_closing
         assert (await space.remember("anew", embedding=VECTORS[1])).created
         clock.rest.set()
+
+
+async def test_who_follows_a_space_that_never_began_is_told_when_it_is_dropped() -> None:
+    clock = RestlessClock()
+    async with simulated_store(await filled(), clock=clock) as store:
+        space = await store.space("other")
+        changes = space.subscribe()
+        async with changes, anyio.create_task_group() as tasks:
+
+            async def drop() -> None:
+                assert not engine(store).has_begun
+                await store.drop_space("other")
+
+            tasks.start_soon(drop)
+            with anyio.fail_after(10), pytest.raises(Closed):
+                await anext(changes)
+        clock.rest.set()
+
+
+async def test_where_a_snapshot_is_due_a_space_begins_at_once() -> None:
+    """A damaged one leaves one less behind the log, so another is taken."""
+    disk = await filled()
+    async with simulated_store(disk) as store:
+        space = await store.space("other")
+        for content in ("e", "f"):
+            await space.remember(content, embedding=VECTORS[0])
+            await store.checkpoint("other")
+    newest = max(name for name in disk.list("other/hot") if name.endswith(".snapshot"))
+    disk.damage(f"other/hot/{newest}", lambda data: data.__setitem__(-6, data[-6] ^ 1))
+    clock = RestlessClock()
+    async with simulated_store(disk, clock=clock) as store:
+        await store.space("other")
+        assert engine(store).has_begun
+        clock.rest.set()
