@@ -22,6 +22,7 @@ from engram.engine.activity import Activity
 from engram.engine.beside import Beside
 from engram.engine.checkpointer import Frozen
 from engram.engine.feed import Feed
+from engram.engine.gathering import Gathering
 from engram.engine.groups import Change, Group, Line, Queue
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.parts import (
@@ -38,13 +39,7 @@ from engram.engine.staging import synced
 from engram.engine.waiting import Pace
 from engram.engine.words import Words
 from engram.model.commands import Command
-from engram.model.errors import (
-    Closed,
-    DurabilityError,
-    EngramError,
-    InvalidRequest,
-    Overloaded,
-)
+from engram.model.errors import Closed, DurabilityError, EngramError, InvalidRequest, Overloaded
 from engram.model.limits import HISTORY_RETENTION_SECONDS_DEFAULT, WORDS_BACKLOG_ROWS_MAX
 from engram.ports import Clock
 from engram.retrieval.sketch_index import SketchIndex
@@ -82,7 +77,7 @@ class SpaceEngine(Beside):
         self.groups_committed = 0
         self._clock, self._state = clock, state
         self._view = state.view()
-        self._line, self._pace = Line(), Pace()
+        self._line, self._pace, self._gathering = Line(), Pace(), Gathering(clock)
         self._changes: deque[Change] = deque()
         self._wake = self._line.moments.next()
         self._closing = False
@@ -225,8 +220,11 @@ class SpaceEngine(Beside):
                     await self._wake.wait()
                 if self._failure is not None:
                     return
-                if self._next is None and not self._may_commit():
-                    continue
+                if self._next is None:
+                    if not (self._changes or self._closing or self._answering):
+                        await self._gathering.gather(self._line.first, self._pace)
+                    if not self._may_commit():
+                        continue
                 group = self._line.take() if self._next is None else self._next.group
                 self._committing = group
                 with anyio.CancelScope(shield=True):

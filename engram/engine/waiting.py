@@ -27,6 +27,10 @@ class Pace:
         """Note that the next group was ready, and is on its way since the last one was durable."""
         self._begun, self._preparing_ns = self._ended, 0
 
+    def was_writing(self, moment: int) -> bool:
+        """Whether the last group was still on its way to the disk at this time."""
+        return moment < self._ended
+
     @property
     def is_for_halves(self) -> bool:
         """Whether who has waited for one group should become two."""
