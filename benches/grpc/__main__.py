@@ -104,8 +104,9 @@ async def _measured(echo: int, ours: int, own: Path, options: argparse.Namespace
             *("work", "figure", "beside it", "ratio", "must reach"),
             title=f"{options.callers} callers, load {os.getloadavg()[0]:.1f}",
         )
-        await _remembers(table, peers, options)
+        # Recalls first: behind the writes the server would still be linking, its store twice as large.
         await _recalls(table, peers, space, options)
+        await _remembers(table, peers, options)
         await _streams(table, peers, options)
         _console.print(table)
 
