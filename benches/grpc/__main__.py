@@ -104,7 +104,8 @@ async def _measured(echo: int, ours: int, own: Path, options: argparse.Namespace
             *("work", "figure", "beside it", "ratio", "must reach"),
             title=f"{options.callers} callers, load {os.getloadavg()[0]:.1f}",
         )
-        # Recalls first: behind the writes the server would still be linking, its store twice as large.
+        # First, while both stores are the same: behind the writes the server's is twice as large,
+        # and still being linked.
         await _recalls(table, peers, space, options)
         await _remembers(table, peers, options)
         await _streams(table, peers, options)
