@@ -35,9 +35,11 @@ _PAUSE_MAX: Final = 1_024  # groups
 class Gathering:
     """How many writes the next group is worth waiting for, learnt from what came before."""
 
-    __slots__ = ("_clock", "_expected", "_pause", "_until_tried")
+    __slots__ = ("_clock", "_expected", "_pause", "_until_tried", "joined_count")
 
     def __init__(self, clock: Clock) -> None:
+        self.joined_count = 0
+        """Writes that came to groups while these were held back."""
         self._clock = clock
         self._expected = 1
         self._pause = self._until_tried = 1
@@ -54,6 +56,7 @@ class Gathering:
         if first >= wanted:
             return
         found = await self._waited(group.commands, wanted)
+        self.joined_count += found - first
         if is_trial:
             self._learn(first, found)
         elif found < wanted:

@@ -29,7 +29,7 @@ class Pace:
 
     def was_writing(self, moment: int) -> bool:
         """Whether the last group was still on its way to the disk at this time."""
-        return moment < self._ended
+        return moment <= self._ended
 
     @property
     def is_for_halves(self) -> bool:

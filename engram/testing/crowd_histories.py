@@ -1,5 +1,7 @@
 """Histories with crowds of plain writers: a group is decided while the one before it is written.
 
+Some crowds come one by one, turns of the loop apart: their small groups are held back for more.
+
 Rule 1: what a writer was told is kept, though the disk fails while two groups are on their way.
 Rule 2: each writer reads its own writes.
 """
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 WRITERS: Final = (20, 40, 90)
 WRITES_MAX: Final = 4
 FORGET_SHARE: Final = 0.1
+TURNS_APART: Final = (0, 0, 3)
 _IN_FLIGHT: Final = 2
 
 
@@ -40,7 +43,7 @@ class Crowd(StoreHistory):
         return [*super().verbs(), (self._crowd, 60)]
 
     async def _crowd(self, store: Engram, name: str) -> None:
-        """Writers in two waves or more; some forget what they wrote."""
+        """Writers in two waves or more, or one by one; some forget what they wrote."""
         if not is_given(name):
             return
         space = await store.space(name)
@@ -52,9 +55,13 @@ class Crowd(StoreHistory):
         ]
         forgets = [self.chance.random() < FORGET_SHARE for _ in range(working)]
 
-        async def write(traces: list[Trace], *, forget: bool) -> None:
+        turns_apart = self.chance.choice(TURNS_APART)
+
+        async def write(traces: list[Trace], *, forget: bool, turns: int) -> None:
             nonlocal working
             try:
+                for _ in range(turns):
+                    await lowlevel.checkpoint()
                 for trace in traces:
                     memory_id = await self._remember_plain(space, trace)
                 if forget:
@@ -72,8 +79,9 @@ class Crowd(StoreHistory):
                 await lowlevel.checkpoint()
 
         async with anyio.create_task_group() as tasks:
-            for traces, forget in zip(plans, forgets, strict=True):
-                tasks.start_soon(partial(write, traces, forget=forget))
+            for number, (traces, forget) in enumerate(zip(plans, forgets, strict=True)):
+                turns = number * turns_apart
+                tasks.start_soon(partial(write, traces, forget=forget, turns=turns))
             tasks.start_soon(watch)
         if failures:
             raise failures[0]

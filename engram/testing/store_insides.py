@@ -55,6 +55,7 @@ def facts_of(store: Engram, engine: SpaceEngine) -> dict[str, int]:
     tiers = store._core.registry.housekeeping.status_of(engine)  # noqa: SLF001 - as above
     checkpoints = engine.checkpoints
     return {
+        "gathered": engine._gathering.joined_count,  # noqa: SLF001 - as above
         "moves": tiers.steps,
         "warm": tiers.warm,
         "cold": tiers.cold,

@@ -117,6 +117,7 @@ class Appender:
         while self._writer.durable_lsn < upto:
             if self._threads is None:
                 self.check_usable()
+                await lowlevel.checkpoint()  # as with a disk, others go on meanwhile
                 while (flush := self._take(only_wanted=False)) is not None:
                     self._commit(flush)
                     self._fill_ahead()

@@ -45,14 +45,14 @@ def test_the_same_seed_is_the_same_history_with_operators_too() -> None:
 
 def test_crowds_of_writers_keep_what_was_acknowledged_while_two_groups_are_on_their_way() -> None:
     facts = run_crowd_histories([*seeds_that_failed("crowd"), *range(CROWD_HISTORIES)])
-    assert facts["ahead"] > CROWD_HISTORIES
+    assert min(facts["ahead"], facts["gathered"]) > CROWD_HISTORIES
     assert facts["memories"] > 20 * CROWD_HISTORIES
 
 
 @pytest.mark.prove
 def test_crowds_of_writers_keep_what_was_acknowledged_in_thousands_of_histories() -> None:
     facts = prove("crowd", 0, CROWD_HISTORIES_LONG)
-    assert facts["ahead"] > CROWD_HISTORIES_LONG
+    assert min(facts["ahead"], facts["gathered"]) > CROWD_HISTORIES_LONG
 
 
 @pytest.mark.prove
