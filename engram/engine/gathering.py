@@ -17,8 +17,8 @@ from typing import Final
 
 from anyio import lowlevel
 
+from engram.engine.group_times import GroupTimes
 from engram.engine.groups import Group
-from engram.engine.waiting import Pace
 from engram.model.commands import Command
 from engram.ports import Clock
 
@@ -44,12 +44,12 @@ class Gathering:
         self._expected = 1
         self._pause = self._until_tried = 1
 
-    async def gather(self, group: Group | None, pace: Pace) -> None:
+    async def gather(self, group: Group | None, times: GroupTimes) -> None:
         """Return once a group, if there is one, is to be written; others join it meanwhile."""
         if group is None or not group.is_lone or len(group.commands) >= GATHERED_COUNT_MAX:
             return
         first = len(group.commands)
-        is_crowded = pace.was_writing(group.begun)
+        is_crowded = times.was_writing(group.begun)
         self._until_tried -= is_crowded
         is_trial = is_crowded and self._until_tried <= 0
         wanted = GATHERED_COUNT_MAX if is_trial else self._expected

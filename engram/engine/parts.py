@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import anyio.to_thread
 
+from engram.engine.group_times import GroupTimes
 from engram.engine.groups import LONE, Group
-from engram.engine.waiting import Pace
 from engram.model.commands import Command
 from engram.model.errors import InvalidRequest, InvariantViolated, check
 from engram.model.events import Remembered, encode
@@ -96,10 +96,10 @@ def gather_ahead(
     return part
 
 
-def may_follow(before: Part, group: Group, pace: Pace) -> bool:
+def may_follow(before: Part, group: Group, times: GroupTimes) -> bool:
     """Whether it pays to decide about a group before what it would come after is durable."""
     is_as_large = len(group.commands) >= _AHEAD_SHARE_MIN * len(before.group.commands)
-    return is_as_large and not pace.is_for_one(group.latest)
+    return is_as_large and not times.is_for_one(group.latest)
 
 
 def unexpected(space: str, error: Exception) -> InvariantViolated:

@@ -23,6 +23,7 @@ from engram.engine.beside import Beside
 from engram.engine.checkpointer import Frozen
 from engram.engine.feed import Feed
 from engram.engine.gathering import Gathering
+from engram.engine.group_times import GroupTimes
 from engram.engine.groups import Change, Group, Line, Queue
 from engram.engine.housekeeping import Housekeeping
 from engram.engine.parts import (
@@ -36,7 +37,6 @@ from engram.engine.parts import (
 )
 from engram.engine.readers import Readers
 from engram.engine.staging import synced
-from engram.engine.waiting import Pace
 from engram.engine.words import Words
 from engram.model.commands import Command
 from engram.model.errors import Closed, DurabilityError, EngramError, InvalidRequest, Overloaded
@@ -77,7 +77,7 @@ class SpaceEngine(Beside):
         self.groups_committed = 0
         self._clock, self._state = clock, state
         self._view = state.view()
-        self._line, self._pace, self._gathering = Line(), Pace(), Gathering(clock)
+        self._line, self._times, self._gathering = Line(), GroupTimes(), Gathering(clock)
         self._changes: deque[Change] = deque()
         self._wake = self._line.moments.next()
         self._closing = False
@@ -222,7 +222,7 @@ class SpaceEngine(Beside):
                     return
                 if self._next is None:
                     if not (self._changes or self._closing or self._answering):
-                        await self._gathering.gather(self._line.first, self._pace)
+                        await self._gathering.gather(self._line.first, self._times)
                     if not self._may_commit():
                         continue
                 group = self._line.take() if self._next is None else self._next.group
@@ -232,7 +232,7 @@ class SpaceEngine(Beside):
                     self._committing = None if self._next is None else self._next.group
                     self._note_growth()
                     waiting = self._line.first if self._may_commit() else None
-                    is_for_one = waiting is None or self._pace.is_for_one(waiting.latest)
+                    is_for_one = waiting is None or self._times.is_for_one(waiting.latest)
                     if is_for_one and self._next is None:
                         await lowlevel.checkpoint()  # who was answered may be in the next group
         finally:
@@ -317,7 +317,7 @@ class SpaceEngine(Beside):
             self._failure = group.failure = unexpected(self.space, error)
         finally:
             self._answer_the_rest()
-            if group.done.come(in_halves=self._pace.is_for_halves):
+            if group.done.come(in_halves=self._times.is_for_halves):
                 self._answering = group.done
 
     def _answer_the_rest(self) -> None:
@@ -338,9 +338,9 @@ class SpaceEngine(Beside):
                 group.settle([Outcome(refusal=refusal)] * decision.taken, self._state.lsn)
                 return
             if decision.events:
-                self._pace.begin(self._clock.monotonic())
+                self._times.begin(self._clock.monotonic())
         else:
-            self._pace.go_on()
+            self._times.go_on()
         if part.decision.events:
             self._answer_the_rest()
             await self._written(part)
@@ -354,7 +354,7 @@ class SpaceEngine(Beside):
             await self.log.sync(part.last)
         else:
             await synced(self.log, part.last, self._state, part.decision)
-        self._pace.end(self._clock.monotonic())
+        self._times.end(self._clock.monotonic())
         if self.checkpointer is not None:
             self.checkpointer.note(part.bytes_count)
         if is_lone:
@@ -379,7 +379,7 @@ class SpaceEngine(Beside):
         for _ in range(2):  # in the second turn whoever was just answered has come again
             await lowlevel.checkpoint()
             group = self._line.first
-            if group is None or self._changes or not may_follow(part, group, self._pace):
+            if group is None or self._changes or not may_follow(part, group, self._times):
                 continue
             house, bodies = self._housekeeping, part.group.body_bytes + group.body_bytes
             if house is None or house.has_room(bodies):

@@ -14,8 +14,8 @@ from engram.engine.gathering import (
     IDLE_TURNS_MAX,
     Gathering,
 )
+from engram.engine.group_times import GroupTimes
 from engram.engine.groups import Group
-from engram.engine.waiting import Pace
 from engram.state.outcomes import Outcome
 from engram.testing.clock import StandingClock
 from engram.wal.moments import Moments
@@ -30,9 +30,9 @@ class _Scene:
     """A writer whose last group was durable at 1,000 ns, and callers that come turn by turn."""
 
     def __init__(self, clock: StandingClock | None = None) -> None:
-        self.pace = Pace()
-        self.pace.begin(0)
-        self.pace.end(1_000)
+        self.times = GroupTimes()
+        self.times.begin(0)
+        self.times.end(1_000)
         self.gathering = Gathering(clock or StandingClock())
 
     async def write(
@@ -54,7 +54,7 @@ class _Scene:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(callers)
-            await self.gathering.gather(group, self.pace)
+            await self.gathering.gather(group, self.times)
             found = len(group.commands)
             tasks.cancel_scope.cancel()
         return found
@@ -109,8 +109,8 @@ async def test_large_groups_and_bulk_commands_are_written_at_once() -> None:
     bulk.commands = [_COMMAND]
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await scene.gathering.gather(bulk, scene.pace)  # gives no turn, so it is not cancelled
-        await scene.gathering.gather(None, scene.pace)
+        await scene.gathering.gather(bulk, scene.times)  # gives no turn, so it is not cancelled
+        await scene.gathering.gather(None, scene.times)
     assert not scope.cancelled_caught
 
 
@@ -128,7 +128,7 @@ async def test_where_turns_take_long_it_ends_after_a_time() -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(slowly)
-        await scene.gathering.gather(group, scene.pace)
+        await scene.gathering.gather(group, scene.times)
         assert 4 <= len(group.commands) <= 6
         tasks.cancel_scope.cancel()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from engram.engine.waiting import Pace
+from engram.engine.group_times import GroupTimes
 from engram.wal.moments import Moment, Moments
 
 pytestmark = pytest.mark.anyio
@@ -64,31 +64,31 @@ async def test_of_many_the_first_half_goes_on_before_the_rest() -> None:
 
 
 def test_callers_are_halved_when_the_disk_is_quicker_than_they_are() -> None:
-    pace = Pace()
-    pace.end(100)
-    pace.begin(500)
-    pace.end(800)
-    assert pace.is_for_halves
-    pace.begin(1_000)
-    pace.end(1_300)
-    assert not pace.is_for_halves
+    times = GroupTimes()
+    times.end(100)
+    times.begin(500)
+    times.end(800)
+    assert times.is_for_halves
+    times.begin(1_000)
+    times.end(1_300)
+    assert not times.is_for_halves
 
 
 def test_two_groups_become_one_when_the_disk_is_slower_than_all_who_prepare() -> None:
-    pace = Pace()
-    pace.begin(1_000)
-    pace.end(2_000)
-    assert pace.is_for_one(1_200)
-    assert not pace.is_for_one(1_300)
+    times = GroupTimes()
+    times.begin(1_000)
+    times.end(2_000)
+    assert times.is_for_one(1_200)
+    assert not times.is_for_one(1_300)
 
 
 def test_a_group_that_was_ready_is_written_since_the_one_before_was_durable() -> None:
-    pace = Pace()
-    pace.begin(1_000)
-    pace.end(2_000)
-    pace.go_on()
-    assert not pace.is_for_halves
-    assert pace.is_for_one(2_200)
-    assert not pace.is_for_one(2_300)
-    pace.end(2_100)
-    assert not pace.is_for_one(2_100)
+    times = GroupTimes()
+    times.begin(1_000)
+    times.end(2_000)
+    times.go_on()
+    assert not times.is_for_halves
+    assert times.is_for_one(2_200)
+    assert not times.is_for_one(2_300)
+    times.end(2_100)
+    assert not times.is_for_one(2_100)

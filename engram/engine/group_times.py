@@ -1,13 +1,14 @@
-"""Whether who waits for a group of writes goes on in two halves."""
+"""How long the callers of a group prepare it and the disk writes it, and what follows from that."""
 
 from __future__ import annotations
 
 
-class Pace:
-    """Whether two halves of the callers in turn get more done than all of them together.
+class GroupTimes:
+    """When the last group was on its way to the disk, and how long it had been prepared.
 
-    They do when the disk takes less time than all need to prepare: then it never waits. A slower
-    disk is better off with few large groups. Times are monotonic, in nanoseconds.
+    Two halves of the callers in turn get more done than all of them together when the
+    disk takes less time than all need to prepare: then it never waits. A slower disk is better off
+    with few large groups. Times are monotonic, in nanoseconds.
     """
 
     __slots__ = ("_begun", "_ended", "_preparing_ns", "_writing_ns")
