@@ -144,7 +144,7 @@ class QueriedSpace(FollowedSpace):
         """
         engine = await self._engine()
         question = Question(
-            words, None, limit, explain, mode=SIMILARITY, reinforce=False, by_words=True
+            words, None, limit, explain, mode=SIMILARITY, reinforce=False, verb="search"
         )
         return await reading.recall(self._core, engine, question, filters)
 

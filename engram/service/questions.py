@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypedDict, cast
+from typing import Final, Literal, NamedTuple, TypedDict, cast
 
 from numpy.typing import ArrayLike
 
@@ -13,6 +13,15 @@ from engram.model.errors import InvalidRequest
 from engram.model.limits import CUE_CHARACTERS_MAX, CUE_MEMORIES_MAX, LIMIT_MAX
 from engram.retrieval.asking import HYBRID, MODES, Hit
 from engram.state.space import View
+
+AskingVerb = Literal["recall", "recognize", "search"]
+
+_LACKING: Final[Mapping[AskingVerb, str]] = {
+    "recall": "recall needs a cue: a text, an embedding, memory ids, or several",
+    "recognize": "recognize needs a cue: a text, an embedding, or both",
+    "search": "search needs words to look for; name at least one, or list memories without any",
+}
+"""What each verb says to who asks for nothing."""
 
 
 class FilterArguments(TypedDict, total=False):
@@ -66,8 +75,8 @@ class Question(NamedTuple):
     """Those of a statement, in the place of those of the library."""
     select: Callable[[View, list[Hit]], list[Hit]] | None = None
     """What is listed of the hits, and in which order; None: all of them, best first."""
-    by_words: bool = False
-    """Whether no vector is made of the text."""
+    verb: AskingVerb = "recall"
+    """What was called; for `search` no vector is made of the text."""
 
 
 def question_of(
@@ -99,7 +108,7 @@ def check_question(question: Question) -> None:
     if text is not None and not isinstance(text, str):
         raise InvalidRequest(f"the cue is {type(text).__name__}, not text")
     if not (text and text.strip()) and question.embedding is None and not question.memory_ids:
-        raise InvalidRequest("recall needs a cue: a text, an embedding, memory ids, or several")
+        raise InvalidRequest(_LACKING[question.verb])
     if text and len(text) > CUE_CHARACTERS_MAX:
         raise InvalidRequest(
             f"the cue has {len(text):,} characters, over cue_characters_max of "

@@ -191,7 +191,7 @@ async def _cue(
         row, inverse_norm = check_vector(core.kernels, question.embedding)
         if view.dimensions and len(row) != view.dimensions:
             raise DimensionMismatch(len(row), view.dimensions, engine.space)
-    elif text and view.dimensions and not question.by_words:
+    elif text and view.dimensions and question.verb != "search":
         embedder = embedder_for(engine.space, view, core.embedder)
         if embedder is not None:
             asked = await _without_speakers(engine, view, text)

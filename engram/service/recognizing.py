@@ -40,9 +40,11 @@ async def recognize(
     filters: FilterArguments,
 ) -> Recognition:
     """Carry out `Space.recognize`; nothing is accessed by it."""
-    asked = Question(text, embedding, max(limit, _HEARD), explain=False, mode=SIMILARITY)
     # Of a limit that breaks the rule the question has to tell.
-    asked = asked._replace(limit=asked.limit if limit >= 1 else limit, reinforce=False)
+    heard = max(limit, _HEARD) if limit >= 1 else limit
+    asked = Question(
+        text, embedding, heard, explain=False, mode=SIMILARITY, reinforce=False, verb="recognize"
+    )
     result = await recall(core, engine, asked, filters)
     identical = _identical(result, text)
     interval = _CERTAIN if identical is not None else _familiar(result)

@@ -31,6 +31,8 @@ USAGE = 2
         (("remember", "x", "--metadata", "{"), "INVALID_REQUEST: --metadata is not JSON"),
         (("remember", "x", "--space", "Bad Id"), "INVALID_REQUEST: memory space id 'Bad Id'"),
         (("recall", " "), "INVALID_REQUEST: recall needs a cue"),
+        (("recognize", " "), "INVALID_REQUEST: recognize needs a cue"),
+        (("search", ""), "INVALID_REQUEST: search needs words to look for; name at least one"),
         (("recall", "x", "--limit", "0"), "INVALID_REQUEST: limit 0 is "),
         (("recall", "x", "--space", "nowhere"), "NOT_FOUND: there is no memory space 'nowhere'"),
         (("list", "--cursor", "zz"), "INVALID_REQUEST: cursor 'zz' is not one"),

@@ -158,6 +158,9 @@ async def test_a_vector_of_another_length_is_refused_by_every_verb() -> None:
 BAD_READS: list[tuple[Callable[[Space], Awaitable[object]], str]] = [
     (lambda s: s.recall(), "recall needs a cue"),
     (lambda s: s.recall(" \n"), "recall needs a cue"),
+    (lambda s: s.recognize(" "), "recognize needs a cue: a text, an embedding, or both"),
+    (lambda s: s.search(""), "search needs words to look for; name at least one, or list"),
+    (lambda s: s.search(" \n"), "search needs words to look for; name at least one, or list"),
     (lambda s: s.recall(5), "the cue is int"),  # type: ignore[arg-type]
     (lambda s: s.recall("x" * 8193), "over cue_characters_max"),
     (lambda s: s.recall("a", limit=0), "limit 0 is not a whole number from 1 to 1000"),
