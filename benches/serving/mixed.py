@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import engram
@@ -29,6 +30,7 @@ _CONNECTIONS: Final = 32
 _SHARE: Final = 0.7
 _AT_MOST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 5.0
+_MINUTE: Final = 60.0
 _LATE_SECONDS: Final = 2.0
 _ROOT: Final = "/api/v1/memories"
 _EMBEDDER: Final = "static"
@@ -37,6 +39,17 @@ _ROUND: Final = 10
 _WRITES: Final = (2, 7)
 _GET: Final = 4
 _PAGE: Final = 9
+
+
+class _Look(NamedTuple):
+    """What the server has used when it was looked at."""
+
+    at: float
+    """Seconds from the start."""
+    resident_bytes: int
+    """Anonymous RAM."""
+    loop_seconds: float
+    """Processor time of its event loop's thread."""
 
 
 class _Plan:
@@ -128,15 +141,15 @@ async def mixed(root: Path, minutes: int) -> Iterator[tuple[str, str]]:
         follower = _Follower(running.port)
         following = asyncio.create_task(follower.run())
         await follower.has_begun.wait()
-        resident = await _paced(running, plan, rate, 60.0 * minutes)
+        looks = await _paced(running, plan, rate, _MINUTE * minutes)
         await asyncio.sleep(_LATE_SECONDS)
         following.cancel()
-    return iter(_told(plan, follower, resident, most.per_s, minutes))
+    return iter(_told(plan, follower, looks, most.per_s, minutes))
 
 
-async def _paced(running: Running, plan: _Plan, rate: float, seconds: float) -> list[int]:
-    """Ask by the plan; return the server's anonymous RAM, in bytes, every few seconds."""
-    numbers, started, resident = count(), time.perf_counter(), list[int]()
+async def _paced(running: Running, plan: _Plan, rate: float, seconds: float) -> list[_Look]:
+    """Ask by the plan; return what the server used, every few seconds."""
+    numbers, started, looks = count(), time.perf_counter(), list[_Look]()
 
     async def caller() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
@@ -154,25 +167,30 @@ async def _paced(running: Running, plan: _Plan, rate: float, seconds: float) -> 
 
     async def looking() -> None:
         while True:
-            resident.append(_resident_bytes(running.pid))
+            at = time.perf_counter() - started
+            looks.append(_Look(at, _resident_bytes(running.pid), _loop_seconds(running.pid)))
             await asyncio.sleep(_LOOK_SECONDS)
 
-    looks = asyncio.create_task(looking())
+    look = asyncio.create_task(looking())
     await asyncio.gather(*(caller() for _ in range(_CONNECTIONS)))
-    looks.cancel()
-    return resident
+    look.cancel()
+    return looks
 
 
 def _told(
-    plan: _Plan, follower: _Follower, resident: list[int], at_most: float, minutes: int
+    plan: _Plan, follower: _Follower, looks: list[_Look], at_most: float, minutes: int
 ) -> list[tuple[str, str]]:
     by_minute = [_p99_ms(plan, minute) for minute in range(minutes)]
     first, worst = by_minute[0], max(by_minute)
-    settled = resident[int(60 / _LOOK_SECONDS) :]
+    busy = [_busy(looks, minute) for minute in range(minutes)]
+    settled = [each.resident_bytes for each in looks if each.at >= _MINUTE]
     middle = statistics.median(settled)
     low, high = (100 * (each / middle - 1) for each in (min(settled), max(settled)))
     ram = f"{middle / 2**20:.0f} MiB {low:+.1f} {high:+.1f} %"
     tails = f"{first:.1f}, {worst:.1f} ms: {worst / first:.2f}"
+    at_work = (
+        f"{busy[0]:.0%}, {busy[by_minute.index(worst)]:.0%}; {min(busy):.0%} to {max(busy):.0%}"
+    )
     lost = len(plan.written - follower.seen)
     middle_ms = 1e3 * statistics.median(late for _, late in plan.times)
     return [
@@ -181,6 +199,7 @@ def _told(
         ("errors", f"{len(plan.errors)} {plan.errors[:1] or ''}"),
         ("p50 from when it was due", f"{middle_ms:.1f} ms"),
         ("p99 of the first minute, the worst", tails),
+        ("its event loop at work: in these, in all", at_work),
         ("anonymous RAM from the second minute on", ram),
         ("writes acknowledged", f"{len(plan.written):,} LSNs"),
         ("of them not streamed and not reported", f"{lost} ({follower.ends} ends of streams)"),
@@ -188,8 +207,19 @@ def _told(
 
 
 def _p99_ms(plan: _Plan, minute: int) -> float:
-    late = sorted(late for due, late in plan.times if minute <= due / 60 < minute + 1)
+    late = sorted(late for due, late in plan.times if minute <= due / _MINUTE < minute + 1)
     return 1e3 * late[int(0.99 * len(late))]
+
+
+def _busy(looks: list[_Look], minute: int) -> float:
+    """Return which share of a minute the event loop was at work: the rate is the same in all."""
+    seen = [
+        each
+        for each in looks
+        if minute <= each.at / _MINUTE <= minute + 1 + _LOOK_SECONDS / _MINUTE
+    ]
+    first, last = seen[0], seen[-1]
+    return (last.loop_seconds - first.loop_seconds) / (last.at - first.at)
 
 
 def _resident_bytes(pid: int) -> int:
@@ -197,6 +227,12 @@ def _resident_bytes(pid: int) -> int:
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) << 10
     raise SystemExit("this system does not tell how much RAM a process has")
+
+
+def _loop_seconds(pid: int) -> float:
+    """Return the processor time of a process's first thread, on which its event loop runs."""
+    found = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _note(number: int) -> str:
