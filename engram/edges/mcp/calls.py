@@ -23,7 +23,7 @@ from engram.service.wire.refusals import Told, told_of
 
 T = TypeVar("T")
 _LOGGER: Final = logging.getLogger("engram.mcp")
-_DONE: Final = 200
+DONE: Final = 200
 _REFUSED: Final = 400
 _OURS: Final = 500
 _ABANDONED: Final = 499  # as over HTTP: nobody was there to take an answer
@@ -34,8 +34,8 @@ class Asked(NamedTuple):
 
     route: str
     """What the log and the audit call it."""
-    resource: str
-    """What it is about, in the audit."""
+    resource: str | None
+    """What it is about, in the audit; None: it is about nothing kept here, and not written down."""
     operation: str | None = None
     """What metrics call it: the verb, as over HTTP; None: it is not timed."""
     method: str | None = None
@@ -146,30 +146,37 @@ class Calls:
 
         Raises Refused in place of whatever the work raises.
         """
-        self.under_way_count += 1
-        before = REQUEST.set(visit)
-        status = _ABANDONED
         done: list[T] = []
         failure: Exception | None = None
-        try:
-            with self._span(visit):
-                try:
-                    done.append(await work())
-                    status = _DONE
-                except Exception as error:  # noqa: BLE001 - rule 2
-                    failure, told = error, self._told(error, visit)
-                    status = told.status
-                finally:
-                    visit.status = status
-        finally:
-            visit.is_over = True
-            self.under_way_count -= 1
-            self.abandoned_count += status == _ABANDONED
-            REQUEST.reset(before)
-            self.tell(visit)
+        with self.under_way(visit):
+            try:
+                done.append(await work())
+                visit.status = DONE
+            except Exception as error:  # noqa: BLE001 - rule 2
+                failure, told = error, self._told(error, visit)
+                visit.status = told.status
         if failure is not None:
             raise Refused(told, visit.names) from failure
         return done[0]
+
+    @contextmanager
+    def under_way(self, visit: Visit) -> Iterator[None]:
+        """Count a call while it is carried out, and tell what came of it at the end of the block.
+
+        The block sets its status; one that ends without was abandoned.
+        """
+        self.under_way_count += 1
+        before = REQUEST.set(visit)
+        visit.status = _ABANDONED
+        try:
+            with self._span(visit):
+                yield
+        finally:
+            visit.is_over = True
+            self.under_way_count -= 1
+            self.abandoned_count += visit.status == _ABANDONED
+            REQUEST.reset(before)
+            self.tell(visit)
 
     def _told(self, error: Exception, visit: Visit) -> Told:
         """Return what a caller is told of an error; the log has what is ours."""
@@ -183,15 +190,16 @@ class Calls:
         """Write down, time and log a call that has its status."""
         asked, status = visit.asked, visit.status
         duration_ns = self._clock.monotonic() - visit.started
-        self.admission.tell(
-            visit.principal,
-            visit.space,
-            asked.route,
-            asked.resource,
-            status,
-            visit.request_id,
-            visit.correlation_id,
-        )
+        if asked.resource is not None:
+            self.admission.tell(
+                visit.principal,
+                visit.space,
+                asked.route,
+                asked.resource,
+                status,
+                visit.request_id,
+                visit.correlation_id,
+            )
         if visit.operation is not None:
             # A space that nobody may ask, or that is not there, gets no label of its own.
             space = visit.space if status < _REFUSED else None

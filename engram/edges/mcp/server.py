@@ -12,11 +12,13 @@ from typing import Any, Final, TypeVar
 
 import mcp_types as types
 import msgspec
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
+from mcp_types.methods import SPEC_CLIENT_METHODS
+from pydantic import ValidationError
 
-from engram.edges.mcp.calls import Asked, Calls, Refused, Visit
+from engram.edges.mcp.calls import DONE, Asked, Calls, Refused, Visit
 from engram.edges.mcp.lent import Lent
 from engram.edges.mcp.progress import Progress
 from engram.edges.mcp.schemas import answer_of, answer_schema_of, schema_of
@@ -36,7 +38,14 @@ PRINCIPAL: Final = "engram.principal"
 
 _JSON: Final = "application/json"
 _URI: Final = re.compile(r"engram://(?P<space>[^/]+?)/?(?:/memories/(?P<id>[^/]+))?")
+_REFUSED: Final = 400
 _OURS: Final = 500
+_STATUSES: Final = {types.METHOD_NOT_FOUND: 404, types.INTERNAL_ERROR: _OURS}
+"""Of the protocol's own errors; the others are the caller's."""
+
+_HANDLED: Final = frozenset(("tools/call", "resources/list", "resources/read"))
+"""Methods whose handlers here tell of each call themselves."""
+
 T = TypeVar("T")
 _INSTRUCTIONS: Final = (
     "Engram is a durable memory. Recall before you answer from scratch; remember what should "
@@ -82,6 +91,27 @@ class ToolServer:
             on_list_resource_templates=self._list_templates,
             on_read_resource=self._read_resource,
         )
+        self.protocol.middleware.append(self._told)
+
+    async def _told(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Time and log a request of the protocol itself: it asks nothing of the store."""
+        method = ctx.method
+        if ctx.request_id is None or method in _HANDLED:
+            return await call_next(ctx)
+        if method in SPEC_CLIENT_METHODS:
+            visit = self._visit(ctx, method, None, method.replace("/", "_"))
+        else:  # any text: it becomes no name and no label
+            visit = self._visit(ctx, None, None)
+        failure: Exception | None = None
+        with self._calls.under_way(visit):
+            try:
+                found = await call_next(ctx)
+                visit.status = DONE
+            except Exception as error:  # noqa: BLE001 - raised again below, outside the span
+                failure, visit.status = error, _status_of(error)
+        if failure is not None:
+            raise failure
+        return found
 
     async def _list_tools(
         self, _context: Context, _asked: types.PaginatedRequestParams | None
@@ -117,8 +147,8 @@ class ToolServer:
     def _visit(
         self,
         context: Context,
-        method: str,
-        resource: str,
+        method: str | None,
+        resource: str | None,
         operation: str | None = None,
         tool: str | None = None,
     ) -> Visit:
@@ -130,7 +160,7 @@ class ToolServer:
         meta: Mapping[str, Any] = context.meta or {}
         if "traceparent" in meta:
             said |= {name: meta.get(name) for name in ("traceparent", "tracestate")}
-        route = f"MCP {method}" if tool is None else f"MCP {method} {tool}"
+        route = " ".join(each for each in ("MCP", method, tool) if each is not None)
         rpc_id = None if context.request_id is None else str(context.request_id)
         asked = Asked(route, resource, operation, method, tool, rpc_id)
         return self._calls.visit(asked, principal, said)
@@ -235,6 +265,13 @@ class ToolServer:
             contents=[types.TextResourceContents(uri=uri, mime_type=_JSON, text=text)],
             _meta=dict(visit.names),
         )
+
+
+def _status_of(error: Exception) -> int:
+    """Return the status of HTTP for an error that the protocol itself answers with."""
+    if isinstance(error, MCPError):
+        return _STATUSES.get(error.error.code, _REFUSED)
+    return _REFUSED if isinstance(error, ValidationError) else _OURS
 
 
 def said_in(scope: Mapping[str, Any]) -> dict[str, Any]:

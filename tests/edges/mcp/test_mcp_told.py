@@ -40,6 +40,14 @@ pytestmark = pytest.mark.anyio
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 IN_TRACE: Any = {"traceparent": PARENT}
+BEGIN = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+BY_ITSELF = frozenset(("MCP server/discover", "MCP tools/list"))
+"""What the SDK's client asks before it calls a tool."""
+
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 """The server runs in a thread, or a process, of its own."""
 
@@ -63,10 +71,10 @@ def logged(stream: io.StringIO) -> Iterator[RequestLogger]:
         yield logger
 
 
-def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
-    """Return the lines of requests, once their writer was left."""
-    found = [json.loads(line) for line in stream.getvalue().splitlines()]
-    return [each for each in found if each["event"] == "request"]
+def lines_of(text: str, but: frozenset[str] = BY_ITSELF) -> list[dict[str, Any]]:
+    """Return the lines of requests, `but` some, once their writer was left."""
+    found = [json.loads(line) for line in text.splitlines()]
+    return [each for each in found if each["event"] == "request" and each["route"] not in but]
 
 
 def counts_of(text: str) -> dict[tuple[str, str], float]:
@@ -107,7 +115,9 @@ async def test_every_call_is_timed_and_a_line_of_log_and_audit(serve: Serve) -> 
                 await call("dream", {})
         async with httpx2.AsyncClient() as http:
             scraped = await http.get(fronts.tools_url.replace("/mcp", "/metrics"))
-    assert counts_of(scraped.text) == {
+    counts = counts_of(scraped.text)
+    assert (counts.pop(("", "server_discover")), counts.pop(("", "tools_list"))) == (1, 6)
+    assert counts == {
         ("notes", "remember"): 1,
         ("notes", "remember_many"): 1,
         ("notes", "update"): 1,
@@ -115,7 +125,7 @@ async def test_every_call_is_timed_and_a_line_of_log_and_audit(serve: Serve) -> 
         ("", "recall"): 2,
         ("", "spaces"): 1,
     }
-    told = [(each["route"], each["status"], each["space"]) for each in lines_of(stream)]
+    told = [(each["route"], each["status"], each["space"]) for each in lines_of(stream.getvalue())]
     assert told == [
         ("MCP tools/call remember", 200, "notes"),
         ("MCP tools/call remember", 200, "notes"),
@@ -128,12 +138,57 @@ async def test_every_call_is_timed_and_a_line_of_log_and_audit(serve: Serve) -> 
         ("GET /metrics", 200, None),
     ]
     assert [(each.action, each.status, each.space) for each in audit.lines] == told
-    logged_ids = [each["request_id"] for each in lines_of(stream)]
+    logged_ids = [each["request_id"] for each in lines_of(stream.getvalue())]
     assert logged_ids == [each.request_id for each in audit.lines]
     assert len(set(logged_ids)) == len(told)
     named = [(each.meta or {})["request_id"] for each in answers]
     assert [*named, met.value.error.data["request_id"]] == logged_ids[:-1]
-    assert all(each["duration_ms"] > 0 for each in lines_of(stream))
+    assert all(each["duration_ms"] > 0 for each in lines_of(stream.getvalue()))
+
+
+@ON_ASYNCIO
+async def test_what_is_asked_of_the_protocol_is_timed_and_logged(serve: Serve) -> None:
+    """But not audited: nothing kept here is told by it. A method nobody knows is no label."""
+    stream, audit = io.StringIO(), Lines()
+    asked: list[tuple[str, dict[str, Any]]] = [
+        *(("initialize", BEGIN), ("ping", {}), ("tools/list", {}), ("prompts/list", {})),
+        *(("resources/templates/list", {}), ("resources/list", {}), ("made/up", {})),
+        ("tools/list", {"cursor": 5}),
+    ]
+    admission = Admission(SystemClock(), Access([Keys()]), None, audit)
+    headers = {"Accept": "application/json, text/event-stream", "X-API-Key": "all"}
+    with logged(stream) as logger, serve(admission, logger) as fronts:
+        async with httpx2.AsyncClient(headers=headers) as http:
+            for at, (method, said) in enumerate(asked):
+                body = {"jsonrpc": "2.0", "id": at, "method": method, "params": said}
+                answer = await http.post(fronts.tools_url, json=body)
+                if method == "initialize":
+                    http.headers["Mcp-Session-Id"] = answer.headers["mcp-session-id"]
+                    ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+                    await http.post(fronts.tools_url, json=ready)
+            scraped = await http.get(fronts.tools_url.replace("/mcp", "/metrics"))
+    lines = lines_of(stream.getvalue(), but=frozenset())
+    assert {each["caller"] for each in lines} == {"ada"}
+    assert [(each["route"], each["status"], each["space"]) for each in lines] == [
+        ("MCP initialize", 200, None),
+        ("MCP ping", 200, None),
+        ("MCP tools/list", 200, None),
+        ("MCP prompts/list", 404, None),
+        ("MCP resources/templates/list", 200, None),
+        ("MCP resources/list", 200, None),
+        ("MCP", 404, None),
+        ("MCP tools/list", 400, None),
+        ("GET /metrics", 200, None),
+    ]
+    assert counts_of(scraped.text) == {
+        ("", "initialize"): 1,
+        ("", "ping"): 1,
+        ("", "tools_list"): 2,
+        ("", "prompts_list"): 1,
+        ("", "resources_templates_list"): 1,
+        ("", "spaces"): 1,
+    }
+    assert [each.action for each in audit.lines] == ["MCP resources/list", "GET /metrics"]
 
 
 @ON_ASYNCIO
@@ -173,8 +228,8 @@ async def test_what_a_server_is_asked_is_correlated_with_the_call(serve: Serve) 
         async with Client(fronts.tools_url) as client:
             await client.call_tool("remember", {"content": "y"}, meta=IN_TRACE)
             await client.call_tool("remember", {"content": "z"})
-    names = [(each["request_id"], each["correlation_id"]) for each in lines_of(stream)]
-    routes = [each["route"].split()[0] for each in lines_of(stream)]
+    names = [(each["request_id"], each["correlation_id"]) for each in lines_of(stream.getvalue())]
+    routes = [each["route"].split()[0] for each in lines_of(stream.getvalue())]
     assert routes == ["POST", "MCP"] * 3
     by_server, by_tools = names[::2], names[1::2]
     assert by_tools[0] == ("r-1", "c-1")
@@ -204,7 +259,7 @@ async def test_who_is_let_in_holds_for_metrics_and_refusals_are_told(serve: Serv
     assert [each.json()["request_id"] for each in answers[1:]] == [
         each.request_id for each in audit.lines[1:]
     ]
-    told = [(each["caller"], each["route"], each["status"]) for each in lines_of(stream)]
+    told = [(each["caller"], each["route"], each["status"]) for each in lines_of(stream.getvalue())]
     assert told == [
         ("ada", "GET /metrics", 200),
         ("bab", "GET /metrics", 403),
@@ -294,8 +349,8 @@ async def test_on_standard_streams_lines_go_to_standard_error(
             await client.call_tool("stats", {})
             limited = await client.call_tool("stats", {})
     assert limited.structured_content["code"] == "RATE_LIMITED"
-    lines = [json.loads(line) for line in said.read_text().splitlines()]
-    told = [(each["route"], each["status"]) for each in lines if each["event"] == "request"]
+    lines = lines_of(said.read_text())
+    told = [(each["route"], each["status"]) for each in lines]
     assert told == [
         ("MCP tools/call remember", 200),
         ("MCP tools/call stats", 200),
