@@ -6,6 +6,8 @@ As those of `verb_scenarios`; the stores are of real memory alone, the backups o
 from __future__ import annotations
 
 import io
+import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -118,6 +120,7 @@ async def memories_go_through_files(db: Any) -> Any:
         file.write_bytes(file.read_bytes() + b"[]\n")
         came.append(await (await db.space("file")).import_from(file, rejected=kept))
         there = file.read_bytes() == lines + b"[]\n", kept.read_bytes()
+        came += await _of_other_programs(db, Path(place))
         refusals = [
             await refused(space.export_to(Path(place, "a.txt"))),
             await refused(space.import_from(file, rejected=file)),
@@ -136,6 +139,29 @@ async def memories_go_through_files(db: Any) -> Any:
         await refused(space.export_to(io.BytesIO(), format="nonsense")),
         await refused(space.export_to(io.BytesIO(), format="ndjson", kinds=["nonsense"])),
     )
+
+
+async def _of_other_programs(db: Any, place: Path) -> list[Any]:
+    """Import records of mem0, one of them none, and a folder of Markdown that is touched then."""
+    space, folder, kept = await db.space("others"), place / "notes", place / "rejected"
+    folder.mkdir()
+    for name, text in (("tea.md", "# Tea\n\nis green"), ("a.md", "# Ada\n\nmet Babbage")):
+        (folder / name).write_text(text)
+        os.utime(folder / name, (1.7e9, 1.7e9))
+    records: list[Any] = [
+        {"id": "1", "memory": "Ada likes tea", "created_at": "2026-01-22T05:57:24Z"},
+        {"id": "2", "memory": ""},
+        {"id": "3", "memory": "nobody knows when"},
+        "nonsense",
+    ]
+    mem0, came = json.dumps({"results": records}).encode(), []
+    for source, kind in ((mem0, "mem0"), (mem0, "mem0"), (folder, None), (folder, None)):
+        read = io.BytesIO(source) if isinstance(source, bytes) else source
+        done = await space.import_from(read, format=kind, rejected=kept)
+        came += [done, kept.exists() and kept.read_bytes()]
+        os.utime(folder / "tea.md", (1.8e9, 1.8e9))
+    came.append(sorted((each.content, each.source, each.tags) for each in await space.list()))
+    return came
 
 
 UPKEEP: Final[list[Scenario]] = [

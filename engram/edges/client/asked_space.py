@@ -168,19 +168,22 @@ class RemoteAskedSpace(RemoteLinkedSpace):
         format: str | None = None,  # noqa: A002 - as above
         rejected: str | os.PathLike[str] | None = None,
         progress: Callable[[int, int], None] | None = None,
-        embeddings: bool = False,  # noqa: ARG002 - of formats that are not sent
+        embeddings: bool = False,
     ) -> Imported:
         """Remember what the lines of a file of this machine say; see `engram.Space.import_from`.
 
-        It is NDJSON, CSV or Parquet; files of other programs are imported where the store is open.
-        Raises InvalidRequest, too, when more than 100,000 of its lines are no memories.
+        Whatever its format, its memories go to the server as lines of NDJSON. Vectors of Chroma are
+        sent where `embeddings` says so. Raises InvalidRequest, too, when more than 100,000 of the
+        lines are no memories.
         """
         from engram.edges.client.exchange import import_from  # noqa: PLC0415 - seldom
 
         kept = None if rejected is None else Path(rejected)
         asked = Asked("POST", "/import", self.id)
         file = _file_of(source)
-        return await import_from(self._line, asked, file, format, kept, progress)
+        return await import_from(
+            self._line, asked, file, format, kept, progress, takes_vectors=embeddings
+        )
 
 
 def _file_of(named: str | os.PathLike[str] | BinaryIO) -> Path | BinaryIO:

@@ -1,15 +1,16 @@
 """Files of memories, written and read on this machine for a space of a server.
 
-The server speaks NDJSON alone; CSV and Parquet are made, and read, here.
+The server speaks NDJSON alone; other formats are made, and read, here.
 """
 
 from __future__ import annotations
 
 import shutil
 from array import array
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
@@ -22,14 +23,22 @@ from engram.edges.client.line import Asked, Line
 from engram.model.decoders import json_decoder
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.exchange import Exported, Imported, RejectedLine
-from engram.service.exchange.formats import WRITTEN, format_read, format_written, reader_of
+from engram.service.exchange.formats import (
+    format_read,
+    format_written,
+    is_read_by_name,
+    reader_of,
+)
 from engram.service.exchange.importing import REJECTED_TOLD_MAX, check_apart
+from engram.service.exchange.records import RecordReader
 from engram.service.exchange.unfinished import OpenFile, Output, UnfinishedFile
 
 if TYPE_CHECKING:
     from engram.service.exchange.text_files import Raw, Reader
 
 Progress = Callable[[int, int], None]
+# What text, source and session tell from others of its file, whatever its time.
+_UNDATED: Final = {"dated": False}
 _NDJSON: Final = "application/x-ndjson"
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = json_decoder(dict[str, Any])
@@ -90,13 +99,14 @@ def _write(output: Output, whole: list[bytes]) -> None:
 
 
 class _Import:
-    """One file on its way to a server: which of its lines were sent, and which never could be."""
+    """One file on its way to a server: which of its records were sent, and which never could be."""
 
     def __init__(self, reader: Reader, total: int, progress: Progress | None) -> None:
         self._reader, self._total, self._progress = reader, total, progress
-        self.numbers = array("Q")
-        """Of the lines that were sent, in the order they were."""
-        self.faults: list[RejectedLine] = []
+        self._read_count = 0
+        self._sent = array("Q")
+        """The records that were sent, each by how many stand before it."""
+        self._faults: dict[int, str] = {}
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Iterate over what is sent."""
@@ -108,18 +118,19 @@ class _Import:
                 self._progress(done, max(self._total, done))
 
     def _encoded(self, batch: list[Raw]) -> bytes:
-        good = [each for each in batch if each.fields is not None]
-        self.numbers.extend(each.number for each in good)
-        bad = (each for each in batch if each.fields is None)
-        self.faults += (RejectedLine(each.number, each.fault, each.place) for each in bad)
-        return _ENCODER.encode_lines([each.fields for each in good])
+        good = []
+        for at, each in enumerate(batch, start=self._read_count):
+            if each.fields is None:
+                self._faults[at] = each.fault
+            else:
+                self._sent.append(at)
+                good.append(each.fields if not each.named_by_text else each.fields | _UNDATED)
+        self._read_count += len(batch)
+        return _ENCODER.encode_lines(good)
 
-    def all_rejected(self, done: Imported) -> list[RejectedLine]:
-        """Return every line that was rejected, here or there, by its number in the file."""
-        theirs = (
-            RejectedLine(self.numbers[each.number - 1], each.reason) for each in done.rejected
-        )
-        return sorted([*self.faults, *theirs], key=lambda each: each.number)
+    def reasons(self, done: Imported) -> dict[int, str]:
+        """Return why records were rejected, here or there, each by how many stand before it."""
+        return self._faults | {self._sent[each.number - 1]: each.reason for each in done.rejected}
 
 
 async def import_from(
@@ -129,40 +140,55 @@ async def import_from(
     format: str | None,  # noqa: A002 - as callers say it
     rejected: Path | None,
     progress: Progress | None,
+    *,
+    takes_vectors: bool,
 ) -> Imported:
     """Let a server remember what a file says; see `RemoteSpace.import_from`."""
     path = source if isinstance(source, Path) else None
     kind = await anyio.to_thread.run_sync(format_read, format, path)
-    if kind not in WRITTEN:
-        raise InvalidRequest(
-            f"beside a server files are imported as {', '.join(WRITTEN)}, and not as {kind}; stop "
-            "the server (`engram stop`) and import it then"
-        )
     check_apart(source, rejected)
     with ExitStack() as held:
         try:
-            file = await anyio.to_thread.run_sync(_opened, held, source)
-            begin = file.tell()
-            total = file.seek(0, 2) - begin
-            file.seek(begin)
-            reader = await anyio.to_thread.run_sync(reader_of, file, kind, False)
-            total = getattr(reader, "rows_count", total)
+            file = await anyio.to_thread.run_sync(_Source, held, source, kind, takes_vectors)
+            reader = await anyio.to_thread.run_sync(file.reader)
+            total = getattr(reader, "rows_count", 0) or file.bytes_count
             if rejected is not None:  # of an earlier run
                 await anyio.to_thread.run_sync(partial(rejected.unlink, missing_ok=True))
             work = _Import(reader, total, progress)
             async with line.carried(asked, work.lines(), _NDJSON) as answer:
                 done = line.read(await answer.aread(), Imported)
-            found = work.all_rejected(done)
-            if rejected is not None and found:
-                numbers = {each.number for each in found}
-                file.seek(begin)
-                await anyio.to_thread.run_sync(_keep, file, kind, numbers, rejected)
+            reasons = work.reasons(done)
+            told = await anyio.to_thread.run_sync(_told, file, reasons, rejected) if reasons else ()
         except OSError as error:
             what = error.strerror if error.filename else error
             raise InvalidRequest(f"{path or 'that'} cannot be imported: {what}") from error
-    return msgspec.structs.replace(
-        done, rejected_count=len(found), rejected=tuple(found[:REJECTED_TOLD_MAX])
-    )
+    return msgspec.structs.replace(done, rejected_count=len(reasons), rejected=told)
+
+
+class _Source:
+    """What is imported, a file or a folder, and how it is read: again where lines were rejected."""
+
+    def __init__(
+        self, held: ExitStack, source: Path | BinaryIO, kind: str, takes_vectors: bool
+    ) -> None:
+        """Open it, for as long as what holds it; blocks."""
+        self._held, self._kind, self._takes_vectors = held, kind, takes_vectors
+        self._path = source if isinstance(source, Path) and is_read_by_name(source, kind) else None
+        self.bytes_count = 0
+        """0 where that is unknown."""
+        if self._path is None:
+            self._file = _opened(held, source)
+            self._begin = self._file.tell()
+            self.bytes_count = self._file.seek(0, 2) - self._begin
+
+    def reader(self) -> Reader:
+        """Return who reads it from its beginning; blocks."""
+        if self._path is None:
+            self._file.seek(self._begin)
+        found = reader_of(self._path or self._file, self._kind, self._takes_vectors)
+        if isinstance(found, RecordReader):
+            self._held.callback(found.close)
+        return found
 
 
 def _opened(held: ExitStack, source: Path | BinaryIO) -> BinaryIO:
@@ -177,12 +203,20 @@ def _opened(held: ExitStack, source: Path | BinaryIO) -> BinaryIO:
     return cast("BinaryIO", copy)
 
 
-def _keep(file: BinaryIO, kind: str, numbers: Collection[int], rejected: Path) -> None:
-    """Write the lines of these numbers as they are; blocks."""
-    reader = reader_of(file, kind, takes_vectors=False)
-    with rejected.open("wb") as kept:
-        kept.write(reader.rejected_head())
-        while batch := reader.read():
-            for each in batch:
-                if each.number in numbers:
-                    kept.write(each.raw if each.raw.endswith(b"\n") else each.raw + b"\n")
+def _told(
+    file: _Source, reasons: Mapping[int, str], rejected: Path | None
+) -> tuple[RejectedLine, ...]:
+    """Return the first of those that were rejected, and write all of them as they are; blocks."""
+    reader, told = file.reader(), list[RejectedLine]()
+    with ExitStack() as held:
+        kept = None if rejected is None else held.enter_context(rejected.open("wb"))
+        if kept is not None:
+            kept.write(reader.rejected_head())
+        for at, each in enumerate(chain.from_iterable(iter(reader.read, []))):
+            if at not in reasons:
+                continue
+            if len(told) < REJECTED_TOLD_MAX:
+                told.append(RejectedLine(each.number, reasons[at], each.place))
+            if kept is not None:
+                kept.write(each.raw if each.raw.endswith(b"\n") else each.raw + b"\n")
+    return tuple(told)

@@ -26,7 +26,7 @@ _NOT_TAKEN: Final = frozenset(
         *("supersedes", "superseded_by"),
     )
 )
-_OWN: Final = frozenset(("id", "suppressed", "associations"))
+_OWN: Final = frozenset(("id", "suppressed", "associations", "dated"))
 _EPISODE: Final = ("what", "where", "who", "why", "how")
 
 
@@ -37,8 +37,9 @@ class Line:
 
     def __init__(self, raw: bytes, fields: dict[str, Any], *, named_by_text: bool = False) -> None:
         """Take the fields apart; raises InvalidRequest that names those that are wrong."""
-        self.raw, self.named_by_text = raw, named_by_text
         violations: list[str] = []
+        dated = _checked("dated", fields.get("dated"), bool, violations)
+        self.raw, self.named_by_text = raw, named_by_text or dated is False
         self.id = _checked("id", fields.get("id"), str, violations)
         self.suppressed = bool(_checked("suppressed", fields.get("suppressed"), bool, violations))
         found = _checked("associations", fields.get("associations"), list, violations) or []
