@@ -9,7 +9,7 @@ import msgspec
 
 from engram.model.explanation import PathStep
 from engram.model.memory import Memory
-from engram.model.relevance import Grounds, grounds_of, relevance
+from engram.model.relevance import Grounds, grounds_of, plain_grounds, relevance
 
 
 class Interval(NamedTuple):
@@ -57,7 +57,8 @@ class Recollection(msgspec.Struct, frozen=True):
     @property
     def relevance(self) -> float:
         """How likely the memory is what was asked for, from 0 to 1, as judgements have it."""
-        return relevance(self.grounds)
+        standing = self.meaning, self.words, self.lead, self.rank
+        return relevance(plain_grounds(self.score, self.parts, standing))
 
 
 class QueryAnalysis(msgspec.Struct, frozen=True):

@@ -67,20 +67,34 @@ def grounds_of(
 
     `standing` is a `Standing`, or what one has.
     """
+    return Grounds(*plain_grounds(score, parts, standing))
+
+
+def plain_grounds(
+    score: float, parts: Mapping[str, float], standing: tuple[float, float, float, int]
+) -> tuple[float, float, float, int]:
+    """Return what `grounds_of` does without its names, which cost nearly as much as the numbers.
+
+    Answers compute a relevance for each memory they list.
+    """
     meaning, words, lead, rank = standing
     left = 1.0 - FADING * (1.0 - parts["retrievability"])
     left *= 1.0 - DOUBT * (1.0 - parts["confidence"])
     common = meaning + words - meaning * words
-    return Grounds(common, min(score / left, 1.0), min(lead / left, 1.0), rank)
+    likeness, lead = score / left, lead / left
+    # Two calls of min() would be a third of the time of a relevance.
+    return common, 1.0 if likeness > 1.0 else likeness, 1.0 if lead > 1.0 else lead, rank  # noqa: FURB136
 
 
-def features(grounds: Grounds) -> tuple[float, float, float]:
+def features(grounds: tuple[float, float, float, int]) -> tuple[float, float, float]:
     """Return what the weights of likeness, lead and rank multiply."""
     common, likeness, lead, rank = grounds
     return common * likeness, common * lead, math.log1p(rank)
 
 
-def relevance(grounds: Grounds, weights: RelevanceWeights = _FITTED) -> float:
+def relevance(
+    grounds: tuple[float, float, float, int], weights: RelevanceWeights = _FITTED
+) -> float:
     """Return how likely a memory is what was asked for, from 0 to 1."""
     likeness, lead, rank = features(grounds)
     none, by_likeness, by_lead, by_rank = weights

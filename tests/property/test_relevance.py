@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engram.model.memory import Memory
+from engram.model.recollection import Recollection
 from engram.model.relevance import DOUBT, FADING, Grounds, Standing, grounds_of, relevance
 
 SHARES = st.floats(0.0, 1.0)
 RANKS = st.integers(0, 1_000)
 GROUNDS = st.builds(Grounds, SHARES, SHARES, SHARES, RANKS)
 STANDINGS = st.builds(Standing, SHARES, SHARES, SHARES, RANKS)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MEMORY = Memory("1", "s", "tea", "episodic", 1.0, NOON, NOON)
 FRESH = {"retrievability": 1.0, "confidence": 1.0}
 
 
 @given(GROUNDS)
 def test_it_is_a_probability(grounds: Grounds) -> None:
     assert 0.0 < relevance(grounds) < 1.0
+
+
+@given(SHARES, STANDINGS, SHARES, SHARES)
+def test_that_of_a_recollection_is_computed_from_its_grounds(
+    score: float, standing: Standing, retrievability: float, confidence: float
+) -> None:
+    parts = {"retrievability": retrievability, "confidence": confidence}
+    hit = Recollection(MEMORY, score, parts, **standing._asdict())
+    assert hit.relevance == relevance(hit.grounds)
 
 
 @given(GROUNDS, SHARES, st.sampled_from(("common", "likeness", "lead")))

@@ -11,8 +11,7 @@ library's defaults hold, and None in what is read as an answer (`told`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
-from operator import attrgetter
+from functools import cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -21,6 +20,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from engram.model.errors import InvalidRequest, InvariantViolated
+from engram.service.wire.attributes import Field, Read, values_of
 from engram.service.wire.scalars import (
     bytes_of,
     json_of,
@@ -58,31 +58,17 @@ _CHOICES: Final = {
 """Fields of which one is set, by what the value is: the attribute, and the types of the value."""
 
 
-class _Field(NamedTuple):
-    """How one field is written and read."""
-
-    name: str
-    key: str
-    """The attribute, key or argument."""
-    write: Callable[[Any], Any] | None
-    """None: as it is."""
-    read: Callable[[Any], Any] | None
-    """Takes what is to be read, by the reader of the whole."""
-    read_told: Callable[[Any], Any] | None
-    has_presence: bool
-    is_repeated: bool
-    only: Any
-    """The types of a value that goes into this field; None: any."""
-    is_flat: bool
-
-
 class _Shape(NamedTuple):
     kind: type[Message]
-    fields: tuple[_Field, ...]
+    fields: tuple[Field, ...]
     keys: frozenset[str]
-    by_number: dict[int, _Field]
+    by_number: dict[int, Field]
     bare: dict[str, Any]
     """What fields say that cannot be left out, when nothing was said."""
+
+
+_READ: Final[dict[Any, Read]] = {}
+"""By the type of a message, the class it is made of, and the fields that are said beside it."""
 
 
 def message_of(kind: type[M], source: Any, **more: Any) -> M:
@@ -90,7 +76,11 @@ def message_of(kind: type[M], source: Any, **more: Any) -> M:
 
     `more` are values of fields that it has no attribute for.
     """
-    found = _values(_plan(kind, type(source), source, tuple(more)), source)
+    known = (kind, type(source), *more)
+    values = _READ.get(known)
+    if values is None:
+        values = _READ[known] = _read_from(kind, source, more)
+    found = values(source)
     found.update(more)
     return kind(**found)
 
@@ -147,59 +137,13 @@ def told(message: Message) -> dict[str, Any]:
     return found
 
 
-class _Plan(NamedTuple):
-    """How messages of a type are made of objects of a class, whose attributes are read at once."""
-
-    bare: tuple[str, ...]
-    """The fields that are attributes as they are; protobuf takes None for nothing said."""
-    read_bare: Callable[[Any], tuple[Any, ...]]
-    fields: tuple[tuple[str, Any, Any, bool], ...]
-    """Of the others: name, how it is written, types of its value, whether it may hold nothing."""
-    read: Callable[[Any], tuple[Any, ...]]
-
-
-_PLANS: Final[dict[Any, _Plan]] = {}
-
-
-def _plan(kind: Any, source: type, example: Any, without: tuple[str, ...] = ()) -> _Plan:
-    known = (kind, source, without)
-    found = _PLANS.get(known)
-    if found is None:
-        wanted = [each for each in _shape(kind).fields if each.name not in without]
-        there = [each for each in wanted if hasattr(example, each.key)]
-        if not there:
-            raise InvariantViolated(f"{source.__name__} has no field of {kind.__name__}")
-        bare = [each for each in there if each.write is None and each.only is None]
-        others = [each for each in there if each not in bare]
-        found = _PLANS[known] = _Plan(
-            tuple(each.name for each in bare),
-            _reader([each.key for each in bare]),
-            tuple((each.name, each.write, each.only, each.has_presence) for each in others),
-            _reader([each.key for each in others]),
-        )
-    return found
-
-
-def _reader(keys: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what reads these attributes of an object."""
-    if not keys:
-        return lambda _: ()
-    read = attrgetter(*keys)
-    return read if len(keys) > 1 else lambda each: (read(each),)
-
-
-def _values(plan: _Plan, source: Any) -> dict[str, Any]:
-    """Return the values of the fields of a message; what says nothing is left out, or None."""
-    found = dict(zip(plan.bare, plan.read_bare(source), strict=True))
-    for (name, write, only, may_be_empty), value in zip(
-        plan.fields, plan.read(source), strict=True
-    ):
-        if value or (may_be_empty and value is not None):
-            if only is None:
-                found[name] = write(value)
-            elif isinstance(value, only):
-                found[name] = value if write is None else write(value)
-    return found
+def _read_from(kind: Any, example: Any, without: Iterable[str] = ()) -> Read:
+    """Return what makes the fields of a message of an object like this one."""
+    wanted = (each for each in _shape(kind).fields if each.name not in without)
+    there = [each for each in wanted if hasattr(example, each.key)]
+    if not there:
+        raise InvariantViolated(f"{type(example).__name__} has no field of {kind.__name__}")
+    return values_of(there)
 
 
 def _made(shape: _Shape, get: Callable[[str], Any], named: Mapping[str, Any] | None = None) -> Any:
@@ -271,7 +215,7 @@ def _path(field: Any) -> str:
     return path.removeprefix(_PACKAGE)
 
 
-def _field(field: Any) -> _Field:
+def _field(field: Any) -> Field:
     key, only = _CHOICES.get(_path(field), (field.name, None))
     is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
     if is_map:
@@ -284,7 +228,7 @@ def _field(field: Any) -> _Field:
             write, read, read_told = _each(write), _each(read), _each(read_told)
     if field.name.endswith(_JSON):
         key = field.name.removesuffix(_JSON)
-    return _Field(
+    return Field(
         field.name,
         key,
         write,
@@ -317,7 +261,7 @@ def _of_value(field: Any) -> tuple[_Converter, _Converter, _Converter]:
     elif name in _LISTS:
         found = _of_list(kind, _LISTS[name])
     elif name != kind.full_name:
-        found = partial(_written, GetMessageClass(kind)), given, told
+        found = _message_writer(GetMessageClass(kind)), given, told
     return found
 
 
@@ -376,9 +320,9 @@ def _each(one: _Converter) -> _Converter:
     return lambda values: [convert(value) for value in _listed(values)]
 
 
-def _listed(values: Any) -> list[Any]:
+def _listed(values: Any) -> Sequence[Any]:
     if type(values) is tuple:
-        return list(values)
+        return values
     if isinstance(values, str | bytes):
         raise InvalidRequest(f"must be a list, not one value; use [{values!r}]")
     try:
@@ -387,12 +331,18 @@ def _listed(values: Any) -> list[Any]:
         raise InvalidRequest(f"must be a list, not {values!r}") from None
 
 
-def _written(kind: Any, value: Any) -> Any:
-    plan = _PLANS.get((kind, type(value), ()))
-    if plan is None:  # what the value is has not been looked at yet
-        if isinstance(value, Mapping):
-            return message_from(kind, value)
-        if isinstance(value, str | int | float | bytes):
-            raise InvalidRequest(f"{value!r} is no {kind.__name__}")
-        plan = _plan(kind, type(value), value)
-    return _values(plan, value)
+def _message_writer(kind: Any) -> Callable[[Any], Any]:
+    """Return what writes messages in messages, of objects of any class or of mappings."""
+    by_class: dict[type, Read] = {}
+
+    def write(value: Any) -> Any:
+        values = by_class.get(type(value))
+        if values is None:  # what the value is has not been looked at yet
+            if isinstance(value, Mapping):
+                return message_from(kind, value)
+            if isinstance(value, str | int | float | bytes):
+                raise InvalidRequest(f"{value!r} is no {kind.__name__}")
+            values = by_class[type(value)] = _read_from(kind, value)
+        return values(value)
+
+    return write
