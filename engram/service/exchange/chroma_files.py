@@ -2,7 +2,9 @@
 
 The database is `chroma.sqlite3` of a `PersistentClient`, as chromadb 0.4.24 and 1.5.9 write it
 (chromadb/migrations): texts and metadata are in `embedding_metadata`, lists of metadata in
-`embedding_metadata_array`; vectors are in files of an index beside it, which are not read.
+`embedding_metadata_array`; vectors are in files of an index beside it, which are not read. Its log
+(`embeddings_queue`) has the vectors of what the index has not taken yet, and Chroma deletes them
+then (`purge_log`): whoever took those would take some, and of an id added twice the wrong one.
 """
 
 from __future__ import annotations
@@ -23,6 +25,12 @@ from engram.service.exchange.text_files import Raw
 
 DATABASE: Final = "chroma.sqlite3"
 MAGIC: Final = b"SQLite format 3\x00"
+NO_VECTORS: Final = (
+    "the vectors of a Chroma collection are in the files of its index, which are not read; export "
+    "it as JSON, collection.get(include=['documents', 'metadatas', 'embeddings']), and import "
+    "that, or import the database without embeddings into a space that embeds texts itself"
+)
+"""What is said to who asks for the vectors of a database."""
 
 _DOCUMENT: Final = "chroma:document"
 _URI: Final = "chroma:uri"

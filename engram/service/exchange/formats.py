@@ -106,9 +106,12 @@ def is_read_by_name(path: Path, kind: str) -> bool:
 
 
 def reader_of(source: Path | BinaryIO, kind: str, takes_vectors: bool) -> Reader:
-    """Return who reads a file, or a folder by its name. Blocks."""
+    """Return who reads a file, or a folder by its name. Blocks.
+
+    InvalidRequest when vectors are to be taken from the database of Chroma.
+    """
     if isinstance(source, Path):
-        return _reader_by_name(source, kind)
+        return _reader_by_name(source, kind, takes_vectors=takes_vectors)
     if kind == "ndjson":
         return NdjsonReader(source)
     if kind == "csv":
@@ -120,8 +123,10 @@ def reader_of(source: Path | BinaryIO, kind: str, takes_vectors: bool) -> Reader
     return RecordReader(_records(source, kind, takes_vectors=takes_vectors), 0)
 
 
-def _reader_by_name(path: Path, kind: str) -> Reader:
+def _reader_by_name(path: Path, kind: str, *, takes_vectors: bool) -> Reader:
     if kind == "chroma":
+        if takes_vectors:
+            raise InvalidRequest(chroma_files.NO_VECTORS)
         total = chroma_files.database_total(path)
         return RecordReader(chroma_files.database_records(path), total)
     return RecordReader(markdown_files.records(path), markdown_files.total_of(path))

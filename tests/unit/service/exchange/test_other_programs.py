@@ -116,6 +116,18 @@ async def test_vectors_are_taken_where_they_are_asked_for(space: Space, tmp_path
     ]
 
 
+async def test_a_database_of_chroma_has_no_vectors_to_take(space: Space, tmp_path: Path) -> None:
+    """It is refused whole, with the way that has them, and nothing is embedded instead."""
+    path = database(tmp_path / "chroma.sqlite3")
+    with pytest.raises(InvalidRequest, match=r"collection\.get\(include=.*'embeddings'\]\)"):
+        await space.import_from(path, embeddings=True)
+    assert (await space.list()).total == 0
+    await space.remember("given", embedding=[1.0, 2.0, 3.0])
+    with pytest.raises(InvalidRequest, match="into a space that embeds texts itself"):
+        await space.import_from(path)
+    assert (await space.list()).total == 1
+
+
 async def test_chats_of_openai(space: Space, tmp_path: Path) -> None:
     """A memory a message, in order; what is no text is named, and nothing said twice is lost."""
     read = await space.import_from(written(tmp_path / "chat.jsonl", *CHAT))
