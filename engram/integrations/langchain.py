@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.callbacks import (
-    AsyncCallbackManagerForRetrieverRun,
-    CallbackManagerForRetrieverRun,
-)
-from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever
-from pydantic import Field, PrivateAttr
-
 from engram.integrations.bridge import Bridge, recalled
+from engram.integrations.extras import extra
 from engram.model.explanation import PathStep
 from engram.model.recollection import Recollection
 from engram.service.space import Space
+
+with extra("langchain"):
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForRetrieverRun,
+        CallbackManagerForRetrieverRun,
+    )
+    from langchain_core.documents import Document
+    from langchain_core.retrievers import BaseRetriever
+    from pydantic import Field, PrivateAttr
 
 
 class EngramRetriever(BaseRetriever):

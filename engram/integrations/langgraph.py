@@ -13,29 +13,31 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from langgraph.store.base import (
-    BaseStore,
-    GetOp,
-    Item,
-    ListNamespacesOp,
-    Op,
-    PutOp,
-    Result,
-    SearchItem,
-    SearchOp,
-    TTLConfig,
-)
-from langgraph.store.base.embed import get_text_at_path, tokenize_path
-
 from engram.adapters.local.clock import SystemClock
 from engram.integrations.bridge import Bridge, every, recalled
 from engram.integrations.conditions import matches, pushed_down
+from engram.integrations.extras import extra
 from engram.integrations.namespaces import TAG, label_of, listed, namespace_label, prefix_labels
 from engram.model.errors import InvalidRequest, MemoryNotFound
 from engram.model.limits import LIMIT_MAX
 from engram.model.memory import Memory, to_datetime
 from engram.ports import Clock
 from engram.service.space import Space
+
+with extra("langgraph"):
+    from langgraph.store.base import (
+        BaseStore,
+        GetOp,
+        Item,
+        ListNamespacesOp,
+        Op,
+        PutOp,
+        Result,
+        SearchItem,
+        SearchOp,
+        TTLConfig,
+    )
+    from langgraph.store.base.embed import get_text_at_path, tokenize_path
 
 if TYPE_CHECKING:
     from engram.integrations.bridge import AnySpace

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
-from llama_index.core.memory import BaseMemoryBlock
-from pydantic import Field, PrivateAttr
-
 from engram.integrations.bridge import Bridge, recalled
+from engram.integrations.extras import extra
 from engram.model.limits import CONTENT_BYTES_MAX
 from engram.service.space import Space
+
+with extra("llamaindex"):
+    from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
+    from llama_index.core.memory import BaseMemoryBlock
+    from pydantic import Field, PrivateAttr
 
 if TYPE_CHECKING:
     from engram.service.preparing import NewMemory

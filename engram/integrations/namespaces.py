@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from langgraph.store.base import ListNamespacesOp, MatchCondition
-
 from engram.integrations.bridge import every
+from engram.integrations.extras import extra
 from engram.model.errors import SpaceNotFound
 from engram.model.limits import LABEL_CHARACTERS_MAX, LIMIT_MAX
 from engram.service.space import Space
+
+with extra("langgraph"):
+    from langgraph.store.base import ListNamespacesOp, MatchCondition
 
 # The tag of every item.
 TAG: Final = "langgraph"

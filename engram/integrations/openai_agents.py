@@ -12,16 +12,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from agents import SessionSettings, TResponseInputItem
-
 from engram.adapters.local.clock import SystemClock
 from engram.adapters.local.entropy import SystemEntropy
 from engram.integrations.bridge import Bridge, every
+from engram.integrations.extras import extra
 from engram.model.errors import InvalidRequest
 from engram.model.limits import CONTENT_BYTES_MAX, LABEL_CHARACTERS_MAX, METADATA_BYTES_MAX
 from engram.model.memory import Memory, to_datetime
 from engram.ports import Clock
 from engram.service.space import Space
+
+with extra("openai-agents"):
+    from agents import SessionSettings, TResponseInputItem
 
 if TYPE_CHECKING:
     from engram.integrations.bridge import AnySpace

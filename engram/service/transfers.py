@@ -11,7 +11,13 @@ import anyio.from_thread
 
 from engram.backup.sending import OutgoingArchive
 from engram.backup.tar import END, Member, head_of, padding_of
-from engram.model.errors import ArchiveCorrupted, InvalidRequest, Overloaded, SpaceForbidden
+from engram.model.errors import (
+    ArchiveCorrupted,
+    BackupNotFound,
+    InvalidRequest,
+    Overloaded,
+    SpaceForbidden,
+)
 from engram.ports import ArchiveStore
 from engram.service.backups import BackupMade, Backups, Restored, RestoreRequest
 from engram.service.store import Engram
@@ -69,7 +75,8 @@ class Transfers:
         """Restore spaces from an archive, all of which is there and sound before one is touched.
 
         Raises:
-            InvalidRequest: the archive is damaged or cut off, or no backup of it leads to the goal.
+            InvalidRequest: the archive is damaged or cut off, does not hold the space, or no backup
+                of it leads to the goal.
             SpaceForbidden: a space is not to be asked by who sends it.
             What `Engram.restore` raises.
         """
@@ -94,6 +101,12 @@ class Transfers:
             except ArchiveCorrupted as error:
                 said = f"the archive is damaged: {error.name}: {error.reason}"
                 raise InvalidRequest(f"{said}; nothing was changed, send it again") from error
+            except BackupNotFound as error:
+                # Where it was staged is no business of a caller, and nothing is left there.
+                raise InvalidRequest(
+                    f"the archive holds no {error.what}; name a space that it holds, or none to "
+                    "restore all of them"
+                ) from error
 
     @asynccontextmanager
     async def _one_more(self) -> AsyncIterator[None]:

@@ -42,6 +42,9 @@ _REMEDIES = {
     errno.EMFILE: "too many files are open: raise the limit (`ulimit -n`)",
     errno.ENFILE: "too many files are open on this machine: raise the system's limit",
     errno.ENAMETOOLONG: "choose a shorter path",
+    # Of a file itself these two are answers, and pass; they come of the directory it has to be in.
+    errno.EEXIST: "a file stands where a directory has to be: choose another path",
+    errno.ENOENT: "a directory is not there and cannot be made: choose another path",
     errno.ENOTDIR: "a part of the path is a file: choose another path",
     errno.EISDIR: "the path is a directory: choose another path",
     errno.ENOTEMPTY: "the directory holds other files: look at them and move them away",

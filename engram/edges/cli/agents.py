@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
@@ -94,6 +95,8 @@ class AgentCommands:
         """Print what a host has to be told to use these memories, and where."""
         found = HOSTS[host]
         told = found.told(self._launch(place), url)
+        if url is None and not _has_sdk():
+            self._session.errors.print(f"first: {_WITHOUT_SDK}", soft_wrap=True, markup=False)
         if place.json:
             print_json({"host": host, "where": found.where, "configuration": told})
             return 0
@@ -105,22 +108,31 @@ class AgentCommands:
         return 0
 
     def _launch(self, place: SpacePlace) -> Launch:
-        """Return how this very program is started with the place named here."""
+        """Return how this very program is started with the place named here.
+
+        What the environment says of the place is written out: a host has an environment of its own.
+        """
+        from engram.config.places import find_file  # noqa: PLC0415 - not needed for --help
+        from engram.model.ids import check_space_id  # noqa: PLC0415 - as above
+        from engram.settings import process_environment  # noqa: PLC0415 - as above
+
+        environment = process_environment()
         arguments = ["-m", "engram", "mcp"]
-        if place.data is not None:
-            arguments += ["--data", str(place.data.expanduser().absolute())]
-        if place.config is not None:
-            arguments += ["--config", str(place.config.expanduser().absolute())]
-        if place.space is not None:
-            arguments += ["--space", place.space]
+        data = place.data or environment.get("ENGRAM_DATA_ROOT")
+        if data:
+            arguments += ["--data", str(Path(data).expanduser().absolute())]
+        file = find_file(place.config, environment)
+        if file.chosen_by != "default":
+            arguments += ["--config", "off" if file.path is None else str(file.path.absolute())]
+        space = place.space or environment.get("ENGRAM_MEMORY_SPACE")
+        if space:
+            arguments += ["--space", check_space_id(space)]
         return Launch(sys.executable, arguments)
 
     def _check_sdk(self) -> None:
-        from importlib.util import find_spec  # noqa: PLC0415 - not needed for --help
-
         from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely needed
 
-        if find_spec("mcp") is None:
+        if not _has_sdk():
             raise InvalidRequest(_WITHOUT_SDK)
 
     def _refuse_without_http(self, *, host: str | None, port: int | None, insecure: bool) -> None:
@@ -129,3 +141,9 @@ class AgentCommands:
         from engram.model.errors import InvalidRequest  # noqa: PLC0415 - rarely needed
 
         raise InvalidRequest("--host, --port and --insecure go with --http; add it")
+
+
+def _has_sdk() -> bool:
+    from importlib.util import find_spec  # noqa: PLC0415 - not needed for --help
+
+    return find_spec("mcp") is not None

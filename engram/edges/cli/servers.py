@@ -170,7 +170,9 @@ def _launched(
     """Return the process of a server that outlives this one; what it says goes to `log`."""
     import subprocess  # noqa: PLC0415 - not needed for --help
 
-    log.parent.mkdir(parents=True, exist_ok=True)
+    # What a store is made with is its user's alone, and so is what its server says.
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log.touch(mode=0o600)
     command = [
         *(sys.executable, "-m", "engram", "start", "--data", str(settings.data_path)),
         *("--host", settings.http_host, "--port", str(settings.http_port)),

@@ -12,6 +12,7 @@ from engram.edges.cli.wire import print_json
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from engram.edges.cli.remote import Remote
     from engram.edges.cli.session import Session
     from engram.settings import Settings
 
@@ -43,13 +44,14 @@ class StatusCommands:
             import anyio  # noqa: PLC0415 - not needed for --help
 
             while True:
-                spaces = await self._spaces(settings, place.space)
+                server = self._session.server(settings)
+                spaces = await self._spaces(settings, place.space, server)
                 if watch and not place.json:
                     self._session.console.clear()
                 if place.json:
-                    print_json({"spaces": spaces})
+                    print_json({"spaces": spaces, "server": _facts(server)})
                 else:
-                    self._show(spaces)
+                    self._show(spaces, server)
                 if not watch:
                     return any(each["phase"] == "unavailable" for each in spaces)
                 await anyio.sleep(_EVERY_S)
@@ -57,8 +59,9 @@ class StatusCommands:
         self._session.interrupted = "stopped watching"
         return int(self._session.run(command))
 
-    async def _spaces(self, settings: Settings, space: str | None) -> list[dict[str, Any]]:
-        server = self._session.server(settings)
+    async def _spaces(
+        self, settings: Settings, space: str | None, server: Remote | None
+    ) -> list[dict[str, Any]]:
         if server is not None:
             told = await server.ask("/api/v1/system/health", space=space)
             return [dict(each) for each in told["spaces"]]
@@ -73,12 +76,21 @@ class StatusCommands:
             found = (await db.health()).spaces
         return [to_builtins(each) for each in found if space in {None, each.space}]
 
-    def _show(self, spaces: list[dict[str, Any]]) -> None:
+    def _show(self, spaces: list[dict[str, Any]], server: Remote | None) -> None:
         self._session.console.print(_table(spaces))
+        if server is not None:
+            urls = " and ".join(filter(None, (server.url, server.grpc_url)))
+            self._session.console.print(f"Served at {urls} (pid {server.pid})", soft_wrap=True)
         for each in spaces:
             for said in filter(None, (each["reason"], *each["damage"], *each["errors"])):
                 text = f"{each['space']}: {said}"
                 self._session.console.print(text, style="red", markup=False, soft_wrap=True)
+
+
+def _facts(server: Remote | None) -> dict[str, Any] | None:
+    if server is None:
+        return None
+    return {"url": server.url, "grpc": server.grpc_url, "pid": server.pid}
 
 
 def _table(spaces: list[dict[str, Any]]) -> Table:

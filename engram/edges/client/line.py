@@ -23,6 +23,23 @@ _CORRELATION: Final = "x-correlation-id"
 _KEY_BYTES: Final = 16
 _READS: Final = frozenset(("GET", "HEAD"))
 _NOTHING: Final[Mapping[str, object]] = {}
+_START: Final = (
+    "start one there with `engram start`, or check the address (`engram status` shows that of a "
+    "server of this machine)"
+)
+_LOOK: Final = "what was asked for may have been done; look, or repeat it with its request_key"
+# What a library says of a connection, and what it means of the address; of other words, the above.
+_MEANINGS: Final = {
+    "CERTIFICATE_VERIFY_FAILED": "nobody who is trusted vouches for its certificate: name that, or "
+    "its authority, with engram.connect(..., authorities='certificate.pem')",
+    "WRONG_VERSION_NUMBER": "what listens there shows no certificate: say http or grpc in place of "
+    "https or grpcs, or check the port",
+    "an http1.x server": "what listens there speaks HTTP: say http in place of grpc, or name the "
+    "port of gRPC (`engram status` shows both)",
+    "illegal request line": "what listens there may be gRPC: say grpc in place of http, or name "
+    "the port of HTTP (`engram status` shows both)",
+}
+_SILENT: Final = "without sending a response"
 
 
 class Asked(NamedTuple):
@@ -184,7 +201,8 @@ class Line(ABC):
         return ServerUnreachable(
             self.url,
             f"the connection was lost ({said})",
-            "what was asked for may have been done; look, or repeat it with its request_key",
+            _meaning(said)
+            or (f"{_LOOK}; a server with a certificate wants https" if _SILENT in said else _LOOK),
         )
 
     def _unreachable(self, said: str, *, is_late: bool) -> ServerUnreachable:
@@ -192,12 +210,7 @@ class Line(ABC):
         reason = f"no connection ({said})"
         if is_late:
             reason = f"no connection within the connect timeout of {CONNECT_SECONDS_MAX:g} s"
-        return ServerUnreachable(
-            self.url,
-            reason,
-            "start one there with `engram start`, or check the address (`engram status` shows that "
-            "of a server of this machine)",
-        )
+        return ServerUnreachable(self.url, reason, _meaning(said) or _START)
 
     def _late(self, asked: Asked) -> NoAnswerInTime:
         advice = "allow it more time with engram.connect(..., timeout=...), or ask for less"
@@ -209,3 +222,8 @@ class Line(ABC):
         elif not asked.may_come_twice:
             advice = "it may have been done; look before asking again"
         return NoAnswerInTime(f"{asked.method} {self.address_of(asked)}", self.timeout_s, advice)
+
+
+def _meaning(said: str) -> str | None:
+    """Return what words of a library mean of the address of a server."""
+    return next((meaning for words, meaning in _MEANINGS.items() if words in said), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from engram.edges.client.line import Line
 from engram.edges.client.store import RemoteEngram
 from engram.model.errors import InvalidRequest
 from engram.ports import Clock, Entropy, Tracer
+from engram.service.wire.tls import trusting
 
 _SCHEMES: Final = frozenset(("http", "https", "grpc", "grpcs"))
 _GRPC_PORT: Final = 50051
@@ -40,7 +40,7 @@ async def open_remote(
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     connect_s = CONNECT_SECONDS_MAX if timeout_s is None else min(CONNECT_SECONDS_MAX, timeout_s)
     # Authorities are slow to load, and only https asks for them.
-    verify = _context(authorities) if base.startswith("https:") else False
+    verify = trusting(authorities) if base.startswith("https:") else False
 
     def client(connections_max: int | None) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
@@ -59,21 +59,6 @@ async def open_remote(
 
     async with client(CONNECTIONS_MAX) as http, client(None) as streams:
         yield RemoteEngram(HttpLine(base, http, streams, timeout_s, clock, entropy, tracer))
-
-
-def _context(authorities: Path | None) -> ssl.SSLContext:
-    """Return who is trusted to say who a server is; InvalidRequest when the file is none."""
-    try:
-        found = ssl.create_default_context(cafile=authorities)
-    except OSError as error:
-        raise _no_authorities(authorities, error) from error
-    # A server's own certificate may be what is trusted, though another vouches for it.
-    found.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return found
-
-
-def _no_authorities(file: Path | None, error: OSError) -> InvalidRequest:
-    return InvalidRequest(f"authorities {file} are no certificates in PEM: {error}")
 
 
 def _open_grpc(
@@ -97,10 +82,8 @@ def _open_grpc(
     target = f"{read.netloc.decode()}" if read.port else f"{read.netloc.decode()}:{_GRPC_PORT}"
     roots = None
     if is_secure and authorities is not None:
-        try:
-            roots = authorities.read_bytes()
-        except OSError as error:
-            raise _no_authorities(authorities, error) from error
+        trusting(authorities)  # gRPC would say of a file without certificates only: no connection
+        roots = authorities.read_bytes()
     return open_grpc_line(
         url, target, api_key, timeout_s, entropy, tracer, is_secure=is_secure, roots=roots
     )
@@ -115,6 +98,8 @@ def _checked(url: str, api_key: str | None, timeout_s: float | None) -> str:
         raise InvalidRequest(f"the address {url!r} cannot be read: {error}") from None
     if read.scheme not in _SCHEMES or not read.host:
         violations.append(f"the address {url!r} is none of a server; one is http://127.0.0.1:7432")
+    if read.path.rstrip("/").endswith("/api/v1"):
+        violations.append(f"the address {url!r} ends with /api/v1, which is added; leave that out")
     if read.userinfo:
         violations.append("the address holds a name or password; a key goes into api_key")
     if read.query or read.fragment:

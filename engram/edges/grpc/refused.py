@@ -51,7 +51,10 @@ OWN_REMEDIES: Final = REMEDIES | {
 """Whose move is next, by code, in the words of gRPC."""
 
 _EXISTS: Final = "SpaceAlreadyExists"
-_FIELD: Final = re.compile(r"(?:item (?P<item>\d+): )?(?P<name>[a-z_]+)\b")
+# "memory space id 'A' breaks ..." is about memory_space_id, and not about a field called memory.
+_FIELD: Final = re.compile(
+    r"(?:item (?P<item>\d+): )?(?P<name>memory(?: space)? id|(?!memory space\b)[a-z_]+)\b"
+)
 
 
 class Refusal(NamedTuple):
@@ -100,7 +103,8 @@ def _violation(said: str, fields: Collection[str]) -> BadRequest.FieldViolation:
     """Return a violation with the field that it begins with, where that is one of the request."""
     found = _FIELD.match(said)
     field = ""
-    if found is not None and found["name"] in fields:
+    name = "" if found is None else found["name"].replace(" ", "_")
+    if found is not None and name in fields:
         item = "" if found["item"] is None else f"memories[{found['item']}]."
-        field = f"{item}{found['name']}"
+        field = f"{item}{name}"
     return BadRequest.FieldViolation(field=field, description=said)

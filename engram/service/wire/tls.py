@@ -30,3 +30,19 @@ def read_tls(certificate: Path, key: Path) -> Tls:
             "and the key, which has no passphrase, is that of the certificate"
         ) from error
     return Tls(certificate, key)
+
+
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """Return who is trusted to say who a server is; None: whom this machine trusts. Blocks.
+
+    Raises InvalidRequest when the file holds no certificate.
+    """
+    try:
+        found = ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise InvalidRequest(
+            f"authorities {authorities} are no certificates in PEM: {error.strerror or error}"
+        ) from error
+    # A server's own certificate may be what is trusted, though another vouches for it.
+    found.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return found

@@ -9,6 +9,7 @@ import msgspec
 
 from engram.model.decoders import converted
 
+_NO_TIME: Final = "Invalid RFC3339 encoded datetime"
 _HERE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
@@ -47,4 +48,6 @@ def _told(name: str, error: msgspec.ValidationError) -> str:
     place = _HERE.search(text)
     path = name if place is None else f"{name}{place['path']}"
     words = text if place is None else text[: place.start()]
+    if words == _NO_TIME:
+        return f"{path}: no time with its zone; write it like 2026-03-14T15:09:00Z"
     return f"{path}: {words[0].lower()}{words[1:]}"

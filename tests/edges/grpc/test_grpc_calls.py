@@ -136,6 +136,14 @@ def test_a_refusal_tells_its_code_its_remedy_and_every_field(server: GrpcServer)
         assert info.metadata["remedy"].startswith("change the request")
         fields = {each.field for each in found["BadRequest"].field_violations}
         assert fields == {"kind", "priority"}
+        misnamed = wire.RememberRequest(memory_space_id="My Notes", memory=wrong)
+        with pytest.raises(grpc.RpcError) as misplaced:
+            stub.Remember(misnamed)
+        with pytest.raises(grpc.RpcError) as unreadable:
+            stub.Get(wire.GetRequest(memory_id="1"))
+        for error, field in ((misplaced, "memory_space_id"), (unreadable, "memory_id")):
+            (violation,) = details_of(error.value)["BadRequest"].field_violations
+            assert violation.field == field
         with pytest.raises(grpc.RpcError) as missing:
             stub.Get(wire.GetRequest(memory_id=MISSING))
         assert missing.value.code() is grpc.StatusCode.NOT_FOUND

@@ -102,7 +102,7 @@ async def test_both_fronts_are_encrypted_and_known_by_their_certificate(tls: Tls
                 done = await (await db.space()).remember(f"over {url[:5]}")
                 assert (await (await db.space()).get(done.id)).content == f"over {url[:5]}"
             async with engram.connect(url, timeout=1) as stranger:
-                with pytest.raises(ServerUnreachable):
+                with pytest.raises(ServerUnreachable, match="authorities='certificate"):
                     await stranger.spaces()
             plain = url.replace("s://", "://")
             async with engram.connect(plain, timeout=1) as unencrypted:
@@ -129,10 +129,37 @@ def test_a_certificate_without_its_key_is_refused() -> None:
 
 
 async def test_authorities_that_are_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.pem").write_text("no certificate")
     for scheme in ("https", "grpcs"):
-        with pytest.raises(InvalidRequest, match="authorities"):
-            async with engram.connect(f"{scheme}://x", authorities=tmp_path / "none.pem"):
-                pass
+        for file in ("none.pem", "words.pem"):
+            with pytest.raises(InvalidRequest, match=rf"authorities .*{file} are no certificates"):
+                async with engram.connect(f"{scheme}://x", authorities=tmp_path / file):
+                    pass
+
+
+async def test_an_address_of_another_door_is_told_apart_from_no_server() -> None:
+    """The port of the one and the scheme of the other is what people mix up."""
+    async with simulated_store() as db:
+        place = "127.0.0.1", 0, SystemClock()
+        grpc = GrpcServer(db, "1", "test", *place)
+        await grpc.bind()
+        http = HttpServer(db, "1", "test", *place, beside=grpc)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(http.run)
+            plain, other = http.url.partition("://")[2], grpc.url.partition("://")[2]
+            for url, remedy in (
+                (f"grpc://{plain}", "say http in place of grpc"),
+                (f"http://{other}", "say grpc in place of http"),
+                (f"https://{plain}", "say http or grpc in place of https"),
+                (f"grpcs://{other}", "say http or grpc in place of https"),
+            ):
+                async with engram.connect(url, timeout=1) as misled:
+                    with pytest.raises(ServerUnreachable, match=remedy):
+                        await misled.spaces()
+            http.stop()
+    with pytest.raises(InvalidRequest, match="ends with /api/v1, which is added"):
+        async with engram.connect(f"http://{plain}/api/v1/"):
+            pass
 
 
 async def test_a_started_server_takes_both_and_commands_know_it(tls: Tls, tmp_path: Path) -> None:
@@ -171,6 +198,9 @@ async def test_a_started_server_takes_both_and_commands_know_it(tls: Tls, tmp_pa
                 done = await (await db.space()).remember("over gRPC")
             got = await anyio.to_thread.run_sync(ran, "get", done.id, *place)
             assert json.loads(got.stdout)["content"] == "over gRPC"
+            stood = json.loads((await anyio.to_thread.run_sync(ran, "status", *place)).stdout)
+            assert stood["server"]["grpc"] == said["grpc"]
+            assert [each["memories"] for each in stood["spaces"]] == [1]
             taken = said["grpc"].rpartition(":")[2]
             other = ("start", "--port", "0", "--data", str(tmp_path / "other"))
             refused = await anyio.to_thread.run_sync(partial(ran, *other, ENGRAM_GRPC_PORT=taken))

@@ -219,3 +219,12 @@ async def test_a_caller_who_stops_taking_ends_the_backup(
     assert set(sent) == {"http.response.start", "http.response.body"}
     assert len(cut) == (0 if leaves else 3)
     assert await archive_of(http)
+
+
+async def test_a_space_that_an_archive_does_not_hold_is_refused(http: Caller) -> None:
+    """The answer tells of the archive, and not of where the server has put it."""
+    await http.remembered("the kettle is blue")
+    status, answer = await restored(http, await archive_of(http), "space=other&into=copy")
+    assert (status, answer["code"]) == (400, "INVALID_REQUEST")
+    assert "the archive holds no backup of memory space 'other'" in answer["detail"]
+    assert ".incoming" not in str(answer)

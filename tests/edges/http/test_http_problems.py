@@ -282,3 +282,13 @@ async def test_a_bug_is_logged_with_the_id_that_its_caller_was_told(
     (record,) = caplog.records
     assert answer.json()["request_id"] in record.getMessage()
     assert record.exc_info is not None
+
+
+async def test_a_time_that_is_none_is_told_how_to_be_written(http: Caller) -> None:
+    """A day alone is what people write first; in which zone it is meant nobody knows."""
+    for answer in (
+        await http("GET", f"{ROOT}/recall?query=x&occurred_after=2020-01-01"),
+        await http("POST", ROOT, {"content": "x", "occurred_at": "yesterday"}),
+    ):
+        assert answer.status_code == 400
+        assert "write it like 2026-03-14T15:09:00Z" in answer.json()["detail"]

@@ -165,7 +165,11 @@ def test_start_serves_until_stop(
     assert made.status_code == 201
     (default,) = cli("status", "--json").json["spaces"]
     assert (default["space"], default["memories"]) == ("default", 1)
-    assert cli("status", "--space", "nowhere").code == 1
+    refused = cli("status", "--space", "nowhere", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "NOT_FOUND")
+    told = cli("status")
+    assert f"Served at {said['url']}" in told.out
+    assert f"(pid {process.pid})" in told.out
     busy = cli("repair", "--space", "default")  # the one command that a server does not do
     assert (busy.code, f"pid {process.pid}" in busy.err) == (1, True)
     assert cli("stop", "--json").json == {
@@ -188,6 +192,8 @@ def test_a_detached_server_goes_on_until_stop(
     said = cli("start", "--detach", "--port", "0", "--json").json
     try:
         assert httpx2.get(f"{said['url']}/health").json() == {"status": "ok"}
+        modes = [each.stat().st_mode & 0o777 for each in (cli.path, cli.path / ".server.log")]
+        assert modes == [0o700, 0o600]  # a store is its user's alone, whoever makes it
         second = cli("start", "--detach", "--port", "0")
         assert (second.code, "is open in another process" in second.err) == (1, True)
     finally:
@@ -214,6 +220,7 @@ def test_a_server_with_access_on_serves_who_holds_a_key(
         assert done.headers["x-ratelimit-limit"] == "100"
         refused = cli("status")
         assert (refused.code, "ENGRAM_API_KEY" in refused.err) == (1, True)
+        assert refused.err.startswith("UNAUTHORIZED")
         monkeypatch.setenv("ENGRAM_API_KEY", made["key"])
         assert [each["space"] for each in cli("status", "--json").json["spaces"]] == ["notes"]
     finally:

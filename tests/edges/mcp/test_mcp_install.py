@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -71,3 +72,30 @@ async def test_what_is_printed_starts_a_server(cli: CommandLine) -> None:
     )
     async with Client(launch) as client:
         assert not (await client.call_tool("stats", {})).is_error
+
+
+def test_the_place_that_the_environment_names_is_written_out(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A host is not started in this terminal: its environment names another store."""
+    for name, value in (("DATA_ROOT", "kept"), ("MEMORY_SPACE", "notes"), ("CONFIG", "off")):
+        monkeypatch.setenv(f"ENGRAM_{name}", value)
+    monkeypatch.chdir(tmp_path)
+    answer = cli("mcp", "install", "cursor", elsewhere=True)
+    words = json.loads(answer.out)["mcpServers"]["engram"]["args"]
+    place = ["--data", str(tmp_path / "kept"), "--config", "off", "--space", "notes"]
+    assert words == ["-m", "engram", "mcp", *place]
+    wrong = cli("mcp", "install", "cursor", "--space", "My Notes")
+    assert (wrong.code, "a-z0-9_-" in wrong.err) == (1, True)
+
+
+def test_without_the_sdk_it_is_said_what_to_install_first(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the host alone would see that what it starts ends at once."""
+    assert "pip install" not in cli("mcp", "install", "cursor").err
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    answer = cli("mcp", "install", "cursor")
+    assert "pip install 'engram-memory-engine[mcp]'" in answer.err
+    assert json.loads(answer.out)["mcpServers"]
+    assert "pip install" not in cli("mcp", "install", "cursor", "--url", URL).err

@@ -164,3 +164,10 @@ def test_files_opened_to_read_cannot_be_written(tmp_path: Path) -> None:
     assert reading.read_at(opened, 0, 9) == b"kept"
     with pytest.raises(StorageFailed):
         reading.write_at(opened, 0, [b"lost"])
+
+
+def test_a_place_where_no_directory_can_be_made_says_so(tmp_path: Path) -> None:
+    """No disk failed: the path is that of something else."""
+    (tmp_path / "file").write_text("not a directory")
+    with pytest.raises(StorageFailed, match=r"a file stands .* choose another path"):
+        LocalFilesystem(tmp_path / "file").lock("STORE")
