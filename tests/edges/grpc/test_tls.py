@@ -101,11 +101,11 @@ async def test_both_fronts_are_encrypted_and_known_by_their_certificate(tls: Tls
             async with engram.connect(url, authorities=tls.certificate) as db:
                 done = await (await db.space()).remember(f"over {url[:5]}")
                 assert (await (await db.space()).get(done.id)).content == f"over {url[:5]}"
-            async with engram.connect(url, timeout=1) as stranger:
+            async with engram.connect(url, timeout=10) as stranger:
                 with pytest.raises(ServerUnreachable, match="authorities='certificate"):
                     await stranger.spaces()
             plain = url.replace("s://", "://")
-            async with engram.connect(plain, timeout=1) as unencrypted:
+            async with engram.connect(plain, timeout=10) as unencrypted:
                 with pytest.raises(ServerUnreachable):
                     await unencrypted.spaces()
 
@@ -153,7 +153,7 @@ async def test_an_address_of_another_door_is_told_apart_from_no_server() -> None
                 (f"https://{plain}", "say http or grpc in place of https"),
                 (f"grpcs://{other}", "say http or grpc in place of https"),
             ):
-                async with engram.connect(url, timeout=1) as misled:
+                async with engram.connect(url, timeout=10) as misled:
                     with pytest.raises(ServerUnreachable, match=remedy):
                         await misled.spaces()
             http.stop()
