@@ -26,18 +26,17 @@ _TOPIC: Final = "activities"
 
 async def stream(talk: Talk) -> None:
     """Follow what is committed to a space."""
-    await _Following(talk, None).run(await _begun(talk))
+    await _Following(talk, None).run(talk.begun)
 
 
 async def observe_stream(talk: Talk) -> None:
     """Follow it, as many events as the caller asks for."""
     request: wire.ObserveRequest = talk.call.request
-    changes = await _begun(talk)
     following = _Following(talk, request.credit if request.HasField("credit") else None)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(following.take_grants)
         try:
-            await following.run(changes)
+            await following.run(talk.begun)
         finally:
             tasks.cancel_scope.cancel()
 
@@ -216,9 +215,16 @@ class _Dream:
 
 
 PROCEDURES: Final = (
-    StreamProcedure("Stream", stream, wire.StreamRequest, wire.SpaceEvent, takes_many=False),
     StreamProcedure(
-        "ObserveStream", observe_stream, wire.ObserveRequest, wire.SpaceEvent, takes_many=True
+        "Stream", stream, wire.StreamRequest, wire.SpaceEvent, takes_many=False, begin=_begun
+    ),
+    StreamProcedure(
+        "ObserveStream",
+        observe_stream,
+        wire.ObserveRequest,
+        wire.SpaceEvent,
+        takes_many=True,
+        begin=_begun,
     ),
     StreamProcedure(
         "Dream",
@@ -228,5 +234,6 @@ PROCEDURES: Final = (
         takes_many=False,
         needs=Role.AGENT,
         writes=True,
+        is_one_answer=True,
     ),
 )

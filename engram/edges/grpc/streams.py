@@ -201,5 +201,6 @@ PROCEDURES: Final = (
         wire.RecallStreamRequest,
         wire.RecallStreamResponse,
         takes_many=False,
+        is_one_answer=True,
     ),
 )

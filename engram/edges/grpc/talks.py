@@ -76,6 +76,8 @@ class Talk:
 
     def __init__(self, host: Host, streams: Streams, visit: Visit, call: Call, peer: Peer) -> None:
         self.host, self.streams, self.visit, self.call = host, streams, visit, call
+        self.begun: Any = None
+        """What the procedure began with, where it has a `begin`."""
         self._peer = peer
         self._writing = anyio.Lock()
 
@@ -120,6 +122,10 @@ class StreamProcedure(NamedTuple):
     """Whether the caller sends a stream, too."""
     needs: Role = Role.READER
     writes: bool = False
+    begin: Callable[[Talk], Awaitable[Any]] | None = None
+    """What may be refused before it goes on for as long as its caller likes."""
+    is_one_answer: bool = False
+    """Whether it is one answer told in parts: it is written down when all of it was told."""
 
 
 def asked_of_stream(procedure: StreamProcedure) -> Asked:
@@ -151,27 +157,40 @@ async def converse(
     `request` is what a caller sent that sends one message; runs on the store's loop.
     """
     visit = host.visit(asked, metadata)
-    found: list[Call] = []
 
-    async def begin() -> None:
+    async def begin() -> Talk | None:
         streams.check_room()
         first = await peer.receive() if procedure.takes_many else request
-        if first is not None:
-            found.append(await host.admitted(visit, first))
+        if first is None:
+            return None
+        talk = Talk(host, streams, visit, await host.admitted(visit, first), peer)
+        if procedure.begin is not None:
+            talk.begun = await procedure.begin(talk)
+        if procedure.is_one_answer:
+            await _told(procedure, talk)
+        return talk
 
-    _, refusal = await host.carried_out(visit, begin)
-    if refusal is not None or not found:
+    # What is written down of a stream is how this ends; of a long one, how it began.
+    talk, refusal = await host.carried_out(visit, begin)
+    if talk is None or procedure.is_one_answer:
         return visit, refusal
-    talk = Talk(host, streams, visit, found[0], peer)
+    try:
+        await _told(procedure, talk)
+    except Exception as error:  # noqa: BLE001 - as the door has it
+        return visit, host.refusal(error, visit)
+    return visit, None
+
+
+async def _told(procedure: StreamProcedure, talk: Talk) -> None:
+    """Carry a stream out; raises why it ended before its caller wished."""
     try:
         await procedure.run(talk)
-    except Exception as error:  # noqa: BLE001 - as the door has it
+    except Exception as error:  # noqa: BLE001 - told anew, as its first
         why = _first_of(error)
         if isinstance(why, Stalled):
-            streams.dropped_count += 1
-            why = Overloaded("stalled_seconds_max", int(streams.stalled_s))
-        return visit, host.refusal(why, visit)
-    return visit, None
+            talk.streams.dropped_count += 1
+            why = Overloaded("stalled_seconds_max", int(talk.streams.stalled_s))
+        raise why from (None if why is error else error)
 
 
 def _first_of(error: Exception) -> Exception:

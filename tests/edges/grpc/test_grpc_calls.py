@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
@@ -183,6 +183,38 @@ def test_who_asks_is_known_and_may_before_the_space_is_looked_up(serve: Serve) -
         assert code_of("agent", "notes") is grpc.StatusCode.OK
         told = [(each.principal, each.action, each.status) for each in audit.lines]
         assert told[-2:] == [("agent", "gRPC Remember", 403), ("agent", "gRPC Remember", 200)]
+
+
+def test_a_stream_that_is_refused_is_written_down_as_refused(serve: Serve) -> None:
+    """Once each, and with what it came to: nobody is told that it went well who got nothing."""
+    audit = Lines()
+    admission = Admission(SystemClock(), None, None, audit)
+    with serve(admission) as server, grpc.insecure_channel(target(server)) as channel:
+        stub = EngramStub(channel)
+        stub.Remember(remembering())
+        cue = wire.RecallRequest(query="Ada")
+        audit.lines.clear()
+        assert len(list(stub.RecallStream(wire.RecallStreamRequest(recall=cue)))) == 2
+        begins: tuple[Callable[[], Any], ...] = (
+            lambda: stub.RecallStream(wire.RecallStreamRequest(recall=cue, lsn_min=99)),
+            lambda: stub.RecallStream(wire.RecallStreamRequest(recall=cue, memory_space_id="none")),
+            lambda: stub.Dream(wire.DreamRequest(memory_space_id="none")),
+            lambda: stub.Stream(wire.StreamRequest(memory_space_id="none")),
+            lambda: stub.Stream(wire.StreamRequest(after=99)),
+            lambda: stub.ObserveStream(iter([wire.ObserveRequest(topic="nonsense")])),
+        )
+        for begin in begins:
+            with pytest.raises(grpc.RpcError):
+                list(begin())
+        assert [(each.action, each.status) for each in audit.lines] == [
+            ("gRPC RecallStream", 200),
+            ("gRPC RecallStream", 400),
+            ("gRPC RecallStream", 404),
+            ("gRPC Dream", 404),
+            ("gRPC Stream", 404),
+            ("gRPC Stream", 400),
+            ("gRPC ObserveStream", 400),
+        ]
 
 
 def test_one_call_too_many_is_told_when_to_come_back(serve: Serve) -> None:
