@@ -160,18 +160,23 @@ class Window:
         return _Turn(message, before, done, sessions)
 
     async def _answer(self, turn: _Turn) -> None:
-        seq = turn.message.seq
+        try:
+            message, refusal = await self._done(turn)
+            await self._talk.send(self._told(turn.message.seq, message, _status_of(refusal)))
+        finally:
+            # An answer that is not taken yet is under way: else they would pile up here.
+            self._room.release()
+
+    async def _done(self, turn: _Turn) -> tuple[Message | None, Refusal | None]:
         try:
             for earlier in turn.before:
                 await earlier.wait()
-            message, refusal = await self._talk.answered(turn.message, seq, self._work)
+            return await self._talk.answered(turn.message, turn.message.seq, self._work)
         finally:
             turn.done.set()
             for each in turn.sessions:
                 if self._lanes.get(each) is turn.done:
                     del self._lanes[each]
-            self._room.release()
-        await self._talk.send(self._told(seq, message, _status_of(refusal)))
 
 
 def _status_of(refusal: Refusal | None) -> Status | None:
