@@ -180,6 +180,8 @@ class SpaceRegistry:
                 await engine.aclose(last_checkpoint=False)
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._directories.remove, space)
+                if engine is not None:
+                    await anyio.to_thread.run_sync(self._segments.forget, space, engine.view)
 
     async def restore(self, space: str, fill: Fill, *, replace: bool = False) -> SpaceEngine:
         """Put a space in place that `fill` writes, as a whole or not at all.
@@ -194,9 +196,11 @@ class SpaceRegistry:
             hidden = self._directories.hidden_name()
             try:
                 await fill(self._filesystem, hidden)
-                await self._make_way(space, replace=replace)
+                replaced = await self._make_way(space, replace=replace)
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(self._directories.put_in_place, hidden, space)
+                    if replaced is not None:
+                        await anyio.to_thread.run_sync(self._segments.forget, space, replaced.view)
             except BaseException:
                 with anyio.CancelScope(shield=True), suppress(StorageFailed):
                     await anyio.to_thread.run_sync(self._directories.remove_hidden, hidden)
@@ -340,11 +344,11 @@ class SpaceRegistry:
         if await self.exists(space) and (await self._open(space, create=False)).view.lsn:
             raise SpaceAlreadyExists(space)
 
-    async def _make_way(self, space: str, *, replace: bool) -> None:
-        """Close the space that is to be replaced; what was written to it meanwhile counts."""
+    async def _make_way(self, space: str, *, replace: bool) -> SpaceEngine | None:
+        """Close and return the space to be replaced; what was written to it meanwhile counts."""
         engine = self._engines.pop(space, None)
         if engine is None:
-            return
+            return None
         await self._leave_alone(engine)
         try:
             await engine.aclose()
@@ -353,6 +357,7 @@ class SpaceRegistry:
                 raise
         if engine.view.lsn and not replace:
             raise SpaceAlreadyExists(space)
+        return engine
 
     def _check_open(self) -> None:
         if self._closed:

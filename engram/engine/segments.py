@@ -45,8 +45,10 @@ class Segments:
 
     def of(self, space: str) -> OpenSegment:
         """Return what opens the segments of a space that a snapshot names; it blocks."""
-        with self._lock:  # another space may have come under this id
+        # Another space may have come under this id: its files have the names of those of the last.
+        with self._lock:
             self._numbers.pop(space, None)
+        self._files.let_go(space)
 
         def open_segment(name: SealedName) -> Sealed:
             directory = segment_directory(space, _tier(name.tier), name.number)
@@ -85,6 +87,18 @@ class Segments:
         """Take no more room in the cache for a segment that only old views still read."""
         if isinstance(segment, TierSegment):
             segment.let_go()
+
+    def forget(self, space: str, view: View) -> None:
+        """Close the files of a space that was closed, and hold nothing of what was read. Blocks.
+
+        Who still reads a view of it goes on, as long as its files are there.
+        """
+        for part in view.sealed:
+            if part is not None:
+                self.let_go(part.segment)
+        with self._lock:
+            self._numbers.pop(space, None)
+        self._files.let_go(space)
 
     def close(self) -> None:
         """Close all files."""
