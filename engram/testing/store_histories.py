@@ -385,8 +385,10 @@ class StoreHistory:
     def _note_digests(self, store: Engram) -> None:
         for name, promise in self.promise.spaces.items():
             engine = engine_of(store, name)
-            certain = engine is not None and promise.is_certain and name not in self._stopped
-            promise.digest = digest(engine.view) if engine and certain else None
+            certain = promise.is_certain and name not in self._stopped
+            # What records accesses in the background may be on its way: it is not in the view yet.
+            at_rest = engine is not None and engine.queue.since is None
+            promise.digest = digest(engine.view) if engine and certain and at_rest else None
             if engine is not None:
                 self.facts.update(facts_of(store, engine), moments=len(promise.moments))
 
