@@ -5,8 +5,10 @@ gRPC's event loop accepts one call after another. A disk that is quicker than th
 one each time, and a group costs the processor as much as several writes do.
 
 Rule 1: never a timer. What is given are turns of the loop: who has anything to do goes first.
-`IDLE_TURNS_MAX` turns that bring nobody end it (0.2 ms where nobody has), or `GATHERING_NS_MAX`.
-Rule 2: one caller alone never waits: nothing came while its write was on its way to the disk.
+`IDLE_TURNS_MAX` turns that bring nobody end it (27 to 66 us where nobody has), or
+`GATHERING_NS_MAX`.
+Rule 2: one caller alone does not wait, as nothing comes while its write is on its way to the disk;
+of many that have gone, the one that stays does for a few writes.
 Rule 3: what was not worth it is tried again less and less often.
 """
 
@@ -24,7 +26,7 @@ from engram.ports import Clock
 
 # Larger ones cost little for each write, and the disk should not wait for them.
 GATHERED_COUNT_MAX: Final = 32
-# A call that gRPC's event loop has accepted takes 2 to 8 turns until its write is there.
+# Of 64 callers over gRPC 8 turns brought fewer writes a second, and 32 no more.
 IDLE_TURNS_MAX: Final = 16
 # What a writer can lose by it, in vain, where every turn does much for others.
 GATHERING_NS_MAX: Final = 5_000_000
